@@ -1,0 +1,208 @@
+// swift-tools-version: 6.2
+// One target per room of docs/ARCHITECTURE.md. A room may import only what its line below names;
+// the build checks it (--explicit-target-dependency-import-check error) and TidyTests keeps it.
+//
+// VARVE_ROOM=Name narrows the package to that room and what it stands on, with its tests:
+// a few seconds instead of minutes for whoever works in one room. VARVE_V3=1 builds the hot rooms
+// for x86-64-v3 (AVX2).
+
+import Foundation
+import PackageDescription
+
+let environment = ProcessInfo.processInfo.environment
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    // Deprecations in a dependency's next release are news, not a broken build.
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+/// recvmmsg, fallocate and kin are only visible with GNU extensions.
+let gnu: [CSetting] = [.define("_GNU_SOURCE")]
+let hot: [CSetting] =
+    environment["VARVE_V3"] == "1" ? gnu + [.unsafeFlags(["-march=x86-64-v3"])] : gnu
+
+struct Room {
+    enum Kind { case library, executable, systemLibrary, shim, tests, testSupport }
+    var name: String
+    var kind: Kind = .library
+    var rooms: [String] = []
+    var products: [String] = []
+    var path: String?
+    var cSettings: [CSetting] = gnu
+    var resources: [Resource] = []
+    var apt: String?
+    var link: [String] = []
+}
+
+let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
+
+/// product → (package, its declaration). Each enters with the feature that needs it.
+let outside: [String: (package: String, declaration: Package.Dependency)] = [
+    "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
+    "NIOConcurrencyHelpers": ("swift-nio", nio),
+    "Hummingbird": (
+        "hummingbird",
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: [])
+    ),
+    "ServiceLifecycle": (
+        "swift-service-lifecycle",
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0")
+    ),
+    "Logging": ("swift-log", .package(url: "https://github.com/apple/swift-log", from: "1.16.2")),
+    "HTTPTypes": (
+        "swift-http-types",
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: [])
+    ),
+    "ArgumentParser": (
+        "swift-argument-parser",
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    ),
+    "TOMLKit": ("TOMLKit", .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0")),
+    "Yams": ("Yams", .package(url: "https://github.com/jpsim/Yams", from: "6.2.2")),
+    "GRDB": ("GRDB.swift", .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")),
+    "GRDBSQLite": (
+        "GRDB.swift", .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
+    ),
+]
+let house: [Room] = [
+    // C at the edges: system libraries and header-only shims.
+    Room(name: "CLZ4", kind: .systemLibrary, apt: "liblz4-dev"),
+    Room(name: "CSnappy", kind: .systemLibrary, apt: "libsnappy-dev"),
+    Room(name: "CZlib", kind: .systemLibrary, apt: "zlib1g-dev"),
+    Room(name: "CKernels", kind: .shim),
+    Room(name: "CSocket", kind: .shim),
+    Room(name: "CRE2", kind: .shim, link: ["re2"]),
+
+    Room(
+        name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CKernels"], cSettings: hot),
+    Room(name: "Platform", rooms: ["CSocket"], products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
+    Room(name: "Raft"),
+    Room(name: "Model", rooms: ["Encoding", "CRE2"]),
+    Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),
+    Room(name: "Ingest", rooms: ["Model", "Encoding", "Platform"], products: ["NIOCore", "Yams"]),
+    Room(
+        name: "Storage", rooms: ["Model", "Encoding", "Platform"],
+        products: ["GRDB", "GRDBSQLite"]),
+    Room(name: "Query", rooms: ["Model"]),
+    Room(name: "Cluster", rooms: ["Replication", "Storage", "Model", "Platform"]),
+    Room(
+        name: "Server", rooms: ["Cluster", "Ingest", "Query", "Model", "Platform"],
+        products: ["Hummingbird", "HTTPTypes", "NIOCore", "ServiceLifecycle", "Logging"]),
+    Room(
+        name: "varve", kind: .executable, rooms: ["Server", "Cluster", "Platform"],
+        products: ["ArgumentParser", "TOMLKit", "Logging"]),
+
+    Room(
+        name: "Simulator", kind: .testSupport, rooms: ["Platform", "Encoding"],
+        path: "Tests/Support/Simulator"),
+    Room(
+        name: "Fuzz", kind: .testSupport,
+        rooms: ["Encoding", "Model", "Ingest", "Query", "Storage", "Replication", "Platform"],
+        path: "Tests/Fuzz"),
+    Room(
+        name: "Bench", kind: .executable,
+        rooms: [
+            "Encoding", "Platform", "Model", "Ingest", "Storage", "Replication", "Cluster",
+            "Query", "Server",
+        ], path: "Tests/Bench"),
+    Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
+    Room(name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"]),
+    Room(name: "RaftTests", kind: .tests, rooms: ["Raft"]),
+    Room(name: "ModelTests", kind: .tests, rooms: ["Model", "Encoding"]),
+    Room(
+        name: "ReplicationTests", kind: .tests,
+        rooms: ["Replication", "Raft", "Encoding", "Platform", "Simulator"]),
+    Room(name: "IngestTests", kind: .tests, rooms: ["Ingest", "Model", "Encoding", "Platform"]),
+    Room(
+        name: "StorageTests", kind: .tests,
+        rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"]),
+    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model"]),
+    Room(
+        name: "ClusterTests", kind: .tests,
+        rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
+    Room(
+        name: "ServerTests", kind: .tests,
+        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"]),
+    Room(
+        name: "SimulationTests", kind: .tests,
+        rooms: [
+            "Cluster", "Replication", "Storage", "Model", "Encoding", "Platform", "Simulator",
+        ]),
+    Room(name: "FuzzTests", kind: .tests, rooms: ["Fuzz"]),
+    Room(name: "EndToEndTests", kind: .tests, rooms: ["varve"]),
+    Room(name: "TidyTests", kind: .tests),
+]
+
+/// The rooms to build: those whose folder exists, narrowed to VARVE_ROOM's closure when it is set.
+@MainActor
+func chosenRooms() -> [Room] {
+    let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    let present = house.filter { room in
+        FileManager.default.fileExists(atPath: here.appendingPathComponent(folder(of: room)).path)
+    }
+    guard let wanted = environment["VARVE_ROOM"], !wanted.isEmpty else { return present }
+    var closure = Set<String>()
+    var pending = wanted.split(separator: ",").flatMap { [String($0), "\($0)Tests"] }
+    while let name = pending.popLast() {
+        guard let room = house.first(where: { $0.name == name }) else { continue }
+        if closure.insert(name).inserted { pending += room.rooms }
+    }
+    return present.filter { closure.contains($0.name) }
+}
+
+func folder(of room: Room) -> String {
+    room.path ?? (room.kind == .tests ? "Tests/\(room.name)" : "Sources/\(room.name)")
+}
+
+let rooms = chosenRooms()
+let roomNames = Set(rooms.map(\.name))
+
+@MainActor
+func target(for room: Room) -> Target {
+    let dependencies: [Target.Dependency] =
+        room.rooms.filter(roomNames.contains).map { .target(name: $0) }
+        + room.products.map { .product(name: $0, package: outside[$0]?.package ?? $0) }
+    let path = folder(of: room)
+    switch room.kind {
+    case .systemLibrary:
+        return .systemLibrary(
+            name: room.name, path: path, providers: room.apt.map { [.apt([$0])] } ?? [])
+    case .shim:
+        return .target(
+            name: room.name, path: path, cSettings: gnu,
+            linkerSettings: room.link.map { .linkedLibrary($0) })
+    case .library, .testSupport:
+        return .target(
+            name: room.name, dependencies: dependencies, path: path,
+            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
+    case .executable:
+        return .executableTarget(
+            name: room.name, dependencies: dependencies, path: path,
+            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
+    case .tests:
+        return .testTarget(
+            name: room.name, dependencies: dependencies, path: path,
+            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
+    }
+}
+
+let usedProducts = Set(rooms.flatMap(\.products))
+var usedPackages: [String: Package.Dependency] = [:]
+for product in usedProducts.sorted() {
+    if let entry = outside[product] { usedPackages[entry.package] = entry.declaration }
+}
+
+let package = Package(
+    name: "varve",
+    products: roomNames.contains("varve") ? [.executable(name: "varve", targets: ["varve"])] : [],
+    dependencies: usedPackages.sorted { $0.key < $1.key }.map(\.value),
+    targets: rooms.map { target(for: $0) },
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,2 @@
+// Everything in CKernels is a header-only inline; SwiftPM wants one translation unit.
+#include "ckernels.h"

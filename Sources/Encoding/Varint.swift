@@ -1,0 +1,4 @@
+internal import CKernels
+
+/// LEB128
+package enum Varint {}
