@@ -1,0 +1,195 @@
+/// Reads what `ByteWriter` wrote, from bytes that may be anything: each call checks the bounds once
+/// and throws `EncodingError` instead of reading outside. After an error the place is unspecified.
+///
+/// Offsets count from the first byte given to `init`.
+package struct ByteReader: Sendable {
+    @usableFromInline let bytes: ArraySlice<UInt8>
+    @usableFromInline var place: Int
+
+    /// Reads all of `bytes`.
+    @inlinable
+    package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    /// Reads all of `bytes`; the slice shares its array, nothing is copied.
+    @inlinable
+    package init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        place = bytes.startIndex
+    }
+
+    /// How many bytes have been read.
+    @inlinable
+    package var offset: Int { place - bytes.startIndex }
+
+    /// How many bytes are left.
+    @inlinable
+    package var remaining: Int { bytes.endIndex - place }
+
+    /// Whether all has been read.
+    @inlinable
+    package var isAtEnd: Bool { place == bytes.endIndex }
+
+    /// The bytes that are left, without moving on.
+    @inlinable
+    package var rest: ArraySlice<UInt8> { bytes[place...] }
+
+    /// One byte.
+    @inlinable
+    package mutating func u8() throws(EncodingError) -> UInt8 {
+        try need(1)
+        defer { place += 1 }
+        return bytes[place]
+    }
+
+    /// Two bytes.
+    @inlinable
+    package mutating func u16() throws(EncodingError) -> UInt16 { try fixed() }
+
+    /// Four bytes.
+    @inlinable
+    package mutating func u32() throws(EncodingError) -> UInt32 { try fixed() }
+
+    /// Eight bytes.
+    @inlinable
+    package mutating func u64() throws(EncodingError) -> UInt64 { try fixed() }
+
+    /// Eight bytes, two's complement.
+    @inlinable
+    package mutating func i64() throws(EncodingError) -> Int64 { try fixed() }
+
+    /// Eight bytes, bit-exact.
+    @inlinable
+    package mutating func f64() throws(EncodingError) -> Double {
+        Double(bitPattern: try fixed())
+    }
+
+    /// 1 to 10 bytes. Longer ones and bits beyond 64 are `corrupt`.
+    @inlinable
+    package mutating func varint() throws(EncodingError) -> UInt64 {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        var at = place
+        while at < bytes.endIndex {
+            let byte = bytes[at]
+            at += 1
+            if shift == 63, byte > 1 { throw EncodingError.corrupt(what: "varint", offset: offset) }
+            value |= UInt64(byte & 0x7f) &<< shift
+            if byte < 0x80 {
+                place = at
+                return value
+            }
+            shift += 7
+        }
+        throw EncodingError.truncated(offset: offset)
+    }
+
+    /// 1 to 10 bytes, either sign.
+    @inlinable
+    package mutating func zigzag() throws(EncodingError) -> Int64 {
+        Varint.unzigzag(try varint())
+    }
+
+    /// A varint that counts something of which at most `limit` are allowed; `tooLarge` above.
+    @inlinable
+    package mutating func count(limit: Int) throws(EncodingError) -> Int {
+        let value = try varint()
+        guard value <= UInt64(limit) else { throw EncodingError.tooLarge(limit: limit) }
+        return Int(value)
+    }
+
+    /// The next `count` bytes, sharing the array.
+    @inlinable
+    package mutating func slice(_ count: Int) throws(EncodingError) -> ArraySlice<UInt8> {
+        try need(count)
+        defer { place += count }
+        return bytes[place..<place + count]
+    }
+
+    /// The next `count` bytes, copied.
+    @inlinable
+    package mutating func raw(_ count: Int) throws(EncodingError) -> [UInt8] {
+        Array(try slice(count))
+    }
+
+    /// A varint length and that many bytes, sharing the array.
+    @inlinable
+    package mutating func lengthPrefixed() throws(EncodingError) -> ArraySlice<UInt8> {
+        let start = offset
+        let count = try varint()
+        guard count <= UInt64(remaining) else { throw EncodingError.truncated(offset: start) }
+        return try slice(Int(count))
+    }
+
+    /// Passes over `count` bytes.
+    @inlinable
+    package mutating func skip(_ count: Int) throws(EncodingError) {
+        try need(count)
+        place += count
+    }
+
+    /// Appends `count` elements by one copy.
+    package mutating func column(
+        count: Int, into values: inout [Int64]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Appends `count` elements by one copy.
+    package mutating func column(
+        count: Int, into values: inout [UInt64]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Appends `count` elements by one copy; bit-exact.
+    package mutating func column(
+        count: Int, into values: inout [Double]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Appends `count` elements by one copy.
+    package mutating func column(
+        count: Int, into values: inout [UInt32]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Appends `count` elements by one copy.
+    package mutating func column(
+        count: Int, into values: inout [UInt16]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Appends `count` elements by one copy.
+    package mutating func column(
+        count: Int, into values: inout [UInt8]
+    ) throws(EncodingError) { try copy(count, &values) }
+
+    @inlinable
+    func need(_ count: Int) throws(EncodingError) {
+        guard count >= 0, count <= remaining else { throw EncodingError.truncated(offset: offset) }
+    }
+
+    @inlinable
+    mutating func fixed<Number: FixedWidthInteger & BitwiseCopyable>()
+        throws(EncodingError) -> Number
+    {
+        let size = MemoryLayout<Number>.size
+        try need(size)
+        let relative = offset
+        place += size
+        return unsafe bytes.withUnsafeBytes {
+            unsafe $0.loadUnaligned(fromByteOffset: relative, as: Number.self)
+        }
+    }
+
+    private mutating func copy<Number: BitwiseCopyable>(
+        _ count: Int, _ values: inout [Number]
+    ) throws(EncodingError) {
+        let stride = MemoryLayout<Number>.stride
+        guard count >= 0, count <= remaining / stride else {
+            throw EncodingError.truncated(offset: offset)
+        }
+        let source = try slice(count * stride)
+        guard count > 0 else { return }
+        let fresh = unsafe [Number](unsafeUninitializedCapacity: count) { target, filled in
+            unsafe source.withUnsafeBytes {
+                unsafe UnsafeMutableRawBufferPointer(target).copyMemory(from: $0)
+            }
+            filled = count
+        }
+        if values.isEmpty { values = fresh } else { values.append(contentsOf: fresh) }
+    }
+}
