@@ -1,0 +1,54 @@
+# Everything a person or CI does with Varve. `make help` lists it.
+SHELL := /bin/bash
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+DATA ?= ./data
+SEEDS ?= 200
+SECONDS ?= 60
+# What the build and the server need from Debian; what only the tests need is in scripts/.
+PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev zlib1g-dev
+
+.PHONY: help deps build run test lint bench sim fuzz e2e clean format
+
+help:
+	@echo "make run          build release and start a single node on defaults (data in $(DATA))"
+	@echo "make build        build release: .build/release/varve"
+	@echo "make test         all tests;  make test ROOM=Query  only one room's"
+	@echo "make lint         formatting and house rules that need no build"
+	@echo "make bench        figures with goals;  make bench ONLY=statsd"
+	@echo "make sim SEEDS=n  seeded fault schedules"
+	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
+	@echo "make e2e          end-to-end tests with real clients on loopback"
+
+deps:
+	@scripts/install-packages $(PACKAGES)
+
+build: deps
+	swift build -c release --product varve $(SWIFT_FLAGS)
+
+run: build
+	@scripts/run-node .build/release/varve $(DATA)
+
+test: deps
+	@scripts/run-tests "$(ROOM)" $(SWIFT_FLAGS)
+
+lint:
+	@scripts/lint
+
+bench: deps
+	VARVE_ROOM=Bench,varve swift build -c release --product Bench --scratch-path .build/bench
+	.build/bench/release/Bench $(ONLY)
+
+sim: deps
+	VARVE_SEEDS=$(SEEDS) scripts/run-tests SimulationTests $(SWIFT_FLAGS)
+
+fuzz: deps
+	@scripts/fuzz $(SECONDS)
+
+e2e: build
+	@scripts/e2e .build/release/varve
+
+format:
+	swift format -i -r Package.swift Sources Tests
+
+clean:
+	rm -rf .build

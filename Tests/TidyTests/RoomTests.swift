@@ -1,0 +1,66 @@
+import Testing
+
+/// Who may import whom: the table of docs/ARCHITECTURE.md.
+@Suite struct RoomTests {
+    static let allowed: [String: Set<String>] = [
+        "Encoding": ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels"],
+        "Platform": [
+            "CSocket", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
+            "Foundation", "FoundationEssentials", "Glibc",
+        ],
+        "Raft": [],
+        "Model": ["Encoding", "CRE2"],
+        "Replication": ["Raft", "Encoding", "Platform"],
+        "Ingest": ["Model", "Encoding", "Platform", "NIOCore", "Yams"],
+        "Storage": ["Model", "Encoding", "Platform"],
+        "Query": ["Model"],
+        "Cluster": ["Replication", "Storage", "Model", "Platform"],
+        "Server": [
+            "Cluster", "Ingest", "Query", "Model", "Platform", "Hummingbird", "HTTPTypes",
+            "NIOCore", "ServiceLifecycle", "Logging", "Foundation", "FoundationEssentials",
+        ],
+        "varve": [
+            "Server", "Cluster", "Platform", "ArgumentParser", "TOMLKit", "Logging",
+            "Foundation", "FoundationEssentials",
+        ],
+    ]
+    static let languageModules: Set<String> = ["Synchronization"]
+    static let shims: Set<String> = [
+        "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CRE2",
+    ]
+
+    @Test(arguments: SourceTree.sources)
+    func importsOnlyWhatItsRoomMay(file: SourceFile) throws {
+        guard !Self.shims.contains(file.room) else { return }
+        var allowed = try #require(Self.allowed[file.room], "\(file.room) is not a room")
+        // SQLite stands behind one door.
+        if file.path.hasPrefix("Sources/Storage/Index/") {
+            allowed.formUnion(["GRDB", "GRDBSQLite"])
+        }
+        for (number, line) in file.lines.enumerated() {
+            guard let module = importedModule(line) else { continue }
+            #expect(
+                allowed.contains(module) || Self.languageModules.contains(module),
+                "\(file.path):\(number + 1) imports \(module)")
+        }
+    }
+
+    @Test func everyRoomExists() {
+        for room in Self.allowed.keys.sorted() {
+            #expect(SourceTree.sources.contains { $0.room == room }, "\(room) is empty")
+        }
+    }
+
+    private func importedModule(_ line: Substring) -> String? {
+        let words = line.split(separator: " ")
+        guard let place = words.firstIndex(of: "import"), place <= 2,
+            words[..<place].allSatisfy({
+                ["internal", "package", "private", "public", "@preconcurrency", "fileprivate"]
+                    .contains($0)
+            }), place + 1 < words.count
+        else { return nil }
+        let kinds: Set<Substring> = ["struct", "class", "enum", "func", "protocol", "var"]
+        let name = kinds.contains(words[place + 1]) ? words[place + 2] : words[place + 1]
+        return name.split(separator: ".").first.map(String.init)
+    }
+}
