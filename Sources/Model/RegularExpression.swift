@@ -2,7 +2,7 @@ internal import CRE2
 
 /// An RE2 expression: linear time, the dialect of Prometheus and Loki. Immutable and thread-safe;
 /// share it instead of compiling twice.
-package final class RegularExpression: Sendable {
+@safe package final class RegularExpression: Sendable {
     package let pattern: String
     // RE2 objects are immutable after construction and documented as safe for concurrent use.
     private nonisolated(unsafe) let handle: OpaquePointer
@@ -22,17 +22,9 @@ package final class RegularExpression: Sendable {
                 pattern: String(pattern.prefix(64)) + "…",
                 message: "longer than \(RegularExpression.patternBytesMax) bytes")
         }
-        var text = pattern
-        let made = text.withUTF8 { bytes in
-            unsafe bytes.withMemoryRebound(to: CChar.self) { characters -> OpaquePointer? in
-                let start = unsafe characters.baseAddress
-                let blank: StaticString = ""
-                return unsafe varve_re2_new(
-                    start ?? UnsafeRawPointer(blank.utf8Start).assumingMemoryBound(to: CChar.self),
-                    characters.count, RegularExpression.memoryBytesMax, foldsCase,
-                    dotMatchesNewline)
-            }
-        }
+        let text = pattern.utf8.map { CChar(bitPattern: $0) } + [0]
+        let made = unsafe varve_re2_new(
+            text, text.count - 1, RegularExpression.memoryBytesMax, foldsCase, dotMatchesNewline)
         guard let made = unsafe made else {
             throw ModelError.regularExpression(pattern: pattern, message: "out of memory")
         }
@@ -76,8 +68,8 @@ package final class RegularExpression: Sendable {
         let base = text.startIndex
         let start = (from ?? base) - base
         guard start <= text.count else { return nil }
-        let empty = unsafe varve_re2_span(start: -1, end: -1)
-        var spans = unsafe [varve_re2_span](repeating: empty, count: groupCount + 1)
+        let empty = varve_re2_span(start: -1, end: -1)
+        var spans = [varve_re2_span](repeating: empty, count: groupCount + 1)
         let found = unsafe text.withUnsafeBytes { bytes in
             unsafe spans.withUnsafeMutableBufferPointer { out in
                 unsafe varve_re2_search(
@@ -86,8 +78,8 @@ package final class RegularExpression: Sendable {
             }
         }
         guard found else { return nil }
-        return unsafe spans.map { span in
-            unsafe span.start < 0 ? nil : base + Int(span.start)..<base + Int(span.end)
+        return spans.map { span in
+            span.start < 0 ? nil : base + Int(span.start)..<base + Int(span.end)
         }
     }
 
