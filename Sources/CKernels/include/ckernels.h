@@ -34,6 +34,94 @@ static inline uint64_t varve_mask64(const uint8_t *_Nonnull p, uint8_t byte) {
 #endif
 }
 
+/// One bit per i of 64: (p[i] | foldP) == a and (q[i] | foldQ) == b. A fold of 0x20 makes an ASCII
+/// letter match in either case. Reads exactly 64 bytes at each.
+static inline uint64_t varve_mask64_pair(
+    const uint8_t *_Nonnull p, uint8_t a, uint8_t foldP, const uint8_t *_Nonnull q, uint8_t b,
+    uint8_t foldQ) {
+#if defined(__AVX2__)
+    const __m256i va = _mm256_set1_epi8((char)a), vb = _mm256_set1_epi8((char)b);
+    const __m256i fa = _mm256_set1_epi8((char)foldP), fb = _mm256_set1_epi8((char)foldQ);
+    uint64_t mask = 0;
+    for (int i = 0; i < 2; i++) {
+        const __m256i x = _mm256_loadu_si256((const __m256i *)(p + 32 * i));
+        const __m256i y = _mm256_loadu_si256((const __m256i *)(q + 32 * i));
+        const __m256i both = _mm256_and_si256(
+            _mm256_cmpeq_epi8(_mm256_or_si256(x, fa), va),
+            _mm256_cmpeq_epi8(_mm256_or_si256(y, fb), vb));
+        mask |= (uint64_t)(uint32_t)_mm256_movemask_epi8(both) << (32 * i);
+    }
+    return mask;
+#elif defined(__x86_64__)
+    const __m128i va = _mm_set1_epi8((char)a), vb = _mm_set1_epi8((char)b);
+    const __m128i fa = _mm_set1_epi8((char)foldP), fb = _mm_set1_epi8((char)foldQ);
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        const __m128i x = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        const __m128i y = _mm_loadu_si128((const __m128i *)(q + 16 * i));
+        const __m128i both = _mm_and_si128(
+            _mm_cmpeq_epi8(_mm_or_si128(x, fa), va), _mm_cmpeq_epi8(_mm_or_si128(y, fb), vb));
+        mask |= (uint64_t)(uint16_t)_mm_movemask_epi8(both) << (16 * i);
+    }
+    return mask;
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)((uint8_t)(p[i] | foldP) == a && (uint8_t)(q[i] | foldQ) == b) << i;
+    return mask;
+#endif
+}
+
+/// One bit per byte of the 64 at `p` whose top bit is set: what is not ASCII. Reads 64 bytes.
+static inline uint64_t varve_high64(const uint8_t *_Nonnull p) {
+#if defined(__x86_64__)
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        const __m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        mask |= (uint64_t)(uint16_t)_mm_movemask_epi8(v) << (16 * i);
+    }
+    return mask;
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 64; i++) mask |= (uint64_t)(p[i] >> 7) << i;
+    return mask;
+#endif
+}
+
+/// How many of the `count` bytes at `p` equal `byte`.
+static inline size_t varve_count_byte(const uint8_t *_Nonnull p, size_t count, uint8_t byte) {
+    size_t total = 0;
+    while (count > 0) {
+        // Lanes of one byte overflow after 255 rounds.
+        const size_t block = count < 255 * 16 ? count : 255 * 16;
+        size_t i = 0;
+#if defined(__x86_64__)
+        const __m128i needle = _mm_set1_epi8((char)byte);
+        __m128i sums = _mm_setzero_si128();
+        for (; i + 16 <= block; i += 16)
+            sums = _mm_sub_epi8(
+                sums, _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(p + i)), needle));
+        const __m128i wide = _mm_sad_epu8(sums, _mm_setzero_si128());
+        total += (size_t)_mm_cvtsi128_si64(wide)
+            + (size_t)_mm_cvtsi128_si64(_mm_unpackhi_epi64(wide, wide));
+#endif
+        for (; i < block; i++) total += p[i] == byte;
+        p += block;
+        count -= block;
+    }
+    return total;
+}
+
+/// The integer nearest to `value`, ties to even; INT64_MIN when there is none in 64 bits.
+static inline int64_t varve_round(double value) {
+#if defined(__x86_64__)
+    return _mm_cvtsd_si64(_mm_set_sd(value));
+#else
+    const double rounded = __builtin_rint(value);
+    return rounded >= -0x1p63 && rounded < 0x1p63 ? (int64_t)rounded : INT64_MIN;
+#endif
+}
+
 /// Asks the processor to bring the cache line of `p` near. A hint only: any address is allowed.
 static inline void varve_prefetch(const void *_Nullable p) { __builtin_prefetch(p, 0, 3); }
 
