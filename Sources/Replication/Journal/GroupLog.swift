@@ -1,0 +1,83 @@
+internal import Raft
+
+/// What the journal holds of one group: its state, and where each entry is.
+struct GroupLog {
+    /// Where an entry is.
+    struct Slot {
+        var segment: UInt64
+        /// Of the record's header in the segment file.
+        var offset: UInt32
+        var byteCount: UInt32
+        var term: UInt64
+    }
+
+    var state = GroupState()
+    /// What the caller has released but no durable record says yet; 0 or ≤ `releasedIndex`: none.
+    var pendingRelease: UInt64 = 0
+    /// A hard state that no durable record says yet.
+    var pendingHardState: HardState?
+    private var slots: [Slot] = []
+    /// Slots before this one are gone.
+    private var head = 0
+    /// The index of the slot at `head`.
+    private(set) var firstIndex: UInt64 = 1
+
+    var count: Int { slots.count - head }
+
+    /// The index of the newest entry, also when it is released; 0 for none.
+    var lastIndex: UInt64 {
+        count > 0 ? firstIndex + UInt64(count) - 1 : max(state.releasedIndex, firstIndex - 1)
+    }
+
+    subscript(index: UInt64) -> Slot? {
+        guard index >= firstIndex, index - firstIndex < UInt64(count) else { return nil }
+        return slots[head + Int(index - firstIndex)]
+    }
+
+    /// Adds the entry at `index`; entries from there on are replaced. The slots that went, or nil
+    /// when there would be a hole.
+    mutating func append(_ slot: Slot, at index: UInt64) -> ArraySlice<Slot>? {
+        var replaced: ArraySlice<Slot> = []
+        if count == 0 {
+            slots.removeAll(keepingCapacity: true)
+            head = 0
+            firstIndex = index
+        } else {
+            guard index <= lastIndex + 1 else { return nil }
+            let keep = index > firstIndex ? head + Int(index - firstIndex) : head
+            replaced = slots[keep...]
+            if !replaced.isEmpty { slots.removeLast(slots.count - keep) }
+            if index < firstIndex { firstIndex = index }
+        }
+        slots.append(slot)
+        return replaced
+    }
+
+    /// Forgets the entries up to `index`; the slots that went.
+    mutating func drop(through index: UInt64) -> ArraySlice<Slot> {
+        guard count > 0, index >= firstIndex else { return [] }
+        let dropCount = min(Int(index - firstIndex) + 1, count)
+        let dropped = slots[head..<head + dropCount]
+        head += dropCount
+        firstIndex += UInt64(dropCount)
+        if head > 1024, head > slots.count / 2 {
+            slots.removeFirst(head)
+            head = 0
+        }
+        return dropped
+    }
+
+    /// The state that the next batch is to record: with what was set and released meanwhile.
+    var stateToRecord: GroupState {
+        var next = state
+        if let pendingHardState {
+            next.term = pendingHardState.term
+            next.vote = pendingHardState.vote?.number ?? 0
+        }
+        if pendingRelease > state.releasedIndex {
+            next.releasedTerm = self[pendingRelease]?.term ?? state.releasedTerm
+            next.releasedIndex = pendingRelease
+        }
+        return next
+    }
+}
