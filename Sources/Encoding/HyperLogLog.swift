@@ -1,12 +1,14 @@
-/// Counts distinct members in 4 KiB: HyperLogLog with 2^12 one-byte registers, standard error 1.6 %.
+/// Counts distinct members in 4 KiB: HyperLogLog with 2^12 one-byte registers, standard error
+/// 1.6 %.
 ///
-/// A member comes as a 64-bit stable hash (`memberHash`): its top 12 bits choose the register, which
-/// keeps the highest rank seen: 1 + the number of leading zeros of the other 52 bits, 53 when they
-/// are all zero. The registers are what is sent and stored; the union of two is the greater of each,
-/// so the result depends neither on order nor on repetition.
+/// A member comes as a 64-bit stable hash (`memberHash`): its top 12 bits choose the register,
+/// which keeps the highest rank seen: 1 + the number of leading zeros of the other 52 bits, 53 when
+/// they are all zero. The registers are what is sent and stored; the union of two is the greater of
+/// each, so the result depends neither on order nor on repetition.
 ///
 /// The estimate is Ertl's improved one, which needs no bias tables and no switch to linear counting
-/// (Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, algorithm 6).
+/// (Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017,
+/// algorithm 6).
 package enum HyperLogLog {
     /// Registers of a sketch.
     package static let registerCount = 4096

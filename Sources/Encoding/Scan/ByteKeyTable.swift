@@ -8,8 +8,8 @@ internal import CKernels
 ///     arena, u64s   name count u32, rest count u32 │ first │ second │ name ‖ rest, padded
 ///
 /// `find` works on a batch in three passes, so that the cache misses of 64 lines overlap: fetch the
-/// slots, then the keys and the caller's records, then compare. With 100,000 keys that is four times
-/// as fast as line by line. A hit compares all bytes, so two keys are never taken for one.
+/// slots, then the keys and the caller's records, then compare. With 100,000 keys that is four
+/// times as fast as line by line. A hit compares all bytes: two keys are never taken for one.
 package struct ByteKeyTable: Sendable {
     /// The longest key, name and value and rest together.
     package static let keyBytesMax = 8192
