@@ -1,0 +1,15 @@
+// Measures the hot paths: bench [name …] runs the benches whose name starts with one of the names,
+// all without. Prints a table; leaves with 1 when a goal is missed and BENCH_STRICT is set.
+internal import Glibc
+
+let benches: [(name: String, run: () -> [BenchRow])] = [
+    ("encoding", encodingBench)
+]
+
+let wanted = CommandLine.arguments.dropFirst()
+var rows: [BenchRow] = []
+for bench in benches where wanted.isEmpty || wanted.contains(where: { bench.name.hasPrefix($0) }) {
+    rows += bench.run()
+}
+print(BenchTable.text(of: rows))
+if unsafe getenv("BENCH_STRICT") != nil, !rows.allSatisfy(\.isMet) { exit(1) }
