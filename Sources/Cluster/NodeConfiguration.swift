@@ -1,4 +1,3 @@
-package import Model
 package import Storage
 
 /// What a node is started with.

@@ -15,10 +15,8 @@ enum NodeFigures {
         telemetry.computed(
             "varve_segment_bytes", help: "Bytes of all segments and their indexes.",
             read: {
-                Double(
-                    replicas.reduce(0) { total, replica in
-                        total + replica.shard.segmentSizes.reduce(0) { $0 + $1.byteCount }
-                    })
+                let sizes = replicas.flatMap { $0.shard.segmentSizes }
+                return Double(sizes.reduce(0) { $0 + $1.byteCount })
             })
         telemetry.computed(
             "varve_append_bytes_in_flight", help: "Bytes of proposals not yet applied.",

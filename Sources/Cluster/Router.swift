@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 internal import Platform
 internal import Storage
 internal import Synchronization
@@ -86,11 +86,11 @@ final class Router: Appender {
                     leavingOutKnown
                     ? replicas[part.shard].withoutKnownLabels(part.batch) : part.batch
                 let payload = ShardCommand.payload(ofEncodedBatch: batch.encoded())
-                do {
-                    try queue.add(
-                        Proposal(shard: part.shard, payload: payload) { result in
-                            gathering.finish(index, result)
-                        })
+                let proposal = Proposal(shard: part.shard, payload: payload) { result in
+                    gathering.finish(index, result)
+                }
+                do throws(AppendError) {
+                    try queue.add(proposal)
                 } catch {
                     gathering.finish(index, .failure(error))
                 }

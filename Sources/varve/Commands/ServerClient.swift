@@ -58,6 +58,8 @@ struct ServerClient: Sendable {
     ) async throws(CommandFailure) {
         do {
             try await HTTPClient().lines(url(path, parameters), headers: headers, onLine: onLine)
+        } catch .refused(let status, let body) {
+            _ = try ServerClient.read(body, status: status)
         } catch {
             throw CommandFailure("\(error)")
         }
