@@ -11,7 +11,6 @@ package struct ServerConfiguration: Sendable {
     package var statsd = StatsdEndpoints()
     package var syslog: Endpoint?
     package var statsdOptions = StatsdOptions()
-    package var flushIntervalNanos: Int64 = 10_000_000_000
     package var syslogOptions = SyslogOptions()
     package var ingestLimits = IngestLimits()
     package var queryLimits = QueryContext.Limits()
@@ -32,6 +31,34 @@ package struct ServerConfiguration: Sendable {
     }
 
     package init() {}
+
+    /// How statsd is read. `tenant`: checked with `isTenant`; `keepsNames`: dots and all;
+    /// `signsChange`: `+n` and `-n` change a gauge; `countsUnknown`: as etsy's statsd does.
+    package mutating func setStatsd(
+        tenant: String, keepsNames: Bool, signsChange: Bool, countsUnknown: Bool,
+        intervalNanos: Int64
+    ) {
+        statsdOptions.tenant = Tenant(tenant) ?? .standard
+        statsdOptions.names = keepsNames ? .verbatim : .underscore
+        statsdOptions.gaugeSign = signsChange ? .delta : .absolute
+        statsdOptions.unknownTypes = countsUnknown ? .compat : .strict
+        statsdOptions.intervalNanos = intervalNanos
+    }
+
+    /// Takes statsd_exporter's mapping file; throws what is wrong with it, for a person.
+    package mutating func setStatsdMapping(_ yaml: String) throws {
+        statsdOptions.mapping = try StatsdMapping(yaml: yaml)
+    }
+
+    /// How syslog is read.
+    package mutating func setSyslog(tenant: String, lineBytesMax: Int, trustsTimestamps: Bool) {
+        syslogOptions.tenant = Tenant(tenant) ?? .standard
+        syslogOptions.lineBytesMax = lineBytesMax
+        syslogOptions.trustsTimestamps = trustsTimestamps
+    }
+
+    /// Whether `name` can be a tenant's.
+    package static func isTenant(_ name: String) -> Bool { Tenant(name) != nil }
 }
 
 /// What keeps a server from starting, as one line for a person.

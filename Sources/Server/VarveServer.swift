@@ -57,7 +57,7 @@ package final class VarveServer: Sendable {
             addresses.statsd = statsd?.endpoints.udp
             addresses.statsdUnix = statsd?.endpoints.unix
             syslog = try await startSyslog(configuration, node, world, group)
-            addresses.syslog = syslog?.endpoints.udp
+            addresses.syslog = syslog?.udpEndpoint
             guard case .inet(let host, let port)? = configuration.http else {
                 return VarveServer(
                     addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: nil,
@@ -118,12 +118,13 @@ package final class VarveServer: Sendable {
         _ group: MultiThreadedEventLoopGroup
     ) async throws -> SyslogService? {
         guard let endpoint = configuration.syslog else { return nil }
+        var options = SyslogService.Options()
+        options.udp = endpoint
+        options.tcp = endpoint
+        options.syslog = configuration.syslogOptions
         return try await SyslogService.start(
-            SyslogService.Endpoints(udp: endpoint, tcp: endpoint),
-            options: configuration.syslogOptions,
-            in: SyslogService.Surroundings(
-                appender: node.appender, time: world.time, timers: world.timers,
-                random: world.random, telemetry: world.telemetry, group: group))
+            options, appender: node.appender, telemetry: world.telemetry, time: world.time,
+            timers: world.timers, random: world.random, group: group)
     }
 
     private static func makeHTTP(

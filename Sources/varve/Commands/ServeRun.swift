@@ -21,7 +21,8 @@ struct ServeRun {
         }
         let logger = Logger(label: "varve")
         let directory = sources[.data].text
-        let disk = try LocalDisk.locked(root: directory)
+        let disk = try LocalDisk(root: directory)
+        try disk.lock()
         let world = Node.Surroundings(
             disk: disk, time: SystemTime(), timers: SystemTimers(), random: SystemRandom(),
             telemetry: Telemetry(),
@@ -88,7 +89,6 @@ extension SettingSources {
         configuration.http = try endpoint(.http)
         configuration.statsd.network = try endpoint(.statsd)
         configuration.statsd.unixPath = path(.statsdUnix)
-        configuration.flushIntervalNanos = try duration(.flushInterval, atLeast: second / 10)
         configuration.syslog = try endpoint(.syslog)
         configuration.bodyBytesMax = try byteCount(.bodyMax, atLeast: 1 << 10) ?? .max
         configuration.queryLimits.timeoutNanos = try duration(
@@ -96,11 +96,47 @@ extension SettingSources {
         configuration.queryLimits.budget.samplesMax = try count(.querySamplesMax, 1...(.max))
         configuration.queryLimits.budget.seriesMax = try count(.querySeriesMax, 1...(.max))
         configuration.queriesMax = try count(.queryConcurrency, 1...100_000)
-        configuration.ingestLimits.lineBytesMax =
-            try byteCount(.syslogLineMax, atLeast: 480) ?? .max
         try addStatsd(to: &configuration)
         try addSyslog(to: &configuration)
         return configuration
+    }
+
+    private func addStatsd(to configuration: inout ServerConfiguration) throws(SettingError) {
+        configuration.setStatsd(
+            tenant: try tenantName(.statsdTenant),
+            keepsNames: try choice(.statsdNames, ["underscore": false, "verbatim": true]),
+            signsChange: try choice(.statsdGaugeSign, ["delta": true, "absolute": false]),
+            countsUnknown: try choice(.statsdUnknownTypes, ["reject": false, "counter": true]),
+            intervalNanos: try duration(.flushInterval, atLeast: second / 10))
+        guard let path = path(.statsdMapping) else { return }
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw SettingError(
+                "\(self[.statsdMapping].source): cannot read \(path): \(error.localizedDescription)")
+        }
+        do {
+            try configuration.setStatsdMapping(text)
+        } catch {
+            throw SettingError("\(path): \(error)")
+        }
+    }
+
+    private func addSyslog(to configuration: inout ServerConfiguration) throws(SettingError) {
+        configuration.setSyslog(
+            tenant: try tenantName(.syslogTenant),
+            lineBytesMax: try byteCount(.syslogLineMax, atLeast: 480) ?? .max,
+            trustsTimestamps: try choice(.syslogTimestamps, ["message": true, "arrival": false]))
+    }
+
+    private func tenantName(_ setting: Setting) throws(SettingError) -> String {
+        let value = self[setting]
+        guard ServerConfiguration.isTenant(value.text) else {
+            throw SettingError(
+                value.source, value.text, "1 to 150 of a-z A-Z 0-9 ! - _ . * ' ( ) are allowed")
+        }
+        return value.text
     }
 
     private var second: Int64 { 1_000_000_000 }
