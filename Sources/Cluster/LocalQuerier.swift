@@ -21,8 +21,15 @@ struct LocalQuerier: Querier {
         _ request: LineRequest, _ sink: (LineData) throws -> Bool
     ) async throws -> Completeness {
         // One search over the sources of all shards: order and limit hold for all together.
-        let sources = replicas.flatMap { $0.shard.logSources(request) }
-        return try LogSearch(request, sources: sources).run(sink)
+        var completeness = Completeness()
+        var sources: [LogSource] = []
+        for replica in replicas {
+            let (found, missing) = replica.shard.logSources(request)
+            sources += found
+            completeness.merge(missing)
+        }
+        completeness.merge(try LogSearch(request, sources: sources).run(sink))
+        return completeness
     }
 
     func labelNames(_ request: LabelRequest) async throws -> [String] {

@@ -61,7 +61,11 @@ package final class Node: Sendable {
             let replicator = try Replicator(
                 disk: world.disk, directory: DiskPath("journal"), node: NodeID(1),
                 random: world.random, time: world.time, telemetry: world.telemetry)
-            for replica in replicas { try replica.replay(from: replicator) }
+            let now = Timestamp(nanos: world.time.wallNanos())
+            for replica in replicas {
+                try replica.replay(from: replicator)
+                replica.shard.beginSealClock(now: now)
+            }
             return Node(configuration, replicas, replicator, world)
         } catch let error as NodeError {
             throw error

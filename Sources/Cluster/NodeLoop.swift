@@ -52,7 +52,9 @@ final class NodeLoop: Sendable {
     var journalPressure: (segmentCount: Int, pinning: [Int]) {
         replicator.withLock { replicator in
             let journal = replicator.journal
-            return (journal.segmentCount, journal.groupsPinningOldest.map { ShardGroup.shard(of: $0) })
+            return (
+                journal.segmentCount, journal.groupsPinningOldest.map { ShardGroup.shard(of: $0) }
+            )
         }
     }
 

@@ -53,7 +53,8 @@ package struct HTTPAnswer: Sendable {
         case bytes([UInt8])
         /// Written piece by piece; a failure ends the connection, so that it cannot be taken for
         /// the end of the answer.
-        case stream(@Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)
+        case stream(
+            @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)
     }
 
     package var status: Int

@@ -222,7 +222,8 @@ final class HTTPService: Sendable {
     /// The producer is handed a function; pieces cross to the writer through a bounded channel
     /// of one, so that a slow client slows the producer down.
     private static func stream(
-        _ produce: @escaping @Sendable (@Sendable ([UInt8]) async throws -> Void) async throws ->
+        _ produce:
+            @escaping @Sendable (@Sendable ([UInt8]) async throws -> Void) async throws ->
             Void,
         to writer: inout any ResponseBodyWriter
     ) async throws {

@@ -49,7 +49,11 @@ final class PieceChannel: Sendable {
             state.end = error.map { .failed($0) } ?? .finished
             guard let receiver = state.receiver else { return }
             state.receiver = nil
-            if let error { receiver.resume(throwing: error) } else { receiver.resume(returning: nil) }
+            if let error {
+                receiver.resume(throwing: error)
+            } else {
+                receiver.resume(returning: nil)
+            }
         }
     }
 

@@ -165,7 +165,8 @@ package enum HistogramBuckets {
             where count != 0 {
                 let bounds = histogram.customBounds
                 let place = Int(index)
-                let lower = place > 0 && place <= bounds.count ? bounds[place - 1] : -Double.infinity
+                let lower =
+                    place > 0 && place <= bounds.count ? bounds[place - 1] : -Double.infinity
                 let upper = place >= 0 && place < bounds.count ? bounds[place] : Double.infinity
                 buckets.append(Bucket(boundaryRule: 0, lower: lower, upper: upper, count: count))
             }

@@ -9,6 +9,15 @@ extension Shard {
     package func selectLines(
         _ request: LineRequest, _ sink: (LineData) throws -> Bool
     ) throws -> Completeness {
+        let (sources, missing) = logSources(request)
+        var completeness = missing
+        completeness.merge(try LogSearch(request, sources: sources).run(sink))
+        return completeness
+    }
+
+    /// Where the request's lines are, oldest first, and what could not be opened: for a search
+    /// over several shards at once.
+    package func logSources(_ request: LineRequest) -> ([LogSource], Completeness) {
         let (segments, memtables) = logSources(request.tenant, request.start, request.end)
         var completeness = Completeness()
         var sources: [LogSource] = []
@@ -20,8 +29,7 @@ extension Shard {
             }
         }
         sources += memtables.map { .memtable($0) }
-        completeness.merge(try LogSearch(request, sources: sources).run(sink))
-        return completeness
+        return (sources, completeness)
     }
 
     /// Segments and memtables, oldest first, that may hold lines of the tenant in the range.

@@ -23,11 +23,13 @@ struct LogQueryText {
             }.joined(separator: " ")
             return
         }
-        query = "{} " + self.words.map { word in
-            ignoresCase
-                ? "!~ \(LogQueryText.quoted("(?i)" + LogQueryText.escaped(word)))"
-                : "!= \(LogQueryText.quoted(word))"
-        }.joined(separator: " ")
+        query =
+            "{} "
+            + self.words.map { word in
+                ignoresCase
+                    ? "!~ \(LogQueryText.quoted("(?i)" + LogQueryText.escaped(word)))"
+                    : "!= \(LogQueryText.quoted(word))"
+            }.joined(separator: " ")
     }
 
     /// The text cut at blanks outside of double quotes.

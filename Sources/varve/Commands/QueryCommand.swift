@@ -18,7 +18,8 @@ struct QueryCommand: AsyncParsableCommand {
     @Argument(help: "The expression, like 'rate(web_hits[5m])'.")
     var expression: String
 
-    @Option(help: "Evaluate at this time: RFC 3339, unix seconds, or a duration ago. (default: now)")
+    @Option(
+        help: "Evaluate at this time: RFC 3339, unix seconds, or a duration ago. (default: now)")
     var time: String?
 
     @Option(help: "Evaluate over this long before --time, like 1h.")

@@ -114,7 +114,8 @@ extension SettingSources {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
             throw SettingError(
-                "\(self[.statsdMapping].source): cannot read \(path): \(error.localizedDescription)")
+                "\(self[.statsdMapping].source): cannot read \(path): \(error.localizedDescription)"
+            )
         }
         do {
             try configuration.setStatsdMapping(text)

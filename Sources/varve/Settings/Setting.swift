@@ -71,7 +71,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .statsdNames: "underscore: what PromQL would have to quote becomes _; verbatim."
         case .statsdGaugeSign: "delta: +n and -n change a gauge; absolute: -n sets it."
         case .statsdUnknownTypes: "reject, or counter as etsy's statsd does."
-        case .statsdMapping: "File that turns name parts into labels (statsd_exporter's YAML), or off."
+        case .statsdMapping:
+            "File that turns name parts into labels (statsd_exporter's YAML), or off."
         case .flushInterval: "How long statsd is aggregated before it is written."
         case .syslog: "HOST:PORT of syslog, UDP and TCP, or off."
         case .syslogTenant: "Tenant of what comes in over syslog."

@@ -83,7 +83,8 @@ struct LineChart {
     }
 
     private func colored(_ text: String, _ index: Int) -> String {
-        usesColor ? "\u{1B}[\(LineChart.colors[index % LineChart.colors.count])m\(text)\u{1B}[0m" : text
+        usesColor
+            ? "\u{1B}[\(LineChart.colors[index % LineChart.colors.count])m\(text)\u{1B}[0m" : text
     }
 
     private func timeAxis(_ columns: Int) -> String {
