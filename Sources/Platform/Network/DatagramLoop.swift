@@ -114,7 +114,8 @@ internal import Glibc
                     unsafe messages[index].msg_hdr.msg_iov = vectors + 2 * index
                     unsafe messages[index].msg_hdr.msg_iovlen = 2
                     unsafe messages[index].msg_hdr.msg_flags = 0
-                    if let base = senders.baseAddress {
+                    // An empty array has an address too: that of what the runtime shares.
+                    if unsafe !senders.isEmpty, let base = senders.baseAddress {
                         let size = MemoryLayout<sockaddr_storage>.size
                         unsafe messages[index].msg_hdr.msg_name = base + index * size
                         unsafe messages[index].msg_hdr.msg_namelen = socklen_t(size)
