@@ -115,7 +115,9 @@ let house: [Room] = [
     Room(
         name: "ReplicationTests", kind: .tests,
         rooms: ["Replication", "Raft", "Encoding", "Platform", "Simulator"]),
-    Room(name: "IngestTests", kind: .tests, rooms: ["Ingest", "Model", "Encoding", "Platform"]),
+    Room(
+        name: "IngestTests", kind: .tests, rooms: ["Ingest", "Model", "Encoding", "Platform"],
+        products: ["NIOCore", "NIOPosix"]),
     Room(
         name: "StorageTests", kind: .tests,
         rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"]),

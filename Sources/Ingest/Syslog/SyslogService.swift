@@ -1,0 +1,107 @@
+package import Model
+package import NIOCore
+package import Platform
+internal import Synchronization
+
+/// Listens for syslog on UDP and TCP and appends what comes.
+///
+/// A line is visible as soon as the appender has it; nothing is waited for. Back-pressure: TCP
+/// connections are not read while their lane is full, UDP datagrams are refused and counted.
+/// Figures: see `SyslogFigures`, and those of `DatagramReceiver` and `StreamListener`.
+package final class SyslogService: Sendable {
+    /// One listener: addresses, and what lines get.
+    package struct Options: Sendable {
+        /// The label `listener` of all figures.
+        package var name = "syslog"
+        package var udp: Endpoint?
+        package var tcp: Endpoint?
+        package var syslog = SyslogOptions()
+        package var datagrams = DatagramReceiver.Options()
+        package var streams = StreamListener.Options()
+        /// Bytes of lines that wait while others are on their way to the log, per lane.
+        package var batchBytesMax = 4 << 20
+        /// TCP connections share this many lanes; UDP has its own.
+        package var laneCount = 2
+
+        package init() {}
+    }
+
+    /// Where UDP is received, with the port the system chose.
+    package let udpEndpoint: Endpoint?
+    /// Where TCP connections are accepted.
+    package let tcpEndpoint: Endpoint?
+
+    private let receiver: DatagramReceiver?
+    private let listener: StreamListener?
+    private let lanes: [SyslogLane]
+    private let retries: any Cancellable
+
+    private init(
+        receiver: DatagramReceiver?, listener: StreamListener?, lanes: [SyslogLane],
+        retries: any Cancellable
+    ) {
+        self.receiver = receiver
+        self.listener = listener
+        self.lanes = lanes
+        self.retries = retries
+        udpEndpoint = receiver?.endpoint
+        tcpEndpoint = listener?.endpoint
+    }
+
+    private static let retryNanos: Int64 = 100_000_000
+
+    /// Listens from here on. Throws when an address cannot be had; then nothing listens.
+    package static func start(
+        _ options: Options, appender: any Appender, telemetry: Telemetry, time: any TimeSource,
+        timers: any Timers, random: any RandomSource, group: any EventLoopGroup
+    ) async throws(NetworkError) -> SyslogService {
+        precondition(options.laneCount > 0 && options.batchBytesMax > 0)
+        let figures = SyslogFigures(telemetry, listener: options.name)
+        let lanes = (0...options.laneCount).map { _ in
+            SyslogLane(
+                intake: SyslogIntake(options: options.syslog, seed: random.next()),
+                appender: appender, figures: figures, source: random.next(),
+                batchBytesMax: options.batchBytesMax)
+        }
+        let lineBytesMax = options.syslog.lineBytesMax
+        let turn = Atomic<Int>(0)
+        var listener: StreamListener?
+        if let tcp = options.tcp {
+            listener = try await StreamListener.start(
+                tcp, name: "\(options.name)-tcp", options: options.streams, telemetry: telemetry,
+                group: group
+            ) { connection in
+                let next = turn.wrappingAdd(1, ordering: .relaxed).newValue
+                return SyslogSession(
+                    connection: connection, lane: lanes[1 + abs(next % options.laneCount)],
+                    figures: figures, time: time, lineBytesMax: lineBytesMax)
+            }
+        }
+        var receiver: DatagramReceiver?
+        if let udp = options.udp {
+            do {
+                receiver = try DatagramReceiver(
+                    udp, name: "\(options.name)-udp", options: options.datagrams,
+                    telemetry: telemetry
+                ) { lanes[0].accept($0) }
+            } catch {
+                await listener?.stop()
+                throw error
+            }
+        }
+        let retries = timers.every(retryNanos, aligned: false, name: "syslog-retry") { _ in
+            for lane in lanes { lane.tick() }
+        }
+        return SyslogService(
+            receiver: receiver, listener: listener, lanes: lanes, retries: retries)
+    }
+
+    /// Stops listening, takes what connections have sent so far, and returns when all of it is
+    /// appended or, if the appender refuses, counted as refused.
+    package func stop() async {
+        receiver?.stop()
+        await listener?.stop()
+        retries.cancel()
+        for lane in lanes { await lane.finish() }
+    }
+}
