@@ -1,0 +1,31 @@
+internal import Platform
+internal import Storage
+
+/// The node's figures for `/metrics`, read when somebody looks.
+enum NodeFigures {
+    static func register(
+        replicas: [ShardReplica], queue: ProposalQueue, loop: NodeLoop, telemetry: Telemetry
+    ) {
+        telemetry.computed(
+            "varve_series", help: "Series that shards know now.",
+            read: { Double(replicas.reduce(0) { $0 + $1.shard.seriesCount }) })
+        telemetry.computed(
+            "varve_shard_memory_bytes", help: "Bytes in memtables, labels and totals.",
+            read: { Double(replicas.reduce(0) { $0 + $1.shard.memoryBytes }) })
+        telemetry.computed(
+            "varve_segment_bytes", help: "Bytes of all segments and their indexes.",
+            read: {
+                let sizes = replicas.flatMap { $0.shard.segmentSizes }
+                return Double(sizes.reduce(0) { $0 + $1.byteCount })
+            })
+        telemetry.computed(
+            "varve_append_bytes_in_flight", help: "Bytes of proposals not yet applied.",
+            read: { Double(queue.bytesInFlight) })
+        telemetry.computed(
+            "varve_disk_full", help: "1 while the disk refuses writes for want of space.",
+            read: { loop.diskIsFull ? 1 : 0 })
+        telemetry.computed(
+            "varve_journal_segments", help: "Files of the journal.",
+            read: { Double(loop.journalPressure.segmentCount) })
+    }
+}

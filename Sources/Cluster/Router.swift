@@ -1,0 +1,156 @@
+internal import Model
+internal import Platform
+internal import Storage
+internal import Synchronization
+
+/// The way in of a node: checks times, splits a batch by shard, leaves out the labels that shards
+/// know, and answers when every part was applied.
+final class Router: Appender {
+    /// A batch that shards keep refusing as unknown is sent with all labels; more rounds than
+    /// this mean a broken invariant.
+    private static let attemptsMax = 3
+
+    private let splitter: BatchSplitter
+    private let replicas: [ShardReplica]
+    private let queue: ProposalQueue
+    private let hub: FollowHub
+    private let time: any TimeSource
+    private let retentionNanos: Int64?
+    private let futureNanosMax: Int64
+    private let figures: RouterFigures
+
+    init(
+        replicas: [ShardReplica], queue: ProposalQueue, hub: FollowHub, time: any TimeSource,
+        configuration: NodeConfiguration, telemetry: Telemetry
+    ) {
+        splitter = BatchSplitter(shardCount: replicas.count)
+        self.replicas = replicas
+        self.queue = queue
+        self.hub = hub
+        self.time = time
+        retentionNanos = configuration.retentionNanos
+        futureNanosMax = configuration.futureNanosMax
+        figures = RouterFigures(telemetry)
+    }
+
+    func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
+        var accepted = batch
+        var rejections = TimeBounds(
+            nowNanos: time.wallNanos(), retentionNanos: retentionNanos,
+            futureNanosMax: futureNanosMax
+        ).trim(&accepted)
+        let parts = splitter.split(accepted)
+        if !parts.isEmpty {
+            let started = time.monotonicNanos()
+            rejections += try await send(parts)
+            figures.commit.record(nanos: time.monotonicNanos() - started)
+            hub.offer(accepted)
+        }
+        for rejection in rejections { figures.count(rejection) }
+        figures.samples.add(accepted.samples.count + accepted.histograms.count)
+        figures.lines.add(accepted.lines.count)
+        return AppendReceipt(rejections: rejections)
+    }
+
+    private func send(
+        _ parts: [(shard: Int, batch: WriteBatch)]
+    ) async throws(AppendError) -> [AppendReceipt.Rejection] {
+        var pending = parts
+        var rejections: [AppendReceipt.Rejection] = []
+        for attempt in 0..<Router.attemptsMax {
+            let outcomes = try await propose(pending, leavingOutKnown: attempt == 0)
+            var unknown: [(shard: Int, batch: WriteBatch)] = []
+            for (part, outcome) in zip(pending, outcomes) {
+                switch outcome {
+                case .applied(let refused): rejections += refused
+                case .duplicate: break
+                case .unknownSeries: unknown.append(part)
+                }
+            }
+            if unknown.isEmpty { return rejections }
+            pending = unknown
+        }
+        preconditionFailure("BUG: a shard does not know series whose labels it was sent")
+    }
+
+    /// Proposes every part and waits for all: the outcomes, in order. When one fails, waits for
+    /// the others and throws: what they applied stays, a retry repeats it harmlessly or by stamp.
+    private func propose(
+        _ parts: [(shard: Int, batch: WriteBatch)], leavingOutKnown: Bool
+    ) async throws(AppendError) -> [ApplyOutcome] {
+        let results = await withCheckedContinuation {
+            (continuation: CheckedContinuation<[Result<AppliedEntry, AppendError>], Never>) in
+            let gathering = Gathering(count: parts.count, continuation)
+            for (index, part) in parts.enumerated() {
+                let batch =
+                    leavingOutKnown
+                    ? replicas[part.shard].withoutKnownLabels(part.batch) : part.batch
+                let payload = ShardCommand.payload(ofEncodedBatch: batch.encoded())
+                let proposal = Proposal(shard: part.shard, payload: payload) { result in
+                    gathering.finish(index, result)
+                }
+                do throws(AppendError) {
+                    try queue.add(proposal)
+                } catch {
+                    gathering.finish(index, .failure(error))
+                }
+            }
+        }
+        var outcomes: [ApplyOutcome] = []
+        for result in results { outcomes.append(try result.get().outcome) }
+        return outcomes
+    }
+}
+
+/// Collects one result per part and resumes when the last is there.
+private final class Gathering: Sendable {
+    typealias Outcome = Result<AppliedEntry, AppendError>
+
+    private struct State {
+        var results: [Outcome?]
+        var missing: Int
+    }
+
+    private let state: Mutex<State>
+    private let continuation: CheckedContinuation<[Outcome], Never>
+
+    init(count: Int, _ continuation: CheckedContinuation<[Outcome], Never>) {
+        state = Mutex(State(results: Array(repeating: nil, count: count), missing: count))
+        self.continuation = continuation
+    }
+
+    func finish(_ index: Int, _ result: Outcome) {
+        let complete = state.withLock { state -> [Outcome]? in
+            precondition(state.results[index] == nil, "BUG: a proposal finished twice")
+            state.results[index] = result
+            state.missing -= 1
+            return state.missing == 0 ? state.results.compactMap { $0 } : nil
+        }
+        if let complete { continuation.resume(returning: complete) }
+    }
+}
+
+/// What the way in counts.
+private struct RouterFigures: Sendable {
+    let telemetry: Telemetry
+    let samples: Counter
+    let lines: Counter
+    let commit: Latency
+
+    init(_ telemetry: Telemetry) {
+        self.telemetry = telemetry
+        samples = telemetry.counter(
+            "varve_samples_written_total", help: "Samples made durable and visible.")
+        lines = telemetry.counter(
+            "varve_log_lines_written_total", help: "Log lines made durable and visible.")
+        commit = telemetry.latency(
+            "varve_append_duration_seconds", help: "From a batch's arrival to its being applied.")
+    }
+
+    func count(_ rejection: AppendReceipt.Rejection) {
+        telemetry.counter(
+            "varve_rejected_items_total", help: "Samples and lines that a limit refused.",
+            labels: [("reason", rejection.reason)]
+        ).add(rejection.itemCount)
+    }
+}

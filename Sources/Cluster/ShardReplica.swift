@@ -1,0 +1,59 @@
+internal import Model
+internal import Platform
+internal import Replication
+internal import Storage
+
+/// This node's copy of one shard: the state machine, and what the node does around it.
+final class ShardReplica: Sendable {
+    let number: Int
+    let shard: Shard
+
+    private init(number: Int, shard: Shard) {
+        self.number = number
+        self.shard = shard
+    }
+
+    static func open(
+        _ number: Int, _ configuration: NodeConfiguration, _ world: Node.Surroundings
+    ) throws(StorageError) -> ShardReplica {
+        let digits = String(number)
+        let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        let shard = try Shard.open(
+            disk: world.disk, directory: DiskPath("shards") / name, number: number,
+            configuration: configuration.shard, telemetry: world.telemetry)
+        return ShardReplica(number: number, shard: shard)
+    }
+
+    /// Applies what the journal holds beyond the shard's files; jobs that it orders are run at
+    /// once, so that memory stays bounded however long the journal is.
+    func replay(from replicator: Replicator) throws {
+        let group = ShardGroup.group(of: number)
+        try replicator.replay(group, after: shard.durableIndex) { entry in
+            _ = try shard.apply(index: entry.index, payload: entry.payload)
+            try shard.runJobs()
+        }
+        replicator.release(group, through: shard.durableIndex)
+    }
+
+    func apply(index: UInt64, payload: [UInt8]) throws(StorageError) -> ApplyOutcome {
+        try shard.apply(index: index, payload: payload)
+    }
+
+    /// Whether an entry ordered work for the maintenance thread.
+    var hasJob: Bool { shard.hasPendingJob }
+
+    /// The batch with the labels left out that the shard holds: what a steady writer sends is
+    /// fingerprints and values.
+    func withoutKnownLabels(_ batch: WriteBatch) -> WriteBatch {
+        var batch = batch
+        leaveOutKnown(&batch.series, .metrics)
+        leaveOutKnown(&batch.streams, .logs)
+        return batch
+    }
+
+    private func leaveOutKnown(_ references: inout [SeriesReference], _ signal: SignalKind) {
+        guard !references.isEmpty else { return }
+        let known = shard.knows(references.map(\.id), signal: signal)
+        for index in references.indices where known[index] { references[index].labels = nil }
+    }
+}

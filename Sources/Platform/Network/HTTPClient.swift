@@ -1,0 +1,149 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// A small HTTP/1.1 client for the commands that read from a server: plain HTTP, one request per
+/// connection, bodies whole or line by line. Why not a larger one: docs/decisions/001.
+package struct HTTPClient: Sendable {
+    /// A whole answer.
+    package struct Answer: Sendable {
+        package var status: Int
+        package var body: [UInt8]
+    }
+
+    private let connectTimeout = TimeAmount.seconds(5)
+    /// A line of a streamed answer that is longer is an error.
+    private static let lineBytesMax = 64 << 20
+
+    package init() {}
+
+    /// GETs `url` (`http://host:port/path?query`). Throws `NetworkError`.
+    package func get(
+        _ url: String, headers: [(String, String)] = [], bodyBytesMax: Int
+    ) async throws(NetworkError) -> Answer {
+        let target = try HTTPTarget(url)
+        var answer = Answer(status: 0, body: [])
+        try await exchange(target, headers) { part in
+            switch part {
+            case .head(let head): answer.status = Int(head.status.code)
+            case .body(let bytes):
+                guard answer.body.count + bytes.readableBytes <= bodyBytesMax else {
+                    throw NetworkError.broken(
+                        endpoint: target.authority, reason: "the answer is too large")
+                }
+                answer.body.append(contentsOf: bytes.readableBytesView)
+            case .end: return false
+            }
+            return true
+        }
+        return answer
+    }
+
+    /// GETs `url` and calls `onLine` with each line, without its end, until the answer ends or
+    /// `onLine` returns false. An answer that is no success is thrown as `refused`, with its body.
+    package func lines(
+        _ url: String, headers: [(String, String)] = [], onLine: ([UInt8]) -> Bool
+    ) async throws(NetworkError) {
+        let target = try HTTPTarget(url)
+        var status = 0
+        var rest: [UInt8] = []
+        try await exchange(target, headers) { part in
+            switch part {
+            case .head(let head):
+                status = Int(head.status.code)
+            case .body(let bytes):
+                rest.append(contentsOf: bytes.readableBytesView)
+                guard rest.count <= Self.lineBytesMax else {
+                    throw NetworkError.broken(
+                        endpoint: target.authority, reason: "a line is too long")
+                }
+                guard status / 100 == 2 else { return true }
+                var start = 0
+                while let end = rest[start...].firstIndex(of: UInt8(ascii: "\n")) {
+                    if !onLine(Array(rest[start..<end])) { return false }
+                    start = end + 1
+                }
+                rest.removeFirst(start)
+            case .end:
+                if status / 100 == 2, !rest.isEmpty { _ = onLine(rest) }
+                return false
+            }
+            return true
+        }
+        if status / 100 != 2 {
+            throw .refused(status: status, body: rest)
+        }
+    }
+
+    /// Sends the request and calls `onPart` with the parts of the answer until it returns false.
+    private func exchange(
+        _ target: HTTPTarget, _ headers: [(String, String)],
+        _ onPart: (HTTPClientResponsePart) throws -> Bool
+    ) async throws(NetworkError) {
+        let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+        do {
+            channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .connectTimeout(connectTimeout)
+                .connect(host: target.host, port: target.port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
+                    }
+                }
+        } catch {
+            throw .cannotConnect(endpoint: target.authority, reason: HTTPClient.text(of: error))
+        }
+        do {
+            try await channel.executeThenClose { inbound, outbound in
+                var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target.uri)
+                head.headers.add(name: "Host", value: target.authority)
+                head.headers.add(name: "Connection", value: "close")
+                for (name, value) in headers { head.headers.add(name: name, value: value) }
+                try await outbound.write(.head(head))
+                try await outbound.write(.end(nil))
+                for try await part in inbound {
+                    if case .end = part { _ = try onPart(part); return }
+                    if try !onPart(part) { return }
+                }
+                throw NetworkError.broken(
+                    endpoint: target.authority, reason: "the connection was closed early")
+            }
+        } catch let error as NetworkError {
+            throw error
+        } catch {
+            throw .broken(endpoint: target.authority, reason: HTTPClient.text(of: error))
+        }
+    }
+
+    private static func text(of error: any Error) -> String {
+        if let error = error as? NIOConnectionError, let first = error.connectionErrors.first {
+            return text(of: first.error)
+        }
+        if let error = error as? IOError { return SystemError.text(error.errnoCode) }
+        return "\(error)"
+    }
+}
+
+/// Where a URL points.
+private struct HTTPTarget {
+    var host: String
+    var port: Int
+    var uri: String
+
+    init(_ url: String) throws(NetworkError) {
+        guard url.hasPrefix("http://") else {
+            throw .invalidRequest(reason: "\(url) is not an http:// address")
+        }
+        let rest = url.dropFirst(7)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard case .inet(let host, let port)? = Endpoint(String(authority), defaultPort: 80),
+            !host.isEmpty
+        else { throw .invalidRequest(reason: "\(authority) is not HOST:PORT") }
+        self.host = host
+        self.port = port
+        let path = rest.dropFirst(authority.count)
+        uri = path.hasPrefix("/") ? String(path) : "/" + path
+    }
+
+    var authority: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}

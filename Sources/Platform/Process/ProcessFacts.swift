@@ -1,0 +1,42 @@
+internal import Glibc
+
+/// What the operating system says about this process, for `/metrics`.
+package enum ProcessFacts {
+    /// Bytes in memory now; 0 when it cannot be read.
+    package static var residentBytes: Int {
+        guard let pages = statmField(1) else { return 0 }
+        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
+    /// Seconds of CPU used so far, user and system.
+    package static var cpuSeconds: Double {
+        var time = timespec()
+        guard unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 else { return 0 }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// Files and sockets open now; 0 when it cannot be read.
+    package static var openFileCount: Int {
+        guard let directory = unsafe opendir("/proc/self/fd") else { return 0 }
+        defer { unsafe closedir(directory) }
+        var count = 0
+        while unsafe readdir(directory) != nil { count += 1 }
+        // `.`, `..` and the directory itself.
+        return max(count - 3, 0)
+    }
+
+    /// Processors that this process may use, at least 1.
+    package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    private static func statmField(_ index: Int) -> Int? {
+        let descriptor = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = unsafe read(descriptor, &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        let fields = bytes[..<count].split(separator: UInt8(ascii: " "))
+        guard fields.count > index else { return nil }
+        return Int(String(decoding: fields[index], as: UTF8.self))
+    }
+}

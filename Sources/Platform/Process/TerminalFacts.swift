@@ -1,0 +1,37 @@
+internal import Glibc
+
+/// The standard streams: whether somebody watches, how wide their window is, and writing to them.
+package enum TerminalFacts {
+    /// A standard stream.
+    package enum Stream: Int32, Sendable {
+        case output = 1
+        case error = 2
+    }
+
+    package static func isTerminal(_ stream: Stream) -> Bool { isatty(stream.rawValue) == 1 }
+
+    /// Columns of the window on standard output; nil when it is none.
+    package static var columnCount: Int? {
+        var size = winsize()
+        guard unsafe ioctl(Stream.output.rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0
+        else { return nil }
+        return Int(size.ws_col)
+    }
+
+    /// Writes all of `bytes`. False when nobody reads any more.
+    package static func write(_ bytes: [UInt8], to stream: Stream) -> Bool {
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes.withUnsafeBytes { buffer in
+                unsafe Glibc.write(
+                    stream.rawValue, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+            }
+            if count > 0 {
+                done += count
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+}

@@ -1,0 +1,139 @@
+internal import Model
+
+/// `rate`, `increase` and `delta` of float series: one pass over the samples finds the resets,
+/// then each step costs a constant, plus the resets within its window.
+enum CounterWindows {
+    /// Windows with more resets than this take differences of running sums instead of adding up
+    /// the resets one by one; exact to rounding, and linear on noisy gauges.
+    private static let resetsSummedMax = 64
+
+    static func fill(
+        _ row: inout [Double], _ windows: FloatWindows, isCounter: Bool, isPerSecond: Bool
+    ) {
+        let reach = windows.index.extrapolation(
+            grid: windows.grid, windowNanos: windows.windowNanos, isPerSecond: isPerSecond)
+        guard isCounter, hasDecrease(windows.values.span) else {
+            fillWithoutResets(&row, windows, reach, isCounter: isCounter, isPerSecond)
+            return
+        }
+        fillWithResets(&row, windows, reach, isPerSecond)
+    }
+
+    private static func hasDecrease(_ values: Span<Double>) -> Bool {
+        guard values.count > 1 else { return false }
+        var decreases = 0
+        var before = values[0]
+        for place in 1..<values.count {
+            let now = values[place]
+            decreases &+= now < before ? 1 : 0
+            before = now
+        }
+        return decreases > 0
+    }
+
+    private static func fillWithoutResets(
+        _ row: inout [Double], _ windows: FloatWindows, _ reach: WindowIndex.Extrapolation,
+        isCounter: Bool, _ isPerSecond: Bool
+    ) {
+        let (_, lowArray, highArray) = windows.index.arrays
+        let values = windows.values.span
+        let lows = lowArray.span
+        let highs = highArray.span
+        let factors = reach.factors.span
+        let intervals = reach.intervals.span
+        let toStarts = reach.toStarts.span
+        let toEnds = reach.toEnds.span
+        let windowSeconds = StepGrid.seconds(nanos: windows.windowNanos)
+        var out = row.mutableSpan
+        for step in 0..<out.count {
+            let low = Int(lows[step])
+            let high = Int(highs[step])
+            guard high - low > 1 else {
+                out[step] = StepMatrix.absent
+                continue
+            }
+            let first = values[low]
+            let delta = values[high - 1] - first
+            let interval = intervals[step]
+            let toStart = toStarts[step]
+            // Division is left to the few windows that the counter's zero point may shorten.
+            if !isCounter || interval * first > toStart * delta * 1.000001 || delta <= 0 {
+                out[step] = delta * factors[step]
+            } else {
+                out[step] = shortened(
+                    first, delta, interval, toStart, toEnds[step],
+                    isPerSecond ? windowSeconds : nil)
+            }
+        }
+    }
+
+    private static func fillWithResets(
+        _ row: inout [Double], _ windows: FloatWindows, _ reach: WindowIndex.Extrapolation,
+        _ isPerSecond: Bool
+    ) {
+        let values = windows.values.span
+        var resets = Resets(values)
+        let windowSeconds = StepGrid.seconds(nanos: windows.windowNanos)
+        for step in row.indices {
+            let low = Int(windows.index.lows[step])
+            let high = Int(windows.index.highs[step])
+            guard high - low > 1 else {
+                row[step] = StepMatrix.absent
+                continue
+            }
+            let first = values[low]
+            let delta = resets.correct(values[high - 1] - first, low, high)
+            row[step] = shortened(
+                first, delta, reach.intervals[step], reach.toStarts[step],
+                reach.toEnds[step], isPerSecond ? windowSeconds : nil)
+        }
+    }
+
+    /// A counter cannot have been below zero: where the line through the window meets zero within
+    /// the stretch before the first sample, the stretch ends there.
+    @inline(__always)
+    static func shortened(
+        _ first: Double, _ delta: Double, _ interval: Double, _ toStart: Double,
+        _ toEnd: Double, _ windowSeconds: Double?
+    ) -> Double {
+        var toStart = toStart
+        if delta > 0, first >= 0 {
+            let toZero = interval * (first / delta)
+            if toZero < toStart { toStart = toZero }
+        }
+        var factor = (interval + toStart + toEnd) / interval
+        if let windowSeconds { factor /= windowSeconds }
+        return delta * factor
+    }
+
+    /// The places where a counter fell. Windows must be asked for in ascending order.
+    private struct Resets {
+        /// Indexes of the samples that are lower than the one before.
+        private var places: [Int] = []
+        private var before: [Double] = []
+        /// before[0] + … + before[i − 1]
+        private var running: [Double] = [0]
+        private var low = 0
+        private var high = 0
+
+        init(_ values: Span<Double>) {
+            for place in 1..<values.count where values[place] < values[place - 1] {
+                places.append(place)
+                before.append(values[place - 1])
+                running.append((running.last ?? 0) + values[place - 1])
+            }
+        }
+
+        /// `delta` plus what was lost by resets between samples `first` and `end` − 1.
+        mutating func correct(_ delta: Double, _ first: Int, _ end: Int) -> Double {
+            while high < places.count, places[high] < end { high += 1 }
+            while low < high, places[low] <= first { low += 1 }
+            guard high - low <= CounterWindows.resetsSummedMax else {
+                return delta + (running[high] - running[low])
+            }
+            var result = delta
+            for place in low..<high { result += before[place] }
+            return result
+        }
+    }
+}

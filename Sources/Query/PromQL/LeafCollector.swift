@@ -1,0 +1,93 @@
+internal import Model
+
+/// Walks a query and lists the pieces that need samples, with the grids at which they are needed.
+/// The evaluator derives the same grids and finds the results by `LeafJob.Key`.
+struct LeafCollector {
+    let context: PromQLContext
+    private(set) var jobs: [LeafJob] = []
+
+    init(context: PromQLContext) { self.context = context }
+
+    /// Adds the jobs of `expr` at `grid`. Returns how many stages it takes to have them all.
+    @discardableResult
+    mutating func collect(_ expr: PromQLExpr, _ grid: StepGrid) throws(QueryError) -> Int {
+        if grid.count == 0 { return 0 }
+        switch expr {
+        case .number, .string, .matrix: return 0
+        case .vector: return try add(expr, grid, key: expr.range, fold: nil) ?? 0
+        case .parens(let node): return try collect(node.inner, grid)
+        case .unary(let node): return try collect(node.operand, grid)
+        case .binary(let node):
+            return max(try collect(node.left, grid), try collect(node.right, grid))
+        case .subquery(let node):
+            let reference = context.reference(node.shift, grid).grid
+            return try collect(node.inner, try context.subqueryGrid(node, reference))
+        case .aggregate(let node):
+            if AggregationFold.folds(node.operation) {
+                let fold = LeafJob.Fold(
+                    operation: node.operation, grouping: node.grouping,
+                    range: node.operand.range)
+                if let stages = try add(node.operand, grid, key: node.range, fold: fold) {
+                    return stages
+                }
+            }
+            var stages = try collect(node.operand, grid)
+            if let parameter = node.parameter {
+                stages = max(stages, try collect(parameter, grid))
+            }
+            return stages
+        case .call(let node): return try collect(node, grid)
+        }
+    }
+
+    private mutating func collect(
+        _ node: PromQLExpr.Call, _ grid: StepGrid
+    ) throws(QueryError) -> Int {
+        var fold: LeafJob.Fold?
+        var piece = PromQLExpr.call(node)
+        switch node.function.implementation {
+        case .absentOverTime: fold = .presence(node.range)
+        case .absent:
+            fold = .presence(node.range)
+            piece = node.arguments[0]
+        default: break
+        }
+        if let stages = try add(piece, grid, key: node.range, fold: fold) { return stages }
+        var stages = 0
+        for argument in node.arguments { stages = max(stages, try collect(argument, grid)) }
+        return stages
+    }
+
+    /// Nil when `expr` is no piece that samples go straight into.
+    private mutating func add(
+        _ expr: PromQLExpr, _ grid: StepGrid, key: Range<Int>, fold: LeafJob.Fold?
+    ) throws(QueryError) -> Int? {
+        guard let (selector, source, range) = LeafJob.source(of: expr) else { return nil }
+        let reference = context.reference(selector.shift, grid)
+        var job = LeafJob(
+            key: .init(range: key, grid: grid), selector: selector, source: source, fold: fold,
+            range: range, reference: reference.grid, isAnchored: reference.isAnchored,
+            lookbackNanos: context.lookbackNanos, stage: 0)
+        // Series whose names differ only in what is dropped are an error that a fold cannot see.
+        let hasOneName = selector.matchers.contains {
+            $0.name == "__name__" && $0.operation == .equal
+        }
+        if let fold, job.dropsMetricName, !hasOneName, !fold.isPresence { return nil }
+        if case .window(_, _, let parameters) = source {
+            for parameter in parameters {
+                job.stage = max(job.stage, try collect(parameter, grid))
+            }
+        }
+        if !jobs.contains(where: { $0.key == job.key }) { jobs.append(job) }
+        return job.stage + 1
+    }
+}
+
+extension LeafJob.Fold {
+    /// For `absent`: one group, 1 wherever there is anything.
+    static func presence(_ range: Range<Int>) -> LeafJob.Fold {
+        LeafJob.Fold(operation: .group, grouping: .all, range: range)
+    }
+
+    fileprivate var isPresence: Bool { operation == .group && grouping == .all }
+}

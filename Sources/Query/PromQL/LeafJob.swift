@@ -1,0 +1,133 @@
+internal import Model
+
+/// What the evaluation of a query is told beside its text.
+struct PromQLContext {
+    /// Of the whole query, for `start()` and `end()`.
+    let startNanos: Int64
+    let endNanos: Int64
+    let lookbackNanos: Int64
+    let subqueryStepNanos: Int64
+    /// Limit `query.subquery_steps_max`.
+    let subqueryStepsMax: Int
+
+    /// Where windows end that are asked for at `grid`: moved by `offset`, or one instant when there
+    /// is an `@`.
+    func reference(
+        _ shift: PromQLExpr.TimeShift, _ grid: StepGrid
+    ) -> (grid: StepGrid, isAnchored: Bool) {
+        let offset = shift.offsetNanos ?? 0
+        switch shift.anchor {
+        case nil: return (grid.moved(byNanos: offset), false)
+        case .start: return (StepGrid(atNanos: startNanos).moved(byNanos: offset), true)
+        case .end: return (StepGrid(atNanos: endNanos).moved(byNanos: offset), true)
+        case .timestamp(let millis):
+            let nanos = Timestamp(millis: millis).nanos
+            return (StepGrid(atNanos: nanos).moved(byNanos: offset), true)
+        }
+    }
+
+    /// The steps of a subquery.
+    func subqueryGrid(
+        _ node: PromQLExpr.Subquery, _ reference: StepGrid
+    ) throws(QueryError) -> StepGrid {
+        let grid = reference.subqueryGrid(
+            windowNanos: node.windowNanos, stepNanos: node.stepNanos ?? subqueryStepNanos)
+        guard grid.count <= subqueryStepsMax else {
+            throw .limit(name: "query.subquery_steps_max", allowed: subqueryStepsMax)
+        }
+        return grid
+    }
+}
+
+/// A piece of the query that the querier's samples go straight into: a selector with the function
+/// around it and, where that folds, the aggregation around that. Samples are dropped as soon as
+/// their series has become one row.
+struct LeafJob {
+    /// Which piece, evaluated where.
+    struct Key: Hashable {
+        let range: Range<Int>
+        let grid: StepGrid
+    }
+
+    enum Source {
+        /// The newest sample within the lookback, or its time.
+        case instant(givesTimestamps: Bool)
+        case window(WindowFunction, nanos: Int64, parameters: [PromQLExpr])
+    }
+
+    /// What a row is folded into.
+    struct Fold {
+        var operation: PromQLExpr.Aggregate.Operation
+        var grouping: LabelGrouping
+        /// Of the aggregation's operand.
+        var range: Range<Int>
+    }
+
+    var key: Key
+    var selector: PromQLExpr.VectorSelector
+    var source: Source
+    var fold: Fold?
+    /// Of the range selector, for annotations.
+    var range: Range<Int>
+    /// Where windows end; one step when `isAnchored`.
+    var reference: StepGrid
+    var isAnchored: Bool
+    var lookbackNanos: Int64
+    /// How many rounds of fetching have to come before, for the sake of `parameters`.
+    var stage: Int
+
+    private var windowNanos: Int64 {
+        switch source {
+        case .instant: lookbackNanos
+        case .window(_, let nanos, _): nanos
+        }
+    }
+
+    /// The samples it needs: start ≤ t < end, nanoseconds.
+    var needed: Range<Int64> {
+        let (start, overflow) = reference.startNanos.subtractingReportingOverflow(windowNanos)
+        let low = overflow ? Int64.min : start
+        let end = max(reference.endNanos, low)
+        return (low == .max ? low : low + 1)..<(end == .max ? end : end + 1)
+    }
+
+    var dropsMetricName: Bool {
+        switch source {
+        case .instant(let givesTimestamps): givesTimestamps
+        case .window(let function, _, _): !function.keepsMetricName
+        }
+    }
+
+    /// What `expr` is when it is such a piece, without a fold.
+    static func source(
+        of expr: PromQLExpr
+    ) -> (selector: PromQLExpr.VectorSelector, source: Source, range: Range<Int>)? {
+        switch expr.withoutParens {
+        case .vector(let selector):
+            return (selector, .instant(givesTimestamps: false), selector.range)
+        case .call(let call):
+            switch call.function.implementation {
+            case .timestamp:
+                guard case .vector(let selector)? = call.arguments.first?.withoutParens else {
+                    return nil
+                }
+                return (selector, .instant(givesTimestamps: true), selector.range)
+            case .window(let function):
+                let parameters = call.arguments.filter { $0.type == .scalar }
+                let window = call.arguments.first { $0.type == .matrix }
+                guard case .matrix(let node)? = window?.withoutParens else { return nil }
+                let source = Source.window(
+                    function, nanos: node.windowNanos, parameters: parameters)
+                return (node.selector, source, node.range)
+            case .absentOverTime:
+                guard case .matrix(let node)? = call.arguments.first?.withoutParens else {
+                    return nil
+                }
+                let source = Source.window(.present, nanos: node.windowNanos, parameters: [])
+                return (node.selector, source, node.range)
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,126 @@
+internal import Model
+
+/// Where the series of one leaf job go: each becomes a row and is either kept or folded.
+final class LeafSink {
+    let job: LeafJob
+    private let stepCount: Int
+    private let budget: QueryBudget
+    private var rows: StepMatrix
+    private var fold: AggregationFold?
+    private var windows: WindowEvaluator?
+    private var floatIndexes: WindowIndexCache
+    private var histogramIndexes: WindowIndexCache
+    private var row: [Double]
+    private var boxes: [HistogramBox?] = []
+
+    /// `parameters`: of the window function, one value per step or one for all steps.
+    init(
+        _ job: LeafJob, parameters: [[Double]], annotations: PromQLAnnotations,
+        budget: QueryBudget
+    ) {
+        self.job = job
+        self.budget = budget
+        let isBroadcastable = job.isAnchored && parameters.allSatisfy { $0.count == 1 }
+        let reference =
+            job.isAnchored && !isBroadcastable
+            // Parameters that change by step make each step a row's own.
+            ? StepGrid(
+                startNanos: job.reference.startNanos, stepNanos: 0, count: job.key.grid.count)
+            : job.reference
+        stepCount = reference.count
+        rows = StepMatrix(stepCount: stepCount)
+        row = Array(repeating: StepMatrix.absent, count: stepCount)
+        floatIndexes = WindowIndexCache(grid: reference, windowNanos: job.lookbackNanos)
+        histogramIndexes = floatIndexes
+        if let fold = job.fold {
+            self.fold = AggregationFold(
+                operation: fold.operation, grouping: fold.grouping, stepCount: stepCount,
+                annotations: annotations, range: fold.range)
+        }
+        if case .window(let function, let nanos, _) = job.source {
+            let grid = job.key.grid
+            let isAnchored = job.isAnchored
+            windows = WindowEvaluator(
+                function: function, grid: reference, windowNanos: nanos, parameters: parameters,
+                annotations: annotations, range: job.range,
+                nowNanos: { grid.time(isAnchored ? 0 : $0) })
+        }
+    }
+
+    func consume(_ series: SeriesData) throws {
+        boxes.removeAll(keepingCapacity: true)
+        if windows != nil {
+            try windows?.evaluate(series, into: &row, &boxes)
+        } else if case .instant(let givesTimestamps) = job.source {
+            fillInstant(series)
+            if givesTimestamps { replaceByTimestamps(series) }
+        }
+        if fold != nil {
+            fold?.add(
+                job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+            return
+        }
+        let isEmpty = row.allSatisfy(\.isStaleMarker) && boxes.allSatisfy { $0 == nil }
+        guard !isEmpty else { return }
+        try budget.charge(samples: stepCount)
+        rows.append(
+            job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+    }
+
+    /// A row for each series, or each group, ascending by labels, at the steps of the key's grid.
+    func finish() throws(QueryError) -> StepMatrix {
+        let result: StepMatrix
+        if let fold {
+            result = try fold.finish()
+        } else {
+            result = try rows.sortedByLabels().merged()
+        }
+        return result.broadcast(to: job.key.grid.count)
+    }
+
+    private func fillInstant(_ series: SeriesData) {
+        let index = floatIndexes.index(for: series.timestamps)
+        let (_, lowArray, highArray) = index.arrays
+        let values = series.values.span
+        let lows = lowArray.span
+        let highs = highArray.span
+        var out = row.mutableSpan
+        for step in 0..<out.count {
+            let high = Int(highs[step])
+            // A stale marker is what an absent cell is.
+            out[step] = Int(lows[step]) < high ? values[high - 1] : StepMatrix.absent
+        }
+        if series.histograms.isEmpty { return }
+        let histogramIndex = histogramIndexes.index(for: series.histogramTimestamps)
+        boxes = Array(repeating: nil, count: stepCount)
+        for step in row.indices {
+            let high = Int(histogramIndex.highs[step])
+            guard Int(histogramIndex.lows[step]) < high else { continue }
+            let floatHigh = Int(index.highs[step])
+            if Int(index.lows[step]) < floatHigh,
+                series.timestamps.nanos[floatHigh - 1]
+                    > series.histogramTimestamps.nanos[high - 1]
+            {
+                continue
+            }
+            row[step] = StepMatrix.absent
+            let histogram = series.histograms[high - 1]
+            boxes[step] = histogram.isStaleMarker ? nil : HistogramBox(histogram)
+        }
+    }
+
+    private func replaceByTimestamps(_ series: SeriesData) {
+        let floats = floatIndexes.index(for: series.timestamps)
+        let histograms = histogramIndexes.index(for: series.histogramTimestamps)
+        for step in row.indices {
+            if !row[step].isStaleMarker {
+                let place = Int(floats.highs[step]) - 1
+                row[step] = StepGrid.seconds(nanos: series.timestamps.nanos[place])
+            } else if !boxes.isEmpty, boxes[step] != nil {
+                let place = Int(histograms.highs[step]) - 1
+                row[step] = StepGrid.seconds(nanos: series.histogramTimestamps.nanos[place])
+            }
+        }
+        boxes.removeAll(keepingCapacity: true)
+    }
+}

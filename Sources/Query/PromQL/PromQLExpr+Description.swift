@@ -1,0 +1,136 @@
+internal import Model
+
+extension PromQLExpr: CustomStringConvertible {
+    /// The canonical form, as Prometheus' format_query prints a query of one line.
+    package var description: String {
+        switch self {
+        case .number(let node): node.text
+        case .string(let node): QuotedText.quote(node.value)
+        case .parens(let node): "(\(node.inner))"
+        case .vector(let node): node.text(window: "")
+        case .matrix(let node):
+            node.selector.text(window: "[\(DurationText.format(nanos: node.windowNanos))]")
+        case .subquery(let node):
+            "\(node.inner)[\(DurationText.format(nanos: node.windowNanos)):"
+                + (node.stepNanos.map { DurationText.format(nanos: $0) } ?? "")
+                + "]\(node.shift.text)"
+        case .call(let node):
+            node.function.name + "("
+                + node.arguments.map(\.description).joined(separator: ", ") + ")"
+        case .aggregate(let node): node.text
+        case .unary(let node): (node.isNegation ? "-" : "+") + node.operand.description
+        case .binary(let node):
+            "\(node.left) \(node.operation.rawValue)\(node.returnsBool ? " bool" : "")"
+                + "\(node.matching.text) \(node.right)"
+        }
+    }
+}
+
+extension PromQLExpr.NumberLiteral {
+    fileprivate var text: String {
+        guard isDuration else { return NumberText.format(value) }
+        return DurationText.format(nanos: Int64(value * 1e9))
+    }
+}
+
+extension PromQLExpr.VectorSelector {
+    fileprivate func text(window: String) -> String {
+        let shown = matchers.filter { matcher in
+            !(matcher.name == "__name__" && matcher.operation == .equal && !name.isEmpty
+                && matcher.value == name)
+        }
+        let conditions = shown.map { matcher in
+            QuotedText.labelName(matcher.name) + matcher.operation.rawValue
+                + QuotedText.quote(matcher.value)
+        }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let braces = conditions.isEmpty ? "" : "{" + conditions.joined(separator: ",") + "}"
+        return name + braces + window + shift.text
+    }
+}
+
+extension PromQLExpr.TimeShift {
+    fileprivate var text: String {
+        var text = ""
+        switch anchor {
+        case .timestamp(let millis):
+            let rest = String(1000 + (millis % 1000).magnitude).dropFirst()
+            text = " @ \(millis < 0 ? "-" : "")\((millis / 1000).magnitude).\(rest)"
+        case .start: text = " @ start()"
+        case .end: text = " @ end()"
+        case nil: break
+        }
+        if let offsetNanos, offsetNanos != 0 {
+            text += " offset \(DurationText.format(nanos: offsetNanos))"
+        }
+        return text
+    }
+}
+
+extension PromQLExpr.Aggregate {
+    fileprivate var text: String {
+        var text = operation.rawValue
+        if grouping.isWithout {
+            text += " without (\(QuotedText.list(grouping.names))) "
+        } else if !grouping.names.isEmpty {
+            text += " by (\(QuotedText.list(grouping.names))) "
+        }
+        return text + "(" + (parameter.map { "\($0), " } ?? "") + "\(operand))"
+    }
+}
+
+extension PromQLExpr.VectorMatching {
+    fileprivate var text: String {
+        var text = ""
+        if !labels.isEmpty || isOn || cardinality != .oneToOne {
+            text = " \(isOn ? "on" : "ignoring") (\(QuotedText.list(labels)))"
+        }
+        switch cardinality {
+        case .oneToOne: break
+        case .manyToOne: text += " group_left (\(QuotedText.list(include)))"
+        case .oneToMany: text += " group_right (\(QuotedText.list(include)))"
+        }
+        return text
+    }
+}
+
+/// Strings and names as PromQL prints them.
+enum QuotedText {
+    /// With double quotes, escaped as Go does.
+    static func quote(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\t": result += "\\t"
+            case "\r": result += "\\r"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                let digits = String(scalar.value + 0x100, radix: 16).dropFirst()
+                result += "\\x\(digits)"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// Quoted only when it has to be.
+    static func labelName(_ name: String) -> String {
+        isPlainLabelName(name) ? name : quote(name)
+    }
+
+    static func list(_ names: [String]) -> String {
+        names.map(labelName).joined(separator: ", ")
+    }
+
+    /// `[a-zA-Z_][a-zA-Z0-9_]*`
+    static func isPlainLabelName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(first >= 0x30 && first <= 0x39) else { return false }
+        return name.utf8.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: true
+            default: false
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+package import Model
+
+extension PromQLExpr {
+    /// `1.5`, `0x1F`, `Inf`, or a duration in the place of a number, in seconds.
+    package struct NumberLiteral: Sendable {
+        package var value: Double
+        package var isDuration: Bool
+        package var range: Range<Int>
+    }
+
+    package struct StringLiteral: Sendable {
+        package var value: String
+        package var range: Range<Int>
+    }
+
+    package struct Parens: Sendable {
+        package var inner: PromQLExpr
+        package var range: Range<Int>
+    }
+
+    /// `offset 5m` and `@ 1600000000`.
+    package struct TimeShift: Sendable, Hashable {
+        /// The instant of `@`.
+        package enum Anchor: Sendable, Hashable {
+            case timestamp(millis: Int64)
+            /// Of the query's range.
+            case start
+            case end
+        }
+
+        /// Nil when not written. Negative looks ahead.
+        package var offsetNanos: Int64?
+        package var anchor: Anchor?
+
+        package static let none = TimeShift()
+        package var isNone: Bool { offsetNanos == nil && anchor == nil }
+    }
+
+    /// `name{label="value"} offset 5m`. `name` is the one before the brace, or empty; the matcher
+    /// that it stands for is among `matchers`.
+    package struct VectorSelector: Sendable {
+        package var name: String
+        package var matchers: [Matcher]
+        package var shift: TimeShift
+        package var range: Range<Int>
+    }
+
+    /// `selector[5m]`; the shift is the selector's.
+    package struct MatrixSelector: Sendable {
+        package var selector: VectorSelector
+        package var windowNanos: Int64
+        package var range: Range<Int>
+    }
+
+    /// `inner[1h:5m]`.
+    package struct Subquery: Sendable {
+        package var inner: PromQLExpr
+        package var windowNanos: Int64
+        /// Nil for the engine's default.
+        package var stepNanos: Int64?
+        package var shift: TimeShift
+        package var range: Range<Int>
+    }
+
+    package struct Call: Sendable {
+        package var function: PromQLFunction
+        package var arguments: [PromQLExpr]
+        package var range: Range<Int>
+    }
+
+    /// `sum by (job) (…)`, `topk(3, …)`.
+    package struct Aggregate: Sendable {
+        package enum Operation: String, Sendable, Hashable, CaseIterable {
+            case sum, avg, min, max, count, group, stddev, stdvar
+            case topk, bottomk, quantile
+            case countValues = "count_values"
+            case limitk
+            case limitRatio = "limit_ratio"
+
+            package var takesParameter: Bool {
+                switch self {
+                case .topk, .bottomk, .quantile, .countValues, .limitk, .limitRatio: true
+                default: false
+                }
+            }
+        }
+
+        package var operation: Operation
+        package var parameter: PromQLExpr?
+        package var operand: PromQLExpr
+        package var grouping: LabelGrouping
+        package var range: Range<Int>
+    }
+
+    package struct Unary: Sendable {
+        package var isNegation: Bool
+        package var operand: PromQLExpr
+        package var range: Range<Int>
+    }
+
+    package enum BinaryOperator: String, Sendable, Hashable {
+        case add = "+"
+        case subtract = "-"
+        case multiply = "*"
+        case divide = "/"
+        case modulo = "%"
+        case power = "^"
+        case atan2
+        case equal = "=="
+        case notEqual = "!="
+        case less = "<"
+        case lessOrEqual = "<="
+        case greater = ">"
+        case greaterOrEqual = ">="
+        case and
+        case or
+        case unless
+
+        package var isComparison: Bool {
+            switch self {
+            case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual: true
+            default: false
+            }
+        }
+
+        package var isSetOperator: Bool { self == .and || self == .or || self == .unless }
+
+        /// Higher binds tighter.
+        var precedence: Int {
+            switch self {
+            case .or: 1
+            case .and, .unless: 2
+            case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual: 3
+            case .add, .subtract: 4
+            case .multiply, .divide, .modulo, .atan2: 5
+            case .power: 6
+            }
+        }
+    }
+
+    /// How elements of two vectors find each other.
+    package struct VectorMatching: Sendable, Hashable {
+        package enum Cardinality: Sendable, Hashable { case oneToOne, manyToOne, oneToMany }
+
+        package var cardinality: Cardinality
+        /// `on (…)` when true, else `ignoring (…)`.
+        package var isOn: Bool
+        package var labels: [String]
+        /// Labels of the "one" side that `group_left (…)` copies.
+        package var include: [String]
+
+        package static let standard = VectorMatching(
+            cardinality: .oneToOne, isOn: false, labels: [], include: [])
+    }
+
+    package struct Binary: Sendable {
+        package var operation: BinaryOperator
+        package var left: PromQLExpr
+        package var right: PromQLExpr
+        package var returnsBool: Bool
+        package var matching: VectorMatching
+        package var range: Range<Int>
+    }
+}

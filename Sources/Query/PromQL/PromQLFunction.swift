@@ -1,0 +1,167 @@
+/// A function of PromQL: its name, what it takes and what computes it. The table holds all of
+/// Prometheus 3; those not built yet are refused by name.
+package struct PromQLFunction: Sendable {
+    /// What computes it.
+    enum Implementation: Sendable, Hashable {
+        case window(WindowFunction)
+        case absentOverTime
+        case map(MapFunction)
+        case clamp, clampMin, clampMax, round
+        case absent, scalar, vector, time, timestamp, pi
+        case sort(descending: Bool)
+        case sortByLabel(descending: Bool)
+        case labelReplace, labelJoin
+        case date(DateField)
+        case histogramField(HistogramField)
+        case histogramQuantile, histogramFraction
+        case missing
+    }
+
+    package let name: String
+    let parameters: [PromQLExpr.ValueType]
+    /// How many arguments may be left out or, when `isVariadic`, the last may be repeated.
+    let optionalCount: Int
+    let isVariadic: Bool
+    let result: PromQLExpr.ValueType
+    let implementation: Implementation
+
+    private init(
+        _ name: String, _ parameters: [PromQLExpr.ValueType], optional optionalCount: Int = 0,
+        isVariadic: Bool = false, result: PromQLExpr.ValueType = .vector,
+        _ implementation: Implementation
+    ) {
+        self.name = name
+        self.parameters = parameters
+        self.optionalCount = optionalCount
+        self.isVariadic = isVariadic
+        self.result = result
+        self.implementation = implementation
+    }
+
+    var argumentCountMin: Int { parameters.count - optionalCount }
+    var argumentCountMax: Int? { isVariadic ? nil : parameters.count }
+
+    /// The type of argument `index`.
+    func parameter(_ index: Int) -> PromQLExpr.ValueType {
+        parameters[min(index, parameters.count - 1)]
+    }
+
+    static func named(_ name: String) -> PromQLFunction? { table[name] }
+
+    private static let table: [String: PromQLFunction] = Dictionary(
+        (windowFunctions + maps + dates + histograms + others).map { ($0.name, $0) },
+        uniquingKeysWith: { first, _ in first })
+
+    private static let windowFunctions: [PromQLFunction] =
+        WindowFunction.allCases.map { function in
+            switch function {
+            case .quantile:
+                PromQLFunction(function.rawValue, [.scalar, .matrix], .window(function))
+            case .predictLinear:
+                PromQLFunction(function.rawValue, [.matrix, .scalar], .window(function))
+            case .doubleExponentialSmoothing:
+                PromQLFunction(function.rawValue, [.matrix, .scalar, .scalar], .window(function))
+            default:
+                PromQLFunction(function.rawValue, [.matrix], .window(function))
+            }
+        }
+
+    private static let maps: [PromQLFunction] = MapFunction.allCases.map {
+        PromQLFunction($0.rawValue, [.vector], .map($0))
+    }
+
+    private static let dates: [PromQLFunction] = DateField.allCases.map {
+        PromQLFunction($0.rawValue, [.vector], optional: 1, .date($0))
+    }
+
+    private static let histograms: [PromQLFunction] =
+        HistogramField.allCases.map {
+            PromQLFunction($0.rawValue, [.vector], .histogramField($0))
+        } + [
+            PromQLFunction("histogram_quantile", [.scalar, .vector], .histogramQuantile),
+            PromQLFunction(
+                "histogram_fraction", [.scalar, .scalar, .vector], .histogramFraction),
+            PromQLFunction(
+                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true, .missing),
+        ]
+
+    private static let others: [PromQLFunction] = [
+        PromQLFunction("absent", [.vector], .absent),
+        PromQLFunction("absent_over_time", [.matrix], .absentOverTime),
+        PromQLFunction("clamp", [.vector, .scalar, .scalar], .clamp),
+        PromQLFunction("clamp_max", [.vector, .scalar], .clampMax),
+        PromQLFunction("clamp_min", [.vector, .scalar], .clampMin),
+        PromQLFunction("info", [.vector, .vector], optional: 1, .missing),
+        PromQLFunction(
+            "label_join", [.vector, .string, .string, .string], optional: 1, isVariadic: true,
+            .labelJoin),
+        PromQLFunction(
+            "label_replace", [.vector, .string, .string, .string, .string], .labelReplace),
+        PromQLFunction("pi", [], result: .scalar, .pi),
+        PromQLFunction("round", [.vector, .scalar], optional: 1, .round),
+        PromQLFunction("scalar", [.vector], result: .scalar, .scalar),
+        PromQLFunction("sort", [.vector], .sort(descending: false)),
+        PromQLFunction("sort_desc", [.vector], .sort(descending: true)),
+        PromQLFunction(
+            "sort_by_label", [.vector, .string], optional: 1, isVariadic: true,
+            .sortByLabel(descending: false)),
+        PromQLFunction(
+            "sort_by_label_desc", [.vector, .string], optional: 1, isVariadic: true,
+            .sortByLabel(descending: true)),
+        PromQLFunction("start_timestamp", [.vector], .missing),
+        PromQLFunction("time", [], result: .scalar, .time),
+        PromQLFunction("timestamp", [.vector], .timestamp),
+        PromQLFunction("vector", [.scalar], .vector),
+    ]
+}
+
+/// Functions of the samples in a window.
+enum WindowFunction: String, Sendable, Hashable, CaseIterable {
+    case rate, irate, increase, delta, idelta, deriv, resets, changes
+    case predictLinear = "predict_linear"
+    case doubleExponentialSmoothing = "double_exponential_smoothing"
+    case avg = "avg_over_time"
+    case min = "min_over_time"
+    case max = "max_over_time"
+    case sum = "sum_over_time"
+    case count = "count_over_time"
+    case quantile = "quantile_over_time"
+    case stddev = "stddev_over_time"
+    case stdvar = "stdvar_over_time"
+    case mad = "mad_over_time"
+    case last = "last_over_time"
+    case first = "first_over_time"
+    case present = "present_over_time"
+    case timestampOfLast = "ts_of_last_over_time"
+    case timestampOfFirst = "ts_of_first_over_time"
+    case timestampOfMin = "ts_of_min_over_time"
+    case timestampOfMax = "ts_of_max_over_time"
+
+    /// Whether the result is a sample of the series and so keeps its name.
+    var keepsMetricName: Bool { self == .last || self == .first }
+}
+
+/// Functions of one number.
+enum MapFunction: String, Sendable, Hashable, CaseIterable {
+    case abs, ceil, floor, exp, ln, log2, log10, sqrt, sgn
+    case sin, cos, tan, asin, acos, atan, sinh, cosh, tanh, asinh, acosh, atanh
+    case deg, rad
+}
+
+/// Parts of a time in UTC.
+enum DateField: String, Sendable, Hashable, CaseIterable {
+    case minute, hour, month, year
+    case dayOfMonth = "day_of_month"
+    case dayOfWeek = "day_of_week"
+    case dayOfYear = "day_of_year"
+    case daysInMonth = "days_in_month"
+}
+
+/// What can be read off one histogram.
+enum HistogramField: String, Sendable, Hashable, CaseIterable {
+    case count = "histogram_count"
+    case sum = "histogram_sum"
+    case average = "histogram_avg"
+    case stddev = "histogram_stddev"
+    case stdvar = "histogram_stdvar"
+}

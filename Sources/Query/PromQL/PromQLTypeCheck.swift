@@ -1,0 +1,156 @@
+internal import Model
+
+/// Refuses what is well formed and makes no sense: the rules and sentences of Prometheus.
+struct PromQLTypeCheck {
+    let text: [UInt8]
+
+    func check(_ expr: PromQLExpr) throws(QueryError) {
+        switch expr {
+        case .number, .string, .vector, .matrix: break
+        case .parens(let node): try check(node.inner)
+        case .unary(let node):
+            try check(node.operand)
+            let type = node.operand.type
+            guard type == .scalar || type == .vector else {
+                throw failure(
+                    "unary expression only allowed on expressions of type scalar or instant "
+                        + "vector, got \"\(type.rawValue)\"", at: expr)
+            }
+        case .subquery(let node):
+            try check(node.inner)
+            guard node.inner.type == .vector else {
+                throw failure(
+                    "subquery is only allowed on instant vector, got "
+                        + "\(node.inner.type.rawValue) instead", at: expr)
+            }
+        case .call(let node): try check(node)
+        case .aggregate(let node): try check(node)
+        case .binary(let node): try check(node, whole: expr)
+        }
+    }
+
+    private func check(_ node: PromQLExpr.Call) throws(QueryError) {
+        let name = QuotedText.quote(node.function.name)
+        let count = node.arguments.count
+        let minimum = node.function.argumentCountMin
+        let expected: String? =
+            if let maximum = node.function.argumentCountMax {
+                if minimum == maximum, count != minimum {
+                    "expected \(minimum)"
+                } else if count < minimum {
+                    "expected at least \(minimum)"
+                } else if count > maximum {
+                    "expected at most \(maximum)"
+                } else {
+                    nil
+                }
+            } else {
+                count < minimum ? "expected at least \(minimum)" : nil
+            }
+        if let expected {
+            throw failure(
+                "\(expected) argument(s) in call to \(name), got \(count)",
+                at: node.range.lowerBound)
+        }
+        for (index, argument) in node.arguments.enumerated() {
+            try check(argument)
+            try expect(
+                node.function.parameter(index), argument, in: "call to function \(name)")
+        }
+        try checkLabelNames(of: node)
+    }
+
+    /// What `label_replace` and kin refuse whatever the data.
+    private func checkLabelNames(of node: PromQLExpr.Call) throws(QueryError) {
+        let strings = node.arguments.map { argument -> String? in
+            if case .string(let literal) = argument.withoutParens { return literal.value }
+            return nil
+        }
+        switch node.function.implementation {
+        case .labelReplace:
+            if let expression = strings[4] {
+                do { _ = try RegularExpression(expression, dotMatchesNewline: true) } catch {
+                    throw failure(
+                        "invalid regular expression in label_replace(): \(expression)",
+                        at: node.arguments[4])
+                }
+            }
+            if strings[1]?.isEmpty == true {
+                throw failure(
+                    "invalid destination label name in label_replace(): ",
+                    at: node.arguments[1])
+            }
+        case .labelJoin:
+            if strings[1]?.isEmpty == true {
+                throw failure(
+                    "invalid destination label name in label_join(): ", at: node.arguments[1])
+            }
+        default: break
+        }
+    }
+
+    private func check(_ node: PromQLExpr.Aggregate) throws(QueryError) {
+        try check(node.operand)
+        try expect(.vector, node.operand, in: "aggregation expression")
+        guard let parameter = node.parameter else { return }
+        try check(parameter)
+        let wanted: PromQLExpr.ValueType = node.operation == .countValues ? .string : .scalar
+        try expect(wanted, parameter, in: "aggregation parameter")
+        if case .string(let label) = parameter.withoutParens, label.value.isEmpty {
+            throw failure("invalid label name \"\" in count_values", at: parameter)
+        }
+    }
+
+    private func check(_ node: PromQLExpr.Binary, whole: PromQLExpr) throws(QueryError) {
+        try check(node.left)
+        try check(node.right)
+        let left = node.left.type
+        let right = node.right.type
+        for (type, side) in [(left, node.left), (right, node.right)]
+        where type != .scalar && type != .vector {
+            throw failure(
+                "binary expression must contain only scalar and instant vector types", at: side)
+        }
+        let operation = node.operation
+        if operation.isComparison, !node.returnsBool, left == .scalar, right == .scalar {
+            throw failure("comparisons between scalars must use BOOL modifier", at: whole)
+        }
+        let areVectors = left == .vector && right == .vector
+        if operation.isSetOperator, !areVectors {
+            throw failure(
+                "set operator \"\(operation.rawValue)\" not allowed in binary scalar expression",
+                at: whole)
+        }
+        let matching = node.matching
+        if !areVectors, matching != .standard {
+            throw failure("vector matching only allowed between instant vectors", at: whole)
+        }
+        if operation.isSetOperator, matching.cardinality != .oneToOne {
+            throw failure(
+                "no grouping allowed for \"\(operation.rawValue)\" operation", at: whole)
+        }
+        if matching.isOn, matching.cardinality != .oneToOne,
+            let both = matching.labels.first(where: matching.include.contains)
+        {
+            throw failure(
+                "label \(QuotedText.quote(both)) must not occur in ON and GROUP clause at once",
+                at: whole)
+        }
+    }
+
+    private func expect(
+        _ wanted: PromQLExpr.ValueType, _ expr: PromQLExpr, in context: String
+    ) throws(QueryError) {
+        guard expr.type != wanted else { return }
+        throw failure(
+            "expected type \(wanted.rawValue) in \(context), got \(expr.type.rawValue)", at: expr)
+    }
+
+    private func failure(_ message: String, at expr: PromQLExpr) -> QueryError {
+        failure(message, at: expr.range.lowerBound)
+    }
+
+    private func failure(_ message: String, at offset: Int) -> QueryError {
+        .parse(message: message, position: QueryPosition(offset: offset, in: text))
+    }
+}

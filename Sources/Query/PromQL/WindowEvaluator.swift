@@ -1,0 +1,176 @@
+internal import Model
+
+/// Applies one window function to one series after the other. Series that share a timestamp column
+/// share the search for their windows.
+struct WindowEvaluator {
+    let function: WindowFunction
+    /// Where the windows end.
+    let grid: StepGrid
+    let windowNanos: Int64
+    let parameters: [[Double]]
+    let nowNanos: (Int) -> Int64
+    let annotations: PromQLAnnotations
+    /// Of the window in the query's text.
+    let range: Range<Int>
+    private var floatIndexes: WindowIndexCache
+    private var histogramIndexes: WindowIndexCache
+
+    init(
+        function: WindowFunction, grid: StepGrid, windowNanos: Int64, parameters: [[Double]],
+        annotations: PromQLAnnotations, range: Range<Int>, nowNanos: @escaping (Int) -> Int64
+    ) {
+        self.function = function
+        self.grid = grid
+        self.windowNanos = windowNanos
+        self.parameters = parameters
+        self.annotations = annotations
+        self.range = range
+        self.nowNanos = nowNanos
+        floatIndexes = WindowIndexCache(grid: grid, windowNanos: windowNanos)
+        histogramIndexes = WindowIndexCache(grid: grid, windowNanos: windowNanos)
+    }
+
+    /// One cell per step into `row`, and into `histograms` (empty when there are none).
+    mutating func evaluate(
+        _ series: SeriesData, into row: inout [Double], _ histograms: inout [HistogramBox?]
+    ) throws(QueryError) {
+        histograms.removeAll(keepingCapacity: true)
+        let floats = WindowEvaluator.withoutStaleMarkers(series)
+        let windows = FloatWindows(
+            index: floatIndexes.index(for: floats.column), values: floats.values, grid: grid,
+            windowNanos: windowNanos, parameters: parameters, nowNanos: nowNanos)
+        if series.histograms.isEmpty {
+            try evaluate(windows, into: &row)
+            return
+        }
+        var samples = HistogramWindows(
+            windows: windows, series: series,
+            index: histogramIndexes.index(for: series.histogramTimestamps),
+            annotations: annotations, range: range)
+        if series.histograms.contains(where: \.isStaleMarker) {
+            samples = samples.withoutStaleMarkers()
+        }
+        histograms = Array(repeating: nil, count: grid.count)
+        // The floats alone first: most functions leave histograms aside.
+        try evaluate(windows, into: &row)
+        samples.evaluate(function, into: &row, &histograms)
+    }
+
+    private func evaluate(
+        _ windows: FloatWindows, into row: inout [Double]
+    ) throws(QueryError) {
+        switch function {
+        case .rate: CounterWindows.fill(&row, windows, isCounter: true, isPerSecond: true)
+        case .increase: CounterWindows.fill(&row, windows, isCounter: true, isPerSecond: false)
+        case .delta: CounterWindows.fill(&row, windows, isCounter: false, isPerSecond: false)
+        case .irate: WindowKernels.InstantRate.fill(&row, windows)
+        case .idelta: WindowKernels.InstantDelta.fill(&row, windows)
+        case .deriv: WindowKernels.Derivative.fill(&row, windows)
+        case .resets: WindowKernels.Resets.fill(&row, windows)
+        case .changes: WindowKernels.Changes.fill(&row, windows)
+        case .avg: WindowKernels.Average.fill(&row, windows)
+        case .min: WindowKernels.Minimum.fill(&row, windows)
+        case .max: WindowKernels.Maximum.fill(&row, windows)
+        case .sum: WindowKernels.Sum.fill(&row, windows)
+        case .count: WindowKernels.Count.fill(&row, windows)
+        case .stddev: WindowKernels.Deviation.fill(&row, windows)
+        case .stdvar: WindowKernels.Variance.fill(&row, windows)
+        case .mad: WindowKernels.MedianDeviation.fill(&row, windows)
+        case .last: WindowKernels.Last.fill(&row, windows)
+        case .first: WindowKernels.First.fill(&row, windows)
+        case .present: WindowKernels.Present.fill(&row, windows)
+        case .timestampOfFirst: WindowKernels.TimestampOfFirst.fill(&row, windows)
+        case .timestampOfLast: WindowKernels.TimestampOfLast.fill(&row, windows)
+        case .timestampOfMin: WindowKernels.TimestampOfMinimum.fill(&row, windows)
+        case .timestampOfMax: WindowKernels.TimestampOfMaximum.fill(&row, windows)
+        case .quantile: fillQuantile(&row, windows)
+        case .predictLinear: fillPrediction(&row, windows)
+        case .doubleExponentialSmoothing: try fillSmoothed(&row, windows)
+        }
+    }
+
+    private func fillQuantile(_ row: inout [Double], _ windows: FloatWindows) {
+        var scratch: [Double] = []
+        for step in row.indices {
+            let low = Int(windows.index.lows[step])
+            let high = Int(windows.index.highs[step])
+            guard low < high else {
+                row[step] = StepMatrix.absent
+                continue
+            }
+            let quantile = windows.parameter(0, step)
+            if !(quantile >= 0 && quantile <= 1) {
+                annotations.quantileOutOfRange(quantile, at: range)
+            }
+            scratch.removeAll(keepingCapacity: true)
+            scratch.append(contentsOf: windows.values[low..<high])
+            row[step] = Quantile.of(&scratch, quantile)
+        }
+    }
+
+    private func fillPrediction(_ row: inout [Double], _ windows: FloatWindows) {
+        let nanos = windows.index.column.nanos
+        let times = nanos.span
+        for step in row.indices {
+            let low = Int(windows.index.lows[step])
+            let high = Int(windows.index.highs[step])
+            guard high - low > 1 else {
+                row[step] = StepMatrix.absent
+                continue
+            }
+            let line = LinearRegression(
+                windows.values.span, times, low, high, originNanos: windows.nowNanos(step))
+            row[step] = line.slope * windows.parameter(0, step) + line.intercept
+        }
+    }
+
+    private func fillSmoothed(
+        _ row: inout [Double], _ windows: FloatWindows
+    ) throws(QueryError) {
+        for step in row.indices {
+            let low = Int(windows.index.lows[step])
+            let high = Int(windows.index.highs[step])
+            row[step] = StepMatrix.absent
+            guard low < high else { continue }
+            let smoothing = windows.parameter(0, step)
+            let trend = windows.parameter(1, step)
+            for (value, name, short) in [(smoothing, "smoothing", "sf"), (trend, "trend", "tf")]
+            where value <= 0 || value >= 1 {
+                throw .execution(
+                    message: "invalid \(name) factor. Expected: 0 < \(short) < 1, got: "
+                        + NumberText.format(value))
+            }
+            guard high - low > 1 else { continue }
+            let values = windows.values[low..<high]
+            var before = 0.0
+            var level = values[low]
+            var slope = values[low + 1] - values[low]
+            for place in low + 1..<high {
+                if place > low + 1 { slope = trend * (level - before) + (1 - trend) * slope }
+                let next = smoothing * values[place] + (1 - smoothing) * (level + slope)
+                before = level
+                level = next
+            }
+            row[step] = level
+        }
+    }
+
+    /// The floats without stale markers; the series' own column when it has none.
+    static func withoutStaleMarkers(
+        _ series: SeriesData
+    ) -> (column: TimestampColumn, values: [Double]) {
+        var markers = 0
+        let span = series.values.span
+        for place in 0..<span.count {
+            markers &+= span[place].isStaleMarker ? 1 : 0
+        }
+        guard markers > 0 else { return (series.timestamps, series.values) }
+        var nanos: [Int64] = []
+        var values: [Double] = []
+        for (place, value) in series.values.enumerated() where !value.isStaleMarker {
+            nanos.append(series.timestamps.nanos[place])
+            values.append(value)
+        }
+        return (TimestampColumn(nanos), values)
+    }
+}

@@ -1,0 +1,199 @@
+package import Model
+package import Query
+
+/// Query results as the Prometheus HTTP API writes them.
+/// Source: Prometheus documentation, "HTTP API", expression query result formats.
+package enum PrometheusJSON {
+    /// `{"status":"success","data":{…}}` with warnings and infos where there are any.
+    package static func answer(_ answer: QueryAnswer) -> [UInt8] {
+        var json = JSONWriter(reserving: sizeEstimate(answer.value))
+        json.raw("{\"status\":\"success\",\"data\":{\"resultType\":")
+        write(answer.value, to: &json)
+        json.raw("}")
+        finish(&json, warnings: answer.warnings + answer.completeness.missing, infos: answer.infos)
+        return json.bytes
+    }
+
+    /// `{"status":"success","data":` + what `body` writes + `}`.
+    package static func success(
+        warnings: [String] = [], _ body: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"status\":\"success\",\"data\":")
+        body(&json)
+        finish(&json, warnings: warnings, infos: [])
+        return json.bytes
+    }
+
+    private static func finish(_ json: inout JSONWriter, warnings: [String], infos: [String]) {
+        if !warnings.isEmpty {
+            json.raw(",\"warnings\":")
+            json.array(warnings)
+        }
+        if !infos.isEmpty {
+            json.raw(",\"infos\":")
+            json.array(infos)
+        }
+        json.raw("}")
+    }
+
+    static func write(_ value: QueryValue, to json: inout JSONWriter) {
+        switch value {
+        case .scalar(let millis, let number):
+            json.raw("\"scalar\",\"result\":")
+            point(millis, number, to: &json)
+        case .string(let millis, let text):
+            json.raw("\"string\",\"result\":[")
+            json.seconds(millis: millis)
+            json.comma()
+            json.string(text)
+            json.raw("]")
+        case .vector(let samples):
+            json.raw("\"vector\",\"result\":[")
+            for (index, sample) in samples.enumerated() {
+                if index > 0 { json.comma() }
+                write(sample, to: &json)
+            }
+            json.raw("]")
+        case .matrix(let series):
+            json.raw("\"matrix\",\"result\":[")
+            for (index, one) in series.enumerated() {
+                if index > 0 { json.comma() }
+                write(one, to: &json)
+            }
+            json.raw("]")
+        case .streams(let streams):
+            json.raw("\"streams\",\"result\":")
+            LokiJSON.write(streams, to: &json)
+        }
+    }
+
+    private static func write(_ sample: VectorSample, to json: inout JSONWriter) {
+        json.raw("{\"metric\":")
+        json.object(sample.labels)
+        switch sample.value {
+        case .float(let number):
+            json.raw(",\"value\":")
+            point(sample.timestampMillis, number, to: &json)
+        case .histogram(let histogram):
+            json.raw(",\"histogram\":")
+            point(sample.timestampMillis, histogram, to: &json)
+        }
+        json.raw("}")
+    }
+
+    private static func write(_ series: MatrixSeries, to json: inout JSONWriter) {
+        json.raw("{\"metric\":")
+        json.object(series.labels)
+        if !series.values.isEmpty {
+            json.raw(",\"values\":[")
+            for index in series.values.indices {
+                if index > 0 { json.comma() }
+                point(series.timestampsMillis[index], series.values[index], to: &json)
+            }
+            json.raw("]")
+        }
+        if !series.histograms.isEmpty {
+            json.raw(",\"histograms\":[")
+            for index in series.histograms.indices {
+                if index > 0 { json.comma() }
+                point(
+                    series.histogramTimestampsMillis[index], series.histograms[index], to: &json)
+            }
+            json.raw("]")
+        }
+        json.raw("}")
+    }
+
+    private static func point(_ millis: Int64, _ value: Double, to json: inout JSONWriter) {
+        json.raw("[")
+        json.seconds(millis: millis)
+        json.comma()
+        json.quoted(value)
+        json.raw("]")
+    }
+
+    private static func point(_ millis: Int64, _ value: Histogram, to json: inout JSONWriter) {
+        json.raw("[")
+        json.seconds(millis: millis)
+        json.raw(",{\"count\":")
+        json.quoted(value.count)
+        json.raw(",\"sum\":")
+        json.quoted(value.sum)
+        let buckets = HistogramBuckets.all(of: value)
+        if !buckets.isEmpty {
+            json.raw(",\"buckets\":[")
+            for (index, bucket) in buckets.enumerated() {
+                if index > 0 { json.comma() }
+                json.raw("[\(bucket.boundaryRule),")
+                json.quoted(bucket.lower)
+                json.comma()
+                json.quoted(bucket.upper)
+                json.comma()
+                json.quoted(bucket.count)
+                json.raw("]")
+            }
+            json.raw("]")
+        }
+        json.raw("}]")
+    }
+
+    private static func sizeEstimate(_ value: QueryValue) -> Int {
+        switch value {
+        case .matrix(let series):
+            64 + series.reduce(0) { $0 + 2 * $1.labels.bytes.count + 64 + $1.values.count * 26 }
+        case .vector(let samples): 64 + samples.reduce(0) { $0 + 2 * $1.labels.bytes.count + 96 }
+        default: 256
+        }
+    }
+}
+
+/// The buckets of a histogram with bounds, in ascending order, empty ones left out.
+package enum HistogramBuckets {
+    package struct Bucket: Sendable, Equatable {
+        /// Which bounds belong to it: 0 the upper, 1 the lower, 2 none, 3 both.
+        package var boundaryRule: Int
+        package var lower: Double
+        package var upper: Double
+        package var count: Double
+    }
+
+    package static func all(of histogram: Histogram) -> [Bucket] {
+        var buckets: [Bucket] = []
+        if histogram.schema == Histogram.customBoundsSchema {
+            for (index, count) in zip(histogram.positive.indexes, histogram.positive.counts)
+            where count != 0 {
+                let bounds = histogram.customBounds
+                let place = Int(index)
+                let lower =
+                    place > 0 && place <= bounds.count ? bounds[place - 1] : -Double.infinity
+                let upper = place >= 0 && place < bounds.count ? bounds[place] : Double.infinity
+                buckets.append(Bucket(boundaryRule: 0, lower: lower, upper: upper, count: count))
+            }
+            return buckets
+        }
+        let negative = zip(histogram.negative.indexes, histogram.negative.counts)
+        for (index, count) in Array(negative).reversed() where count != 0 {
+            let outer = bound(index, histogram.schema)
+            let inner = bound(index - 1, histogram.schema)
+            buckets.append(Bucket(boundaryRule: 1, lower: -outer, upper: -inner, count: count))
+        }
+        if histogram.zeroCount != 0 {
+            let edge = histogram.zeroThreshold
+            buckets.append(
+                Bucket(boundaryRule: 3, lower: -edge, upper: edge, count: histogram.zeroCount))
+        }
+        for (index, count) in zip(histogram.positive.indexes, histogram.positive.counts)
+        where count != 0 {
+            let lower = bound(index - 1, histogram.schema)
+            let upper = bound(index, histogram.schema)
+            buckets.append(Bucket(boundaryRule: 0, lower: lower, upper: upper, count: count))
+        }
+        return buckets
+    }
+
+    /// The upper bound of bucket `index`: 2^(index / 2^schema).
+    private static func bound(_ index: Int32, _ schema: Int32) -> Double {
+        NativeBuckets.upperBound(index: index, schema: schema)
+    }
+}

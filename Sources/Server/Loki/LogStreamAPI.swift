@@ -1,0 +1,177 @@
+internal import Model
+internal import Platform
+internal import Query
+internal import Synchronization
+
+/// Our own ways to read lines, one JSON object each: `/api/v1/logs/stream` writes results of any
+/// size page by page and `/api/v1/logs/follow` what comes in from now on. The query is LogQL or
+/// bare words.
+struct LogStreamAPI: Sendable {
+    let engine: LogQLEngine
+    let context: QueryContext
+    let timers: any Timers
+
+    /// Lines that one read of the storage brings, and so what is held in memory.
+    private static let pageLineCount = 2_000
+    /// A blank line this often tells a quiet follower's connection from a dead one.
+    private static let heartbeatNanos: Int64 = 10_000_000_000
+    /// Pieces that a follower may be behind before it is cut off.
+    private static let backlogMax = 4_096
+    private static let contentType = "application/x-ndjson"
+
+    func addRoutes(to table: inout RouteTable) {
+        table.add([.get], "/api/v1/logs/stream", .query, stream)
+        table.add([.get], "/api/v1/logs/follow", .quick, follow)
+    }
+
+    /// Parameters: `query`, `ignore_case=1`, `start`, `end`, `limit` (0 or none: all),
+    /// `direction`.
+    func stream(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let query = try self.query(call)
+        guard query.kind == .lines else {
+            throw HTTPFailure.invalid("query", "it is about numbers, not lines")
+        }
+        let limit = try call.count("limit") ?? 0
+        let request = LogQLRequest(
+            tenant: call.tenant, query: query,
+            start: try call.logTime("start", .distantPast),
+            end: try call.logTime("end", context.now().advanced(byNanos: 1)),
+            limit: limit == 0 ? nil : limit,
+            direction: call.parameters["direction"] == "forward" ? .forward : .backward,
+            budget: try context.budget(for: call))
+        let engine = engine
+        return HTTPAnswer(
+            contentType: Self.contentType,
+            body: .stream { write in
+                do {
+                    var pages = LogPages(request: request, pageLineCount: Self.pageLineCount)
+                    while let (page, missing) = try await pages.next(engine) {
+                        try await write(LokiJSON.lines(page))
+                        for sentence in missing { try await write(Self.note("warning", sentence)) }
+                    }
+                } catch let error as QueryError {
+                    try await write(Self.note("error", error.description))
+                }
+            })
+    }
+
+    /// Parameters: `query`, `ignore_case=1`.
+    func follow(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let follower = SharedFollower(try LogFollower(try query(call)))
+        let context = context
+        let timers = timers
+        let tenant = call.tenant
+        return HTTPAnswer(
+            contentType: Self.contentType,
+            body: .stream { write in
+                let (pieces, outbox) = AsyncStream.makeStream(
+                    of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.backlogMax))
+                let offer: @Sendable ([UInt8]) -> Void = { piece in
+                    if case .dropped = outbox.yield(piece) { outbox.finish() }
+                }
+                let subscription = context.querier.follow(tenant: tenant) { batch in
+                    let entries = follower.process(batch)
+                    if entries.lines.count > 0 { offer(LokiJSON.lines(entries)) }
+                }
+                let heartbeat = timers.every(
+                    Self.heartbeatNanos, aligned: false, name: "tail-heartbeat"
+                ) { _ in offer([UInt8(ascii: "\n")]) }
+                defer {
+                    subscription.cancel()
+                    heartbeat.cancel()
+                }
+                // The head of the answer leaves with its first piece.
+                try await write([UInt8(ascii: "\n")])
+                for await piece in pieces { try await write(piece) }
+                let sentence = "the reader was too slow: lines were skipped"
+                try await write(Self.note("error", sentence))
+            })
+    }
+
+    private func query(_ call: HTTPCall) throws -> LogQLQuery {
+        try LogSearch.compile(
+            call.parameters["query"] ?? "", ignoresCase: call.parameters["ignore_case"] == "1")
+    }
+
+    private static func note(_ kind: String, _ sentence: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.raw("{\"\(kind)\":")
+        json.string(sentence)
+        json.raw("}\n")
+        return json.bytes
+    }
+}
+
+/// A follower that the tasks which apply batches share.
+private final class SharedFollower: Sendable {
+    private let follower: Mutex<LogFollower>
+
+    init(_ follower: LogFollower) { self.follower = Mutex(follower) }
+
+    func process(_ batch: WriteBatch) -> LogEntryBatch {
+        follower.withLock { $0.process(batch) }
+    }
+}
+
+/// A result in pages: each reads on from the timestamp of the last line, leaving out the lines of
+/// that timestamp which it had. Holds one page; the client's pace is the reader's.
+struct LogPages {
+    private var request: LogQLRequest
+    private let pageLineCount: Int
+    private var rest: Int?
+    /// Lines at the boundary that the pages before had.
+    private var skipCount = 0
+    private var isAtEnd = false
+
+    init(request: LogQLRequest, pageLineCount: Int) {
+        self.request = request
+        self.pageLineCount = pageLineCount
+        rest = request.limit
+    }
+
+    /// The next lines and what could not be read; nil at the end.
+    mutating func next(
+        _ engine: LogQLEngine
+    ) async throws(QueryError) -> (page: LogEntryBatch, missing: [String])? {
+        guard !isAtEnd, rest != 0 else { return nil }
+        let wanted = min(pageLineCount, rest ?? .max)
+        request.limit = wanted + skipCount
+        var page = LogEntryBatch()
+        var skipped = 0
+        let skipCount = skipCount
+        let summary = try await engine.stream(request) { batch in
+            let base = UInt32(page.streams.count)
+            page.streams += batch.streams
+            for index in 0..<batch.lines.count {
+                if skipped < skipCount {
+                    skipped += 1
+                    continue
+                }
+                page.lines.append(
+                    streamIndex: base + batch.lines.streamIndexes[index],
+                    timestamp: batch.lines.timestamps[index],
+                    line: batch.lines.bytes[batch.lines.lineRange(index)])
+            }
+            return true
+        }
+        isAtEnd = page.lines.count < wanted
+        rest = rest.map { $0 - page.lines.count }
+        advance(behind: page.lines)
+        if page.lines.isEmpty, summary.completeness.isComplete { return nil }
+        return (page, summary.completeness.missing)
+    }
+
+    private mutating func advance(behind lines: LineColumns) {
+        guard let last = lines.timestamps.last else { return }
+        let atBoundary = lines.timestamps.reversed().prefix { $0 == last }.count
+        let isSameBoundary = atBoundary == lines.count && boundary == last
+        skipCount = isSameBoundary ? skipCount + atBoundary : atBoundary
+        switch request.direction {
+        case .forward: request.start = Timestamp(nanos: last)
+        case .backward: request.end = Timestamp(nanos: last).advanced(byNanos: 1)
+        }
+        boundary = last
+    }
+
+    private var boundary: Int64?
+}

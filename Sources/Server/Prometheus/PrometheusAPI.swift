@@ -1,0 +1,209 @@
+internal import Model
+internal import Query
+
+/// The Prometheus HTTP API, as Grafana's Prometheus data source calls it: GET with a query string
+/// or POST with a form. Source: Prometheus documentation, "HTTP API".
+struct PrometheusAPI: Sendable {
+    let engine: PromQLEngine
+    let context: QueryContext
+
+    func addRoutes(to table: inout RouteTable) {
+        let both: [HTTPCall.Method] = [.get, .post]
+        for prefix in ["/api/v1", "/prometheus/api/v1"] {
+            table.add(both, "\(prefix)/query", .query, query)
+            table.add(both, "\(prefix)/query_range", .query, queryRange)
+            table.add(both, "\(prefix)/series", .query, series)
+            table.add(both, "\(prefix)/labels", .query, labels)
+            table.add([.get], "\(prefix)/label/{name}/values", .query, labelValues)
+            table.add([.get], "\(prefix)/metadata", .query, metadata)
+            table.add(both, "\(prefix)/format_query", .quick, formatQuery)
+            table.add([.get], "\(prefix)/status/buildinfo", .quick, buildInfo)
+        }
+    }
+
+    func query(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let text = try call.required("query")
+        let time = try call.time("time") ?? context.now()
+        let budget = try context.budget(for: call)
+        let answer = try await engine(for: call).instant(
+            text, at: time, tenant: call.tenant, querier: context.querier, budget: budget)
+        return .json(PrometheusJSON.answer(answer))
+    }
+
+    func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let text = try call.required("query")
+        guard let start = try call.time("start") else {
+            throw HTTPFailure.invalid("start", "it is missing")
+        }
+        guard let end = try call.time("end") else {
+            throw HTTPFailure.invalid("end", "it is missing")
+        }
+        guard end >= start else {
+            throw HTTPFailure.invalid("end", "end timestamp must not be before start time")
+        }
+        guard let step = TimeText.duration(try call.required("step")), step > 0 else {
+            throw HTTPFailure.invalid(
+                "step", "a duration above zero is expected, like 15s or 15")
+        }
+        let (span, overflow) = end.nanos.subtractingReportingOverflow(start.nanos)
+        guard !overflow, span / step <= context.limits.pointsPerSeriesMax else {
+            throw HTTPFailure.badData(
+                "exceeded maximum resolution of \(context.limits.pointsPerSeriesMax) points per "
+                    + "timeseries. Try decreasing the query resolution (?step=XX)")
+        }
+        let budget = try context.budget(for: call)
+        let answer = try await engine(for: call).range(
+            text, start: start, end: end, stepNanos: step, tenant: call.tenant,
+            querier: context.querier, budget: budget)
+        return .json(PrometheusJSON.answer(answer))
+    }
+
+    func series(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let texts = call.parameters.all("match")
+        guard !texts.isEmpty else { throw HTTPFailure.badData("no match[] parameter provided") }
+        let request = try labelRequest(call)
+        let sets = try await context.querier.labelSets(request)
+        return .json(
+            PrometheusJSON.success { json in
+                json.raw("[")
+                for (index, labels) in sets.enumerated() {
+                    if index > 0 { json.comma() }
+                    json.object(labels)
+                }
+                json.raw("]")
+            })
+    }
+
+    func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let names = try await context.querier.labelNames(try labelRequest(call))
+        return .json(PrometheusJSON.success { $0.array(names) })
+    }
+
+    func labelValues(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let name = LabelNameText.decoded(call.pathValues["name"] ?? "")
+        guard !name.isEmpty else { throw HTTPFailure.badData("invalid label name: \"\"") }
+        let values = try await context.querier.labelValues(name, try labelRequest(call))
+        return .json(PrometheusJSON.success { $0.array(values) })
+    }
+
+    func metadata(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let limit = try call.count("limit") ?? Int.max
+        let entries = try await context.querier.metadata(
+            tenant: call.tenant, metric: call.parameters["metric"])
+        return .json(
+            PrometheusJSON.success { json in
+                json.raw("{")
+                var previous: String?
+                var metricCount = 0
+                for entry in entries {
+                    if entry.metric == previous {
+                        json.comma()
+                    } else {
+                        guard metricCount < limit else { break }
+                        if previous != nil { json.raw("],") }
+                        metricCount += 1
+                        json.string(entry.metric)
+                        json.raw(":[")
+                        previous = entry.metric
+                    }
+                    write(entry, to: &json)
+                }
+                json.raw(previous == nil ? "}" : "]}")
+            })
+    }
+
+    func formatQuery(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let expression = try engine.parseOnly(try call.required("query"))
+        return .json(PrometheusJSON.success { $0.string(String(describing: expression)) })
+    }
+
+    func buildInfo(_ call: HTTPCall) async throws -> HTTPAnswer {
+        .json(
+            PrometheusJSON.success { json in
+                // Clients read the version to know which functions and parameters exist.
+                json.raw("{\"version\":\"3.0.0\",\"revision\":")
+                json.string(context.version)
+                json.raw(",\"branch\":\"varve\",\"buildUser\":\"\",\"buildDate\":\"\",")
+                json.raw("\"goVersion\":\"\",\"application\":\"varve\"}")
+            })
+    }
+
+    private func engine(for call: HTTPCall) throws(HTTPFailure) -> PromQLEngine {
+        guard let text = call.parameters["lookback_delta"], !text.isEmpty else { return engine }
+        guard let nanos = TimeText.duration(text), nanos > 0 else {
+            throw HTTPFailure.invalid("lookback_delta", "a duration above zero is expected")
+        }
+        var options = engine.options
+        options.lookbackNanos = nanos
+        return PromQLEngine(options: options)
+    }
+
+    private func labelRequest(_ call: HTTPCall) throws -> LabelRequest {
+        var alternatives: [[Matcher]] = []
+        for text in call.parameters.all("match") {
+            alternatives.append(try PromQLEngine.parseSelector(text))
+        }
+        let end = try call.time("end")
+        return LabelRequest(
+            tenant: call.tenant, signal: .metrics,
+            selector: alternatives.isEmpty
+                ? .everything : Selector(alternatives: alternatives),
+            start: try call.time("start") ?? .distantPast,
+            end: end.map { $0.advanced(byNanos: 1) } ?? .distantFuture,
+            limit: try call.count("limit").flatMap { $0 == 0 ? nil : $0 },
+            budget: try context.budget(for: call))
+    }
+
+    private func write(_ entry: MetricMetadata, to json: inout JSONWriter) {
+        json.raw("{\"type\":")
+        json.string(entry.kind.text)
+        json.raw(",\"help\":")
+        json.string(entry.help)
+        json.raw(",\"unit\":")
+        json.string(entry.unit)
+        json.raw("}")
+    }
+}
+
+extension MetricMetadata.Kind {
+    /// As in the exposition format's TYPE line.
+    package var text: String {
+        switch self {
+        case .unknown: "unknown"
+        case .counter: "counter"
+        case .gauge: "gauge"
+        case .histogram: "histogram"
+        case .gaugeHistogram: "gaugehistogram"
+        case .summary: "summary"
+        case .info: "info"
+        case .stateSet: "stateset"
+        }
+    }
+}
+
+/// Label names in paths: names beyond `[a-zA-Z0-9_:]` are escaped as `U__…` there.
+/// Source: Prometheus, "UTF-8 in Prometheus", values escaping scheme.
+enum LabelNameText {
+    static func decoded(_ name: String) -> String {
+        guard name.hasPrefix("U__") else { return name }
+        var result = ""
+        var rest = name.dropFirst(3)
+        while let character = rest.popFirst() {
+            guard character == "_" else {
+                result.append(character)
+                continue
+            }
+            if rest.first == "_" {
+                rest.removeFirst()
+                result.append("_")
+                continue
+            }
+            guard let end = rest.firstIndex(of: "_"),
+                let code = UInt32(rest[..<end], radix: 16), let scalar = Unicode.Scalar(code)
+            else { return name }
+            result.unicodeScalars.append(scalar)
+            rest = rest[rest.index(after: end)...]
+        }
+        return result
+    }
+}

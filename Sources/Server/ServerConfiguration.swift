@@ -1,0 +1,69 @@
+package import Cluster
+package import Ingest
+package import Model
+package import Platform
+
+/// All that a server is started with; made by the binary from flags, environment and file.
+package struct ServerConfiguration: Sendable {
+    package var node = NodeConfiguration()
+    /// Nil: no HTTP.
+    package var http: Endpoint?
+    package var statsd = StatsdEndpoints()
+    package var syslog: Endpoint?
+    package var statsdOptions = StatsdOptions()
+    package var syslogOptions = SyslogOptions()
+    package var ingestLimits = IngestLimits()
+    package var queryLimits = QueryContext.Limits()
+    /// Queries at a time.
+    package var queriesMax = 32
+    /// Of one request, still compressed.
+    package var bodyBytesMax = 64 << 20
+    package var version = "0.1.0"
+
+    /// Where statsd listens.
+    package struct StatsdEndpoints: Sendable, Hashable {
+        /// UDP and TCP; nil: neither.
+        package var network: Endpoint?
+        /// Path of a unix datagram socket.
+        package var unixPath: String?
+
+        package init() {}
+    }
+
+    package init() {}
+
+    /// How statsd is read. `tenant`: checked with `isTenant`; `keepsNames`: dots and all;
+    /// `signsChange`: `+n` and `-n` change a gauge; `countsUnknown`: as etsy's statsd does.
+    package mutating func setStatsd(
+        tenant: String, keepsNames: Bool, signsChange: Bool, countsUnknown: Bool,
+        intervalNanos: Int64
+    ) {
+        statsdOptions.tenant = Tenant(tenant) ?? .standard
+        statsdOptions.names = keepsNames ? .verbatim : .underscore
+        statsdOptions.gaugeSign = signsChange ? .delta : .absolute
+        statsdOptions.unknownTypes = countsUnknown ? .compat : .strict
+        statsdOptions.intervalNanos = intervalNanos
+    }
+
+    /// Takes statsd_exporter's mapping file; throws what is wrong with it, for a person.
+    package mutating func setStatsdMapping(_ yaml: String) throws {
+        statsdOptions.mapping = try StatsdMapping(yaml: yaml)
+    }
+
+    /// How syslog is read.
+    package mutating func setSyslog(tenant: String, lineBytesMax: Int, trustsTimestamps: Bool) {
+        syslogOptions.tenant = Tenant(tenant) ?? .standard
+        syslogOptions.lineBytesMax = lineBytesMax
+        syslogOptions.trustsTimestamps = trustsTimestamps
+    }
+
+    /// Whether `name` can be a tenant's.
+    package static func isTenant(_ name: String) -> Bool { Tenant(name) != nil }
+}
+
+/// What keeps a server from starting, as one line for a person.
+package struct ServerError: Error, Sendable, CustomStringConvertible {
+    package let description: String
+
+    package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,177 @@
+package import Cluster
+internal import Ingest
+package import Logging
+internal import Model
+internal import NIOCore
+internal import NIOPosix
+package import Platform
+internal import Query
+internal import Synchronization
+
+/// A running server: the node, its listeners and its HTTP, started and stopped in order.
+package final class VarveServer: Sendable {
+    /// Where it listens, with the ports that the system chose.
+    package struct Addresses: Sendable, Hashable {
+        package var http: Endpoint?
+        package var statsd: Endpoint?
+        package var statsdUnix: Endpoint?
+        package var syslog: Endpoint?
+    }
+
+    package let addresses: Addresses
+
+    private let node: Node
+    private let statsd: StatsdService?
+    private let syslog: SyslogService?
+    private let http: HTTPService?
+    private let httpTask: Task<Void, any Error>?
+    private let group: MultiThreadedEventLoopGroup
+
+    private init(
+        addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
+        http: HTTPService?, httpTask: Task<Void, any Error>?, group: MultiThreadedEventLoopGroup
+    ) {
+        self.addresses = addresses
+        self.node = node
+        self.statsd = statsd
+        self.syslog = syslog
+        self.http = http
+        self.httpTask = httpTask
+        self.group = group
+    }
+
+    /// Opens the data, then the listeners, HTTP last: who is answered there can already write
+    /// everywhere. Throws `ServerError`, `NodeError` or `NetworkError`, each one line for a
+    /// person; then nothing runs.
+    package static func start(
+        _ configuration: ServerConfiguration, in world: Node.Surroundings, logger: Logger
+    ) async throws -> VarveServer {
+        let node = try Node.start(configuration.node, in: world)
+        ProcessFigures.register(in: world.telemetry, version: configuration.version)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        var addresses = Addresses()
+        var statsd: StatsdService?
+        var syslog: SyslogService?
+        do {
+            statsd = try await startStatsd(configuration, node, world, group)
+            addresses.statsd = statsd?.endpoints.udp
+            addresses.statsdUnix = statsd?.endpoints.unix
+            syslog = try await startSyslog(configuration, node, world, group)
+            addresses.syslog = syslog?.udpEndpoint
+            guard case .inet(let host, let port)? = configuration.http else {
+                return VarveServer(
+                    addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: nil,
+                    httpTask: nil, group: group)
+            }
+            let http = makeHTTP(configuration, node, world, logger)
+            let (task, bound) = try await run(http, host: host, port: port)
+            addresses.http = .inet(host: host, port: bound)
+            return VarveServer(
+                addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: http,
+                httpTask: task, group: group)
+        } catch {
+            await statsd?.stop()
+            await syslog?.stop()
+            node.stop()
+            throw error
+        }
+    }
+
+    /// Stops listening, flushes what is aggregated, makes everything durable and closes.
+    package func stop() async {
+        await syslog?.stop()
+        await statsd?.stop()
+        await http?.stop()
+        // Requests in hand had their grace; how HTTP ended is of no interest any more.
+        _ = await httpTask?.result
+        node.stop()
+        await withCheckedContinuation { continuation in
+            group.shutdownGracefully { _ in continuation.resume() }
+        }
+    }
+
+    /// Takes over what can change while it runs.
+    package func reload(_ configuration: ServerConfiguration) {
+        node.setRetention(
+            nanos: configuration.node.retentionNanos,
+            bytesMax: configuration.node.retentionBytesMax)
+    }
+
+    private static func startStatsd(
+        _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
+        _ group: MultiThreadedEventLoopGroup
+    ) async throws -> StatsdService? {
+        let wanted = configuration.statsd
+        guard wanted.network != nil || wanted.unixPath != nil else { return nil }
+        let endpoints = StatsdService.Endpoints(
+            udp: wanted.network, tcp: wanted.network,
+            unix: wanted.unixPath.map { Endpoint.unix(path: $0) })
+        return try await StatsdService.start(
+            endpoints, options: configuration.statsdOptions,
+            in: StatsdService.Surroundings(
+                appender: node.appender, time: world.time, timers: world.timers,
+                random: world.random, telemetry: world.telemetry, group: group))
+    }
+
+    private static func startSyslog(
+        _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
+        _ group: MultiThreadedEventLoopGroup
+    ) async throws -> SyslogService? {
+        guard let endpoint = configuration.syslog else { return nil }
+        var options = SyslogService.Options()
+        options.udp = endpoint
+        options.tcp = endpoint
+        options.syslog = configuration.syslogOptions
+        return try await SyslogService.start(
+            options, appender: node.appender, telemetry: world.telemetry, time: world.time,
+            timers: world.timers, random: world.random, group: group)
+    }
+
+    private static func makeHTTP(
+        _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
+        _ logger: Logger
+    ) -> HTTPService {
+        let context = QueryContext(
+            querier: node.querier, time: world.time, limits: configuration.queryLimits,
+            version: configuration.version)
+        let logs = LogQLEngine(querier: node.querier)
+        var table = RouteTable()
+        AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
+            .addRoutes(to: &table)
+        PrometheusAPI(engine: PromQLEngine(), context: context).addRoutes(to: &table)
+        LokiAPI(engine: logs, context: context).addRoutes(to: &table)
+        LogStreamAPI(engine: logs, context: context, timers: world.timers)
+            .addRoutes(to: &table)
+        PushAPI(
+            appender: node.appender, caches: SeriesCaches(seed: world.random.next()),
+            limits: configuration.ingestLimits, time: world.time, telemetry: world.telemetry,
+            version: configuration.version
+        ).addRoutes(to: &table)
+        var limits = HTTPService.Limits()
+        limits.bodyBytesMax = configuration.bodyBytesMax
+        limits.queriesMax = configuration.queriesMax
+        return HTTPService(
+            table: table, limits: limits,
+            executor: QueryExecutor(name: "query", threadCount: max(System.coreCount, 2)),
+            telemetry: world.telemetry, time: world.time, logger: logger)
+    }
+
+    /// Returns when connections are taken, with the bound port.
+    private static func run(
+        _ http: HTTPService, host: String, port: Int
+    ) async throws -> (Task<Void, any Error>, Int) {
+        let (ports, ready) = AsyncStream.makeStream(of: Int.self)
+        let task = Task {
+            defer { ready.finish() }
+            try await http.run(host: host, port: port) { ready.yield($0) }
+        }
+        var iterator = ports.makeAsyncIterator()
+        if let bound = await iterator.next() { return (task, bound) }
+        do {
+            try await task.value
+        } catch {
+            throw ServerError("cannot listen on \(host):\(port) for HTTP: \(error)")
+        }
+        throw ServerError("HTTP on \(host):\(port) ended before it began")
+    }
+}

@@ -1,0 +1,137 @@
+package import Model
+internal import Synchronization
+
+/// What a leader looks at to decide when to seal, compact and expire. The decisions are commands
+/// in the log; deciding changes nothing here, so a wrong guess costs time, never data.
+extension Shard {
+    /// Size and end of one segment, for retention by bytes.
+    package struct SegmentSize: Sendable, Hashable {
+        package var end: Timestamp
+        /// Data and index.
+        package var byteCount: Int
+    }
+
+    /// Whether an entry ordered a job that is not out yet.
+    package var hasPendingJob: Bool {
+        state.withLock { !$0.isJobOut && !$0.pending.isEmpty }
+    }
+
+    /// Bytes in the active memtables, which a seal would turn into segments.
+    package var unsealedBytes: Int {
+        state.withLock { state in
+            state.metrics.memtable.byteCount * (state.metrics.memtable.isEmpty ? 0 : 1)
+                + state.logs.memtable.byteCount
+        }
+    }
+
+    /// Whether a seal is due by size or age. `now`: the leader's clock.
+    package func wantsSeal(now: Timestamp) -> Bool {
+        state.withLock { state in
+            guard state.frozen.count < StorageLimits.frozenMemtablesMax else { return false }
+            let lines = state.logs.memtable
+            let metrics = state.metrics.memtable
+            guard !metrics.isEmpty || !lines.isEmpty else { return false }
+            if metrics.byteCount + lines.byteCount >= configuration.sealBytes { return true }
+            guard let last = state.lastSealTime else { return false }
+            return now.nanos &- last.nanos >= configuration.sealAgeNanos
+        }
+    }
+
+    /// Sets the clock from which the age of the first seal counts; once, at start.
+    package func beginSealClock(now: Timestamp) {
+        state.withLock { if $0.lastSealTime == nil { $0.lastSealTime = now } }
+    }
+
+    /// Segments of all kinds.
+    package var segmentSizes: [SegmentSize] {
+        state.withLock { state in
+            state.manifest.segments.map {
+                SegmentSize(end: $0.end, byteCount: $0.data.byteCount + $0.index.byteCount)
+            }
+        }
+    }
+
+    /// Whether an expiry with this cut would drop something.
+    package func holdsSegments(of signal: SignalKind, endingBefore cut: Timestamp) -> Bool {
+        state.withLock { state in
+            state.manifest.segments.contains { $0.signal == signal && $0.end < cut }
+        }
+    }
+
+    /// The next merge that pays, or nil. `isForced`: sealed segments are merged however few they
+    /// are. `dropBefore`: what is older is left out on the way.
+    package func proposeCompaction(dropBefore: Timestamp, isForced: Bool) -> ShardCommand? {
+        let (segments, isBusy) = state.withLock { state in
+            (state.manifest.segments, state.isJobOut || !state.pending.isEmpty)
+        }
+        guard !isBusy else { return nil }
+        for signal in [SignalKind.metrics, .logs] {
+            let plan = CompactionPlan(
+                segments: segments.filter { $0.signal == signal }, dropBefore: dropBefore,
+                isForced: isForced)
+            if let (inputs, level) = plan.next {
+                return .compact(
+                    signal: signal, inputs: inputs, level: level, dropBefore: dropBefore)
+            }
+        }
+        return nil
+    }
+}
+
+/// Which neighbours to merge. Levels: 0 sealed, 1 about a day, 2 as large as they may get.
+struct CompactionPlan {
+    /// Neighbours of one level that are merged into one of the next.
+    static let fanIn = 8
+    static let levelMax: UInt8 = 2
+    /// Of the inputs together, data and index: bounds the work of one job.
+    static let inputBytesMax = 1 << 30
+
+    /// Of one kind, oldest write first.
+    let segments: [SegmentRecord]
+    let dropBefore: Timestamp
+    let isForced: Bool
+
+    /// Names of neighbours and the level of their merger.
+    var next: (inputs: [String], level: UInt8)? {
+        for level in 0..<CompactionPlan.levelMax {
+            let least = isForced && level == 0 ? 1 : CompactionPlan.fanIn
+            if let run = run(of: level, atLeast: least) {
+                return (run.map(\.name), level + 1)
+            }
+        }
+        return expiring
+    }
+
+    /// The first neighbours of `level`, as many as fit.
+    private func run(of level: UInt8, atLeast least: Int) -> [SegmentRecord]? {
+        var run: [SegmentRecord] = []
+        var byteCount = 0
+        for segment in segments {
+            let size = segment.data.byteCount + segment.index.byteCount
+            let fits =
+                run.count < StorageLimits.compactionInputsMax
+                && byteCount + size <= CompactionPlan.inputBytesMax
+            if segment.level == level, fits || run.isEmpty {
+                run.append(segment)
+                byteCount += size
+            } else if run.count >= least {
+                return run
+            } else {
+                run = segment.level == level ? [segment] : []
+                byteCount = run.isEmpty ? 0 : size
+            }
+        }
+        return run.count >= least ? run : nil
+    }
+
+    /// A segment most of whose time is past its retention is written again without that part.
+    private var expiring: (inputs: [String], level: UInt8)? {
+        guard dropBefore > .distantPast else { return nil }
+        let found = segments.first { segment in
+            let middle = segment.start.nanos / 2 + segment.end.nanos / 2
+            return segment.start < dropBefore && middle < dropBefore.nanos
+                && segment.end >= dropBefore
+        }
+        return found.map { ([$0.name], $0.level) }
+    }
+}

@@ -1,0 +1,107 @@
+internal import Encoding
+internal import Model
+internal import Platform
+internal import Synchronization
+
+/// The heavy part of a seal, compaction, expiry or deletion. `run` on any thread: it reads only
+/// what is immutable, makes files, and last of all the manifest that lists them; then hand it to
+/// `Shard.finish`. A job that failed may be run again. One job of a shard exists at a time.
+package final class StorageJob: Sendable {
+    /// What it does, for logs and figures.
+    package enum Kind: String, Sendable { case seal, compact, expire, delete }
+
+    enum Work: Sendable {
+        case seal(FrozenState)
+        case compact(signal: SignalKind, inputs: [String], level: UInt8, dropBefore: Timestamp)
+        case expire(signal: SignalKind, before: Timestamp)
+        case delete(Tenant)
+    }
+
+    /// The entry that ordered it.
+    package let index: UInt64
+    let work: Work
+    private let before: Manifest
+    private let live: [String: LiveSegment]
+    private let disk: any Disk
+    private let directory: DiskPath
+    private let result = Mutex<Manifest?>(nil)
+
+    init(
+        index: UInt64, work: Work, before: Manifest, live: [String: LiveSegment],
+        disk: any Disk, directory: DiskPath
+    ) {
+        self.index = index
+        self.work = work
+        self.before = before
+        self.live = live
+        self.disk = disk
+        self.directory = directory
+    }
+
+    package var kind: Kind {
+        switch work {
+        case .seal: .seal
+        case .compact: .compact
+        case .expire: .expire
+        case .delete: .delete
+        }
+    }
+
+    /// The manifest after a successful run.
+    var outcome: Manifest? { result.withLock { $0 } }
+
+    /// Does the work. Errors: `disk`, `corrupt`; the shard is as before then.
+    package func run() throws(StorageError) {
+        var manifest = before
+        manifest.completedIndex = index
+        switch work {
+        case .seal(let frozen): try seal(frozen, &manifest)
+        case .compact(let signal, let inputs, let level, let dropBefore):
+            try compact(signal, inputs, level, dropBefore, &manifest)
+        case .expire(let signal, let cut):
+            manifest.segments.removeAll { $0.signal == signal && $0.end < cut }
+        case .delete(let tenant):
+            manifest.tombstones.append(.init(tenant: tenant, index: index))
+        }
+        // A tombstone has done its work when nothing older than it is left.
+        let oldest = manifest.segments.map(\.lastIndex).min() ?? .max
+        manifest.tombstones.removeAll { $0.index <= oldest && manifest.durableIndex >= $0.index }
+        let (disk, directory) = (disk, directory)
+        try onDisk { () throws(DiskError) in try disk.syncDirectory(directory) }
+        try manifest.store(disk: disk, directory: directory)
+        result.withLock { $0 = manifest }
+    }
+
+    private func seal(
+        _ frozen: FrozenState, _ manifest: inout Manifest
+    ) throws(StorageError) {
+        let files = SegmentFiles(disk: disk, directory: directory)
+        if let record = try MetricSeal.write(frozen, files) { manifest.segments.append(record) }
+        let logs = try LogSeal.write(frozen, disk: disk, directory: directory)
+        if let logs { manifest.segments.append(logs) }
+        manifest.checkpoint = try frozen.checkpoint.store(disk: disk, directory: directory)
+        manifest.durableIndex = frozen.index
+    }
+
+    /// Does nothing unless all inputs are neighbours now: a command that an earlier one overtook.
+    private func compact(
+        _ signal: SignalKind, _ inputs: [String], _ level: UInt8, _ dropBefore: Timestamp,
+        _ manifest: inout Manifest
+    ) throws(StorageError) {
+        guard signal == .metrics else { return }
+        let names = manifest.segments(of: signal).map(\.name)
+        guard let first = inputs.first, let start = names.firstIndex(of: first),
+            names[start...].starts(with: inputs)
+        else { return }
+        let segments = inputs.compactMap { live[$0] }
+        precondition(segments.count == inputs.count, "BUG: a listed segment is not live")
+        let files = SegmentFiles(disk: disk, directory: directory)
+        let output = try MetricCompaction(
+            inputs: segments, level: level, dropBefore: dropBefore,
+            tombstones: manifest.tombstones
+        ).write(files)
+        guard let place = manifest.segments.firstIndex(where: { $0.name == first }) else { return }
+        manifest.segments.removeAll { inputs.contains($0.name) }
+        if let output { manifest.segments.insert(output, at: place) }
+    }
+}

@@ -1,0 +1,82 @@
+internal import ArgumentParser
+internal import Cluster
+internal import Foundation
+internal import Logging
+internal import Platform
+internal import Server
+
+/// `varve serve`: runs a node until SIGTERM or SIGINT.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run a node.",
+        discussion: """
+            Every setting can be given as a flag, as an environment variable or in a TOML file \
+            (--config), in this order of precedence; the names are in brackets behind each. The \
+            file has the keys at its top level: retention = "90d". SIGTERM and SIGINT flush and \
+            stop; SIGHUP reads the file again and takes over log_level, the query limits and the \
+            retention.
+            """)
+
+    @Option(help: "The TOML file. [VARVE_CONFIG]") var config: String?
+    @OptionGroup var flags: SettingFlags
+
+    mutating func run() async throws {
+        do {
+            try await ServeRun(flags: flags.given, configPath: config).run()
+        } catch let exit as ExitCode {
+            throw exit
+        } catch {
+            Terminal.complain("\(error)")
+            throw ExitCode(2)
+        }
+    }
+}
+
+/// A flag for every setting.
+struct SettingFlags: ParsableArguments {
+    @Option(help: .init(Setting.data.help)) var data: String?
+    @Option(help: .init(Setting.shards.help)) var shards: String?
+    @Option(help: .init(Setting.http.help)) var http: String?
+    @Option(help: .init(Setting.statsd.help)) var statsd: String?
+    @Option(help: .init(Setting.statsdUnix.help)) var statsdUnix: String?
+    @Option(help: .init(Setting.statsdTenant.help)) var statsdTenant: String?
+    @Option(help: .init(Setting.statsdNames.help)) var statsdNames: String?
+    @Option(help: .init(Setting.statsdGaugeSign.help)) var statsdGaugeSign: String?
+    @Option(help: .init(Setting.statsdUnknownTypes.help)) var statsdUnknownTypes: String?
+    @Option(help: .init(Setting.statsdMapping.help)) var statsdMapping: String?
+    @Option(help: .init(Setting.flushInterval.help)) var flushInterval: String?
+    @Option(help: .init(Setting.syslog.help)) var syslog: String?
+    @Option(help: .init(Setting.syslogTenant.help)) var syslogTenant: String?
+    @Option(help: .init(Setting.syslogLineMax.help)) var syslogLineMax: String?
+    @Option(help: .init(Setting.syslogTimestamps.help)) var syslogTimestamps: String?
+    @Option(help: .init(Setting.retention.help)) var retention: String?
+    @Option(help: .init(Setting.retentionBytes.help)) var retentionBytes: String?
+    @Option(help: .init(Setting.sealAfter.help)) var sealAfter: String?
+    @Option(help: .init(Setting.memory.help)) var memory: String?
+    @Option(help: .init(Setting.bodyMax.help)) var bodyMax: String?
+    @Option(help: .init(Setting.queryTimeout.help)) var queryTimeout: String?
+    @Option(help: .init(Setting.querySamplesMax.help)) var querySamplesMax: String?
+    @Option(help: .init(Setting.querySeriesMax.help)) var querySeriesMax: String?
+    @Option(help: .init(Setting.queryConcurrency.help)) var queryConcurrency: String?
+    @Option(help: .init(Setting.logLevel.help)) var logLevel: String?
+
+    /// Those that were given.
+    var given: [Setting: String] {
+        let all: [(Setting, String?)] = [
+            (.data, data), (.shards, shards), (.http, http), (.statsd, statsd),
+            (.statsdUnix, statsdUnix), (.statsdTenant, statsdTenant),
+            (.statsdNames, statsdNames), (.statsdGaugeSign, statsdGaugeSign),
+            (.statsdUnknownTypes, statsdUnknownTypes), (.statsdMapping, statsdMapping),
+            (.flushInterval, flushInterval), (.syslog, syslog), (.syslogTenant, syslogTenant),
+            (.syslogLineMax, syslogLineMax), (.syslogTimestamps, syslogTimestamps),
+            (.retention, retention), (.retentionBytes, retentionBytes), (.sealAfter, sealAfter),
+            (.memory, memory), (.bodyMax, bodyMax), (.queryTimeout, queryTimeout),
+            (.querySamplesMax, querySamplesMax), (.querySeriesMax, querySeriesMax),
+            (.queryConcurrency, queryConcurrency), (.logLevel, logLevel),
+        ]
+        var given: [Setting: String] = [:]
+        for (setting, value) in all { given[setting] = value }
+        return given
+    }
+}

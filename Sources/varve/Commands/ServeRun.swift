@@ -1,0 +1,153 @@
+internal import ArgumentParser
+internal import Cluster
+internal import Foundation
+internal import Logging
+internal import Platform
+internal import Server
+
+/// One life of `varve serve`: settings, start, the first words, signals, the orderly end.
+struct ServeRun {
+    let flags: [Setting: String]
+    let configPath: String?
+
+    func run() async throws {
+        let sources = try readSources()
+        let configuration = try sources.serverConfiguration()
+        let level = try sources.logLevel()
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+        let logger = Logger(label: "varve")
+        let directory = sources[.data].text
+        let disk = try LocalDisk(root: directory)
+        try disk.lock()
+        let world = Node.Surroundings(
+            disk: disk, time: SystemTime(), timers: SystemTimers(), random: SystemRandom(),
+            telemetry: Telemetry(),
+            onFatal: { sentence in
+                // Nothing that was not synced was acknowledged; going on could only make it worse.
+                Terminal.complain(sentence)
+                Foundation.exit(70)
+            })
+        let signals = SignalWatcher([.terminate, .interrupt, .hangup])
+        let server = try await VarveServer.start(configuration, in: world, logger: logger)
+        greet(server.addresses, directory)
+        for await signal in signals.stream {
+            guard signal == .hangup else { break }
+            reload(server, logger)
+        }
+        logger.info("stopping")
+        await server.stop()
+        logger.info("stopped")
+    }
+
+    private func readSources() throws(SettingError) -> SettingSources {
+        let environment = ProcessInfo.processInfo.environment
+        return try SettingSources(
+            flags: flags, environment: environment,
+            file: configPath ?? environment["VARVE_CONFIG"])
+    }
+
+    private func reload(_ server: VarveServer, _ logger: Logger) {
+        do {
+            server.reload(try readSources().serverConfiguration())
+            logger.notice("configuration read again")
+        } catch {
+            logger.error("configuration not taken over: \(error)")
+        }
+    }
+
+    private func greet(_ addresses: VarveServer.Addresses, _ directory: String) {
+        var lines = ["varve \(VarveVersion.text), data in \(directory)"]
+        if let http = addresses.http {
+            lines.append("  HTTP    http://\(http)  (PromQL, LogQL, pushes, /metrics)")
+        }
+        if let statsd = addresses.statsd { lines.append("  statsd  \(statsd)  UDP and TCP") }
+        if let unix = addresses.statsdUnix { lines.append("  statsd  \(unix)") }
+        if let syslog = addresses.syslog { lines.append("  syslog  \(syslog)  UDP and TCP") }
+        if case .inet(let host, let port)? = addresses.statsd {
+            lines.append("Try it, in another terminal:")
+            lines.append("  echo \"web.hits:3|c|#env:prod\" | nc -u -w0 \(host) \(port)")
+            lines.append("  .build/release/varve query 'increase(web_hits[5m])'")
+        }
+        Terminal.print(lines)
+    }
+}
+
+extension SettingSources {
+    /// All settings as the server takes them.
+    func serverConfiguration() throws(SettingError) -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.version = VarveVersion.text
+        configuration.node.shardCount = try count(.shards, 1...4_096)
+        configuration.node.retentionNanos = try optionalDuration(.retention, atLeast: second)
+        configuration.node.retentionBytesMax = try byteCount(.retentionBytes, atLeast: 1 << 20)
+        configuration.node.shard.sealAgeNanos = try duration(.sealAfter, atLeast: second)
+        configuration.node.memoryBytesMax = try byteCount(.memory, atLeast: 16 << 20) ?? .max
+        configuration.http = try endpoint(.http)
+        configuration.statsd.network = try endpoint(.statsd)
+        configuration.statsd.unixPath = path(.statsdUnix)
+        configuration.syslog = try endpoint(.syslog)
+        configuration.bodyBytesMax = try byteCount(.bodyMax, atLeast: 1 << 10) ?? .max
+        configuration.queryLimits.timeoutNanos = try duration(
+            .queryTimeout, atLeast: second / 100)
+        configuration.queryLimits.budget.samplesMax = try count(.querySamplesMax, 1...(.max))
+        configuration.queryLimits.budget.seriesMax = try count(.querySeriesMax, 1...(.max))
+        configuration.queriesMax = try count(.queryConcurrency, 1...100_000)
+        try addStatsd(to: &configuration)
+        try addSyslog(to: &configuration)
+        return configuration
+    }
+
+    private func addStatsd(to configuration: inout ServerConfiguration) throws(SettingError) {
+        configuration.setStatsd(
+            tenant: try tenantName(.statsdTenant),
+            keepsNames: try choice(.statsdNames, ["underscore": false, "verbatim": true]),
+            signsChange: try choice(.statsdGaugeSign, ["delta": true, "absolute": false]),
+            countsUnknown: try choice(.statsdUnknownTypes, ["reject": false, "counter": true]),
+            intervalNanos: try duration(.flushInterval, atLeast: second / 10))
+        guard let path = path(.statsdMapping) else { return }
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw SettingError(
+                "\(self[.statsdMapping].source): cannot read \(path): \(error.localizedDescription)"
+            )
+        }
+        do {
+            try configuration.setStatsdMapping(text)
+        } catch {
+            throw SettingError("\(path): \(error)")
+        }
+    }
+
+    private func addSyslog(to configuration: inout ServerConfiguration) throws(SettingError) {
+        configuration.setSyslog(
+            tenant: try tenantName(.syslogTenant),
+            lineBytesMax: try byteCount(.syslogLineMax, atLeast: 480) ?? .max,
+            trustsTimestamps: try choice(.syslogTimestamps, ["message": true, "arrival": false]))
+    }
+
+    private func tenantName(_ setting: Setting) throws(SettingError) -> String {
+        let value = self[setting]
+        guard ServerConfiguration.isTenant(value.text) else {
+            throw SettingError(
+                value.source, value.text, "1 to 150 of a-z A-Z 0-9 ! - _ . * ' ( ) are allowed")
+        }
+        return value.text
+    }
+
+    private var second: Int64 { 1_000_000_000 }
+
+    func logLevel() throws(SettingError) -> Logger.Level {
+        let value = self[.logLevel]
+        guard let level = Logger.Level(rawValue: value.text) else {
+            let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            throw SettingError(value.source, value.text, "one of \(names) is allowed")
+        }
+        return level
+    }
+}

@@ -1,0 +1,93 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Platform
+internal import Server
+
+/// Where the server is and as whom to ask: shared by the commands that read.
+struct ServerOptions: ParsableArguments {
+    @Option(
+        name: .customLong("addr"),
+        help: "Address of the server. [VARVE_ADDR] (default: http://127.0.0.1:8780)")
+    var address: String?
+
+    @Option(name: .customLong("tenant"), help: "Tenant to read. [VARVE_TENANT]")
+    var tenant: String?
+
+    func client() -> ServerClient {
+        let environment = ProcessInfo.processInfo.environment
+        let chosen = address ?? environment["VARVE_ADDR"] ?? "http://127.0.0.1:8780"
+        let base = chosen.contains("://") ? chosen : "http://\(chosen)"
+        return ServerClient(
+            base: base.hasSuffix("/") ? String(base.dropLast()) : base,
+            tenant: tenant ?? environment["VARVE_TENANT"])
+    }
+}
+
+/// What a command failed with: one line for a person, exit status 2.
+struct CommandFailure: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Asks the server over HTTP and reads its JSON.
+struct ServerClient: Sendable {
+    let base: String
+    let tenant: String?
+
+    /// The `data` of a successful answer, and its warnings.
+    func get(
+        _ path: String, _ parameters: [(String, String)]
+    ) async throws(CommandFailure) -> (data: Any, warnings: [String]) {
+        let bytes: [UInt8]
+        let status: Int
+        do {
+            let answer = try await HTTPClient().get(
+                url(path, parameters), headers: headers, bodyBytesMax: 1 << 30)
+            (bytes, status) = (answer.body, answer.status)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        return try ServerClient.read(bytes, status: status)
+    }
+
+    /// Lines of a streamed answer, one call each; ends when the server does or `onLine` says so.
+    func stream(
+        _ path: String, _ parameters: [(String, String)],
+        onLine: @Sendable @escaping ([UInt8]) -> Bool
+    ) async throws(CommandFailure) {
+        do {
+            try await HTTPClient().lines(url(path, parameters), headers: headers, onLine: onLine)
+        } catch .refused(let status, let body) {
+            _ = try ServerClient.read(body, status: status)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+    }
+
+    private var headers: [(String, String)] {
+        tenant.map { [("X-Scope-OrgID", $0)] } ?? []
+    }
+
+    private func url(_ path: String, _ parameters: [(String, String)]) -> String {
+        let query = parameters.map {
+            "\(FormParameters.encoded($0.0))=\(FormParameters.encoded($0.1))"
+        }
+        return base + path + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+    }
+
+    /// The data of an answer in Prometheus' envelope, or what it failed with.
+    static func read(
+        _ bytes: [UInt8], status: Int
+    ) throws(CommandFailure) -> (data: Any, warnings: [String]) {
+        let object = try? JSONSerialization.jsonObject(with: Data(bytes))
+        guard let answer = object as? [String: Any] else {
+            let text = String(decoding: bytes.prefix(200), as: UTF8.self)
+            throw CommandFailure("the server answered \(status): \(text)")
+        }
+        guard status / 100 == 2, let data = answer["data"] else {
+            throw CommandFailure("\(answer["error"] ?? "the server answered \(status)")")
+        }
+        return (data, answer["warnings"] as? [String] ?? [])
+    }
+}

@@ -1,0 +1,116 @@
+/// Every setting of `varve serve`: one line each, from which flags, environment variables, the
+/// TOML file and `--help` are made, so that they cannot disagree.
+///
+/// Precedence: flag, environment variable, file, default.
+enum Setting: String, CaseIterable, Sendable {
+    case data
+    case shards
+    case http
+    case statsd
+    case statsdUnix = "statsd-unix"
+    case statsdTenant = "statsd-tenant"
+    case statsdNames = "statsd-names"
+    case statsdGaugeSign = "statsd-gauge-sign"
+    case statsdUnknownTypes = "statsd-unknown-types"
+    case statsdMapping = "statsd-mapping"
+    case flushInterval = "flush-interval"
+    case syslog
+    case syslogTenant = "syslog-tenant"
+    case syslogLineMax = "syslog-line-max"
+    case syslogTimestamps = "syslog-timestamps"
+    case retention
+    case retentionBytes = "retention-bytes"
+    case sealAfter = "seal-after"
+    case memory
+    case bodyMax = "body-max"
+    case queryTimeout = "query-timeout"
+    case querySamplesMax = "query-samples-max"
+    case querySeriesMax = "query-series-max"
+    case queryConcurrency = "query-concurrency"
+    case logLevel = "log-level"
+
+    /// The default, as it would be written.
+    var standard: String {
+        switch self {
+        case .data: "./data"
+        case .shards: "16"
+        case .http: "127.0.0.1:8780"
+        case .statsd: "127.0.0.1:8125"
+        case .statsdUnix: "off"
+        case .statsdTenant, .syslogTenant: "default"
+        case .statsdNames: "underscore"
+        case .statsdGaugeSign: "delta"
+        case .statsdUnknownTypes: "reject"
+        case .statsdMapping: "off"
+        case .flushInterval: "10s"
+        case .syslog: "127.0.0.1:5140"
+        case .syslogLineMax: "256KiB"
+        case .syslogTimestamps: "message"
+        case .retention: "400d"
+        case .retentionBytes: "off"
+        case .sealAfter: "1h"
+        case .memory: "512MiB"
+        case .bodyMax: "64MiB"
+        case .queryTimeout: "2m"
+        case .querySamplesMax: "500000000"
+        case .querySeriesMax: "2000000"
+        case .queryConcurrency: "32"
+        case .logLevel: "info"
+        }
+    }
+
+    /// What it is, for `--help`.
+    var summary: String {
+        switch self {
+        case .data: "Directory of the data."
+        case .shards: "Shards of a new data directory; fixed for its life."
+        case .http: "HOST:PORT of HTTP, or off."
+        case .statsd: "HOST:PORT of statsd, UDP and TCP, or off."
+        case .statsdUnix: "Path of a unix datagram socket for statsd, or off."
+        case .statsdTenant: "Tenant of what comes in over statsd."
+        case .statsdNames: "underscore: what PromQL would have to quote becomes _; verbatim."
+        case .statsdGaugeSign: "delta: +n and -n change a gauge; absolute: -n sets it."
+        case .statsdUnknownTypes: "reject, or counter as etsy's statsd does."
+        case .statsdMapping:
+            "File that turns name parts into labels (statsd_exporter's YAML), or off."
+        case .flushInterval: "How long statsd is aggregated before it is written."
+        case .syslog: "HOST:PORT of syslog, UDP and TCP, or off."
+        case .syslogTenant: "Tenant of what comes in over syslog."
+        case .syslogLineMax: "Longer lines are kept in parts that are marked."
+        case .syslogTimestamps: "message: as sent, when plausible; arrival."
+        case .retention: "How long samples and lines are kept, or off."
+        case .retentionBytes: "Size at which the oldest go, like 50GiB, or off."
+        case .sealAfter: "Age at which what is in memory becomes a segment."
+        case .memory: "Unsealed data above which segments are sealed early."
+        case .bodyMax: "Largest body of a request."
+        case .queryTimeout: "Longest time of a query."
+        case .querySamplesMax: "Most samples a query may read."
+        case .querySeriesMax: "Most series a query may read."
+        case .queryConcurrency: "Most queries at a time."
+        case .logLevel: "trace, debug, info, notice, warning, error, critical."
+        }
+    }
+
+    var environmentName: String {
+        "VARVE_" + rawValue.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()
+    }
+
+    /// The key in the TOML file, at the top level.
+    var fileKey: String { rawValue.map { $0 == "-" ? "_" : String($0) }.joined() }
+
+    var help: String {
+        "\(summary) [\(environmentName), \(fileKey)] (default: \(standard))"
+    }
+}
+
+/// A setting that is wrong: one line for a person.
+struct SettingError: Error, CustomStringConvertible {
+    var description: String
+
+    /// `where` the value came from: a flag, a variable, a file's key.
+    init(_ source: String, _ value: String, _ allowed: String) {
+        description = "\(source) is \"\(value)\": \(allowed)"
+    }
+
+    init(_ sentence: String) { description = sentence }
+}
