@@ -34,8 +34,9 @@ struct PackingPlan {
         for width in 0..<fullWidth {
             var bytes = BitPacking.byteCount(count, width: width) + 2
             for bits in width + 1...64 where unsafe histogram[bits] > 0 {
-                // Gap, and the bits above the width with their sign.
-                unsafe bytes += histogram[bits] * (1 + (bits - width + 1 + 6) / 7)
+                // Gap, and the bits above the width with their sign; one byte more, because a
+                // patch takes the time of many packed values to read.
+                unsafe bytes += histogram[bits] * (2 + (bits - width + 1 + 6) / 7)
                 if bytes >= best.bytes { break }
             }
             if bytes < best.bytes { best = (width, bytes) }
