@@ -107,7 +107,8 @@ let house: [Room] = [
         rooms: ["Encoding", "Model", "Ingest", "Query", "Storage", "Replication", "Platform"],
         path: "Tests/Fuzz"),
     Room(
-        name: "Bench", kind: .executable, rooms: ["Encoding"], path: "Tests/Bench"),
+        name: "Bench", kind: .executable, rooms: ["Encoding", "Model", "Query"], path: "Tests/Bench"
+    ),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
     Room(name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"]),
     Room(name: "RaftTests", kind: .tests, rooms: ["Raft"]),

@@ -3,7 +3,7 @@
 internal import Glibc
 
 let benches: [(name: String, run: () -> [BenchRow])] = [
-    ("encoding", encodingBench)
+    ("encoding", encodingBench), ("query", queryBench),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

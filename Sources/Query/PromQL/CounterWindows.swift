@@ -7,28 +7,32 @@ enum CounterWindows {
     /// the resets one by one; exact to rounding, and linear on noisy gauges.
     private static let resetsSummedMax = 64
 
+    /// `isRising`: what the function of that name says of the values.
     static func fill(
-        _ row: inout [Double], _ windows: FloatWindows, isCounter: Bool, isPerSecond: Bool
+        _ row: inout [Double], _ windows: FloatWindows, isCounter: Bool, isPerSecond: Bool,
+        isRising: Bool
     ) {
         let reach = windows.index.extrapolation(
             grid: windows.grid, windowNanos: windows.windowNanos, isPerSecond: isPerSecond)
-        guard isCounter, hasDecrease(windows.values.span) else {
+        if isCounter, !isRising, windows.values.count > 1 {
+            fillWithResets(&row, windows, reach, isPerSecond)
+        } else {
             fillWithoutResets(&row, windows, reach, isCounter: isCounter, isPerSecond)
-            return
         }
-        fillWithResets(&row, windows, reach, isPerSecond)
     }
 
-    private static func hasDecrease(_ values: Span<Double>) -> Bool {
-        guard values.count > 1 else { return false }
-        var decreases = 0
-        var before = values[0]
-        for place in 1..<values.count {
-            let now = values[place]
-            decreases &+= now < before ? 1 : 0
-            before = now
+    /// Whether no value is lower than the one before and none is a NaN: no reset and no stale
+    /// marker. One comparison per sample, all of them, so that the loop needs no branch.
+    static func isRising(_ values: Span<Double>) -> Bool {
+        let count = values.count
+        guard count > 0 else { return true }
+        var others = values[0] == values[0] ? 0 : 1
+        var place = 1
+        while place < count {
+            others &+= values[place] >= values[place &- 1] ? 0 : 1
+            place &+= 1
         }
-        return decreases > 0
+        return others == 0
     }
 
     private static func fillWithoutResets(

@@ -59,6 +59,21 @@ enum WindowKernels {
         static func apply(
             _ values: Span<Double>, _ times: Span<Int64>, _ low: Int, _ high: Int
         ) -> Double {
+            // As long as nothing overflows, a plain compensated sum is the same mean.
+            var sum = values[low]
+            var rest = 0.0
+            var place = low + 1
+            while place < high {
+                let value = values[place]
+                let total = sum + value
+                rest += abs(sum) >= abs(value) ? (sum - total) + value : (value - total) + sum
+                sum = total
+                place &+= 1
+            }
+            if sum.isFinite {
+                let count = Double(high - low)
+                return sum / count + rest / count
+            }
             var mean = RunningMean(values[low])
             for place in low + 1..<max(high, low + 1) { mean.add(values[place]) }
             return mean.mean

@@ -103,6 +103,9 @@ extension PromQLEvaluator {
 
     // MARK: topk, bottomk, limitk, limit_ratio
 
+    /// Up to so many are kept in order by insertion; for more, all are sorted.
+    private static let insertedMax = 64
+
     private func selection(
         _ matrix: StepMatrix, _ node: PromQLExpr.Aggregate, _ parameters: [Double]
     ) throws -> StepMatrix {
@@ -166,15 +169,39 @@ extension PromQLEvaluator {
         }
         let count = Int(min(max(parameter, 0), Double(matrix.rowCount)))
         if operation == .limitk { return Array(present.prefix(count)) }
-        func value(_ row: Int) -> Double { matrix.values[row * matrix.stepCount + step] }
-        let floats = present.filter { !value($0).isStaleMarker }
-        let sorted = floats.sorted { a, b in
-            let (x, y) = (value(a), value(b))
-            if x.isNaN || y.isNaN { return x.isNaN == y.isNaN ? a < b : y.isNaN }
-            if x == y { return a < b }
-            return operation == .topk ? x > y : x < y
+        let isTop = operation == .topk
+        guard count <= Self.insertedMax else {
+            let ranked = present.filter {
+                !matrix.values[$0 * matrix.stepCount + step].isStaleMarker
+            }
+            .sorted { a, b in
+                let (x, y) = (
+                    matrix.values[a * matrix.stepCount + step],
+                    matrix.values[b * matrix.stepCount + step]
+                )
+                return isAhead(x, of: y, isTop) || (!isAhead(y, of: x, isTop) && a < b)
+            }
+            return Array(ranked.prefix(count))
         }
-        return Array(sorted.prefix(count))
+        var best: [(value: Double, row: Int)] = []
+        best.reserveCapacity(count + 1)
+        for row in present where count > 0 {
+            let value = matrix.values[row * matrix.stepCount + step]
+            if value.isStaleMarker { continue }
+            if best.count == count, !isAhead(value, of: best[count - 1].value, isTop) { continue }
+            // Behind its equals: who came first stays first.
+            var place = best.count
+            while place > 0, isAhead(value, of: best[place - 1].value, isTop) { place -= 1 }
+            best.insert((value, row), at: place)
+            if best.count > count { best.removeLast() }
+        }
+        return best.map(\.row)
+    }
+
+    /// Strictly; a NaN is behind every number.
+    private func isAhead(_ value: Double, of other: Double, _ isTop: Bool) -> Bool {
+        if other.isNaN { return !value.isNaN }
+        return isTop ? value > other : value < other
     }
 }
 

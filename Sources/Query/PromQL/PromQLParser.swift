@@ -97,7 +97,9 @@ package struct PromQLParser {
     ) throws(QueryError) {
         if takeKeyword("bool") {
             guard node.operation.isComparison else {
-                throw failure("bool modifier can only be used on comparison operators")
+                throw failure(
+                    "bool modifier can only be used on comparison operators",
+                    at: previous.range.lowerBound)
             }
             node.returnsBool = true
         }

@@ -35,12 +35,15 @@ struct WindowEvaluator {
         _ series: SeriesData, into row: inout [Double], _ histograms: inout [HistogramBox?]
     ) throws(QueryError) {
         histograms.removeAll(keepingCapacity: true)
-        let floats = WindowEvaluator.withoutStaleMarkers(series)
+        let isRising = isCounterFunction && CounterWindows.isRising(series.values.span)
+        let floats =
+            isRising
+            ? (series.timestamps, series.values) : WindowEvaluator.withoutStaleMarkers(series)
         let windows = FloatWindows(
-            index: floatIndexes.index(for: floats.column), values: floats.values, grid: grid,
+            index: floatIndexes.index(for: floats.0), values: floats.1, grid: grid,
             windowNanos: windowNanos, parameters: parameters, nowNanos: nowNanos)
         if series.histograms.isEmpty {
-            try evaluate(windows, into: &row)
+            try evaluate(windows, isRising: isRising, into: &row)
             return
         }
         var samples = HistogramWindows(
@@ -52,17 +55,20 @@ struct WindowEvaluator {
         }
         histograms = Array(repeating: nil, count: grid.count)
         // The floats alone first: most functions leave histograms aside.
-        try evaluate(windows, into: &row)
+        try evaluate(windows, isRising: isRising, into: &row)
         samples.evaluate(function, into: &row, &histograms)
     }
 
+    private var isCounterFunction: Bool { function == .rate || function == .increase }
+
     private func evaluate(
-        _ windows: FloatWindows, into row: inout [Double]
+        _ windows: FloatWindows, isRising: Bool, into row: inout [Double]
     ) throws(QueryError) {
         switch function {
-        case .rate: CounterWindows.fill(&row, windows, isCounter: true, isPerSecond: true)
-        case .increase: CounterWindows.fill(&row, windows, isCounter: true, isPerSecond: false)
-        case .delta: CounterWindows.fill(&row, windows, isCounter: false, isPerSecond: false)
+        case .rate, .increase, .delta:
+            CounterWindows.fill(
+                &row, windows, isCounter: isCounterFunction, isPerSecond: function == .rate,
+                isRising: isRising)
         case .irate: WindowKernels.InstantRate.fill(&row, windows)
         case .idelta: WindowKernels.InstantDelta.fill(&row, windows)
         case .deriv: WindowKernels.Derivative.fill(&row, windows)
@@ -159,12 +165,17 @@ struct WindowEvaluator {
     static func withoutStaleMarkers(
         _ series: SeriesData
     ) -> (column: TimestampColumn, values: [Double]) {
-        var markers = 0
         let span = series.values.span
-        for place in 0..<span.count {
-            markers &+= span[place].isStaleMarker ? 1 : 0
+        let count = span.count
+        var place = 0
+        var notNumbers = 0
+        while place < count {
+            notNumbers &+= span[place] == span[place] ? 0 : 1
+            place &+= 1
         }
-        guard markers > 0 else { return (series.timestamps, series.values) }
+        guard notNumbers > 0, series.values.contains(where: \.isStaleMarker) else {
+            return (series.timestamps, series.values)
+        }
         var nanos: [Int64] = []
         var values: [Double] = []
         for (place, value) in series.values.enumerated() where !value.isStaleMarker {
