@@ -34,14 +34,14 @@ extension Histogram {
         let index = positive.indexes[place]
         let count = positive.counts[place]
         if usesCustomBounds {
-            let position = Int(index)
+            let position = min(max(Int(index), 0), customBounds.count)
             return HistogramBucket(
                 lower: position == 0 ? -.infinity : customBounds[position - 1],
                 upper: position < customBounds.count ? customBounds[position] : .infinity,
                 count: count)
         }
         return HistogramBucket(
-            lower: Histogram.bound(index - 1, schema: schema),
+            lower: Histogram.bound(index &- 1, schema: schema),
             upper: Histogram.bound(index, schema: schema), count: count)
     }
 
@@ -53,7 +53,7 @@ extension Histogram {
             result.append(
                 HistogramBucket(
                     lower: -Histogram.bound(index, schema: schema),
-                    upper: -Histogram.bound(index - 1, schema: schema),
+                    upper: -Histogram.bound(index &- 1, schema: schema),
                     count: negative.counts[place]))
         }
         if zeroCount != 0 {
@@ -61,11 +61,7 @@ extension Histogram {
                 HistogramBucket(lower: -zeroThreshold, upper: zeroThreshold, count: zeroCount))
         }
         for place in positive.indexes.indices where positive.counts[place] != 0 {
-            let isInBounds =
-                !usesCustomBounds
-                || (positive.indexes[place] >= 0
-                    && Int(positive.indexes[place]) <= customBounds.count)
-            if isInBounds { result.append(positiveBucket(place)) }
+            result.append(positiveBucket(place))
         }
         return result
     }
@@ -95,7 +91,7 @@ extension Histogram {
         // A populated bucket that reaches beyond the threshold is taken in whole.
         for indexes in [positive, negative] {
             for (place, index) in indexes.indexes.enumerated() where indexes.counts[place] != 0 {
-                let lower = Histogram.bound(index - 1, schema: schema)
+                let lower = Histogram.bound(index &- 1, schema: schema)
                 let upper = Histogram.bound(index, schema: schema)
                 if lower < target, upper > target { target = upper }
             }
@@ -168,7 +164,7 @@ extension Histogram.Buckets {
     fileprivate func reduced(by shift: Int32) -> Histogram.Buckets {
         var result = Histogram.Buckets()
         for (place, index) in indexes.enumerated() {
-            let target = ((index - 1) >> shift) + 1
+            let target = ((index &- 1) >> shift) &+ 1
             if result.indexes.last == target {
                 result.counts[result.counts.count - 1] += counts[place]
             } else {

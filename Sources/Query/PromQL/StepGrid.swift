@@ -30,7 +30,7 @@ struct StepGrid: Hashable, Sendable {
     }
 
     /// The steps of a subquery that covers all windows of this grid: multiples of `stepNanos` in
-    /// (start − window, end]. Count 0 when there is none.
+    /// (start − window, end]. Count 0 when there is none, `.max` when it cannot be said.
     func subqueryGrid(windowNanos: Int64, stepNanos: Int64) -> StepGrid {
         let (low, overflow) = startNanos.subtractingReportingOverflow(windowNanos)
         let after = overflow ? .min : low
@@ -39,9 +39,10 @@ struct StepGrid: Hashable, Sendable {
         guard start <= endNanos else {
             return StepGrid(startNanos: start, stepNanos: stepNanos, count: 0)
         }
+        let (span, tooLong) = endNanos.subtractingReportingOverflow(start)
         return StepGrid(
             startNanos: start, stepNanos: stepNanos,
-            count: Int((endNanos - start) / stepNanos) + 1)
+            count: tooLong ? .max : Int(span / stepNanos) + 1)
     }
 
     /// Milliseconds of each step.
