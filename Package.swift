@@ -107,8 +107,8 @@ let house: [Room] = [
         rooms: ["Encoding", "Model", "Ingest", "Query", "Storage", "Replication", "Platform"],
         path: "Tests/Fuzz"),
     Room(
-        name: "Bench", kind: .executable, rooms: ["Encoding", "Model", "Query"], path: "Tests/Bench"
-    ),
+        name: "Bench", kind: .executable, rooms: ["Encoding", "Model", "Query", "Ingest"],
+        path: "Tests/Bench"),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
     Room(name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"]),
     Room(name: "RaftTests", kind: .tests, rooms: ["Raft"]),

@@ -43,4 +43,38 @@ enum PairBytes {
         for byte in bytes { all |= byte }
         return all < 0x80 ? bytes : Array(String(decoding: bytes, as: UTF8.self).utf8)[...]
     }
+
+    /// Whether a pair in pairs[range] has the name whose length stands at `place`.
+    static func hasName(_ pairs: [UInt8], in range: Range<Int>, nameAt place: Int) -> Bool {
+        let bytes = pairs.span
+        var start = place
+        let count = length(bytes, &start)
+        var at = range.lowerBound
+        while at < range.upperBound {
+            let nameCount = length(bytes, &at)
+            if nameCount == count {
+                var index = 0
+                while index < count, bytes[at + index] == bytes[start + index] { index += 1 }
+                if index == count { return true }
+            }
+            at += nameCount
+            let valueCount = length(bytes, &at)
+            at += valueCount
+        }
+        return false
+    }
+
+    /// A varint that was written here.
+    private static func length(_ bytes: Span<UInt8>, _ at: inout Int) -> Int {
+        var value = 0
+        var shift = 0
+        while bytes[at] >= 0x80 {
+            value |= Int(bytes[at] & 0x7F) << shift
+            shift += 7
+            at += 1
+        }
+        value |= Int(bytes[at]) << shift
+        at += 1
+        return value
+    }
 }

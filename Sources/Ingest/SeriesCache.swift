@@ -12,15 +12,21 @@ internal import Model
 /// Bound: when `seriesCountMax` is passed, all is forgotten at the next `begin`.
 package struct SeriesCache: Sendable {
     /// A raw key: the seeded hash of the sender's bytes.
-    struct Key: Equatable {
+    struct Key {
         var high: UInt64
         var low: UInt64
+        /// Where the search for it begins. Keys that are looked up together share one, so that
+        /// they lie in the same cache lines.
+        var home: UInt32
     }
 
+    /// 24 bytes.
     private struct Slot {
-        var key = Key(high: 0, low: 0)
+        var high: UInt64 = 0
+        var low: UInt64 = 0
         /// Index into `references`; free when `none`.
         var number = SeriesCache.none
+        var home: UInt32 = 0
     }
 
     private static let none = UInt32.max
@@ -67,22 +73,24 @@ package struct SeriesCache: Sendable {
     /// The raw key of `bytes` in the domain of this batch.
     func key(_ bytes: ArraySlice<UInt8>) -> Key {
         let (high, low) = StableHash.hash128(bytes, seed: seed)
-        return Key(high: high, low: low)
+        return Key(high: high, low: low, home: UInt32(truncatingIfNeeded: low))
     }
 
-    /// The raw key of `bytes` after what `prefix` is the key of.
-    func key(_ bytes: ArraySlice<UInt8>, after prefix: Key) -> Key {
+    /// The raw key of `bytes` after what `prefix` is the key of. `ordinal`: which one it is of
+    /// those that belong to `prefix`; groups of four share a home.
+    func key(_ bytes: ArraySlice<UInt8>, after prefix: Key, ordinal: Int) -> Key {
         Key(
             high: StableHash.hash64(bytes, seed: prefix.high),
-            low: StableHash.hash64(bytes, seed: prefix.low))
+            low: StableHash.hash64(bytes, seed: prefix.low),
+            home: prefix.home &+ UInt32(truncatingIfNeeded: ordinal >> 2) &* 0x9E37_79B1)
     }
 
     /// The number of the series that `key` was learnt for.
     func number(_ key: Key) -> UInt32? {
         let mask = slots.count - 1
-        var at = Int(truncatingIfNeeded: key.low) & mask
+        var at = Int(key.home) & mask
         while slots[at].number != SeriesCache.none {
-            if slots[at].key == key { return slots[at].number }
+            if slots[at].low == key.low, slots[at].high == key.high { return slots[at].number }
             at = (at + 1) & mask
         }
         return nil
@@ -123,12 +131,12 @@ package struct SeriesCache: Sendable {
 
     private mutating func insert(_ key: Key, _ number: UInt32) {
         let mask = slots.count - 1
-        var at = Int(truncatingIfNeeded: key.low) & mask
+        var at = Int(key.home) & mask
         while slots[at].number != SeriesCache.none {
-            if slots[at].key == key { return }
+            if slots[at].low == key.low, slots[at].high == key.high { return }
             at = (at + 1) & mask
         }
-        slots[at] = Slot(key: key, number: number)
+        slots[at] = Slot(high: key.high, low: key.low, number: number, home: key.home)
         usedSlotCount += 1
     }
 
@@ -136,7 +144,9 @@ package struct SeriesCache: Sendable {
         let old = slots
         slots = [Slot](repeating: Slot(), count: 2 * old.count)
         usedSlotCount = 0
-        for slot in old where slot.number != SeriesCache.none { insert(slot.key, slot.number) }
+        for slot in old where slot.number != SeriesCache.none {
+            insert(Key(high: slot.high, low: slot.low, home: slot.home), slot.number)
+        }
     }
 
     private mutating func forgetAll() {

@@ -3,7 +3,7 @@
 internal import Glibc
 
 let benches: [(name: String, run: () -> [BenchRow])] = [
-    ("encoding", encodingBench), ("query", queryBench),
+    ("encoding", encodingBench), ("query", queryBench), ("ingest", ingestBench),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()

@@ -134,10 +134,12 @@ struct InfluxReader {
         while bytes.has(0x20, at: at, before: end) { at += 1 }
         let key = cache.key(body[series])
         let first = parsed.batch.samples.count
+        var ordinal = 0
         while true {
-            guard field(body, bytes, &at, end, series, key, &cache) else { return false }
+            guard field(body, bytes, &at, end, series, key, ordinal, &cache) else { return false }
             guard bytes.has(0x2C, at: at, before: end) else { break }
             at += 1
+            ordinal += 1
         }
         return timestamp(bytes, &at, end, first)
     }
@@ -150,7 +152,8 @@ struct InfluxReader {
     /// `key=value`; leaves `at` behind the value.
     private mutating func field(
         _ body: [UInt8], _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int,
-        _ series: Range<Int>, _ seriesKey: SeriesCache.Key, _ cache: inout SeriesCache
+        _ series: Range<Int>, _ seriesKey: SeriesCache.Key, _ ordinal: Int,
+        _ cache: inout SeriesCache
     ) -> Bool {
         let start = at
         while at < end, bytes[at] != 0x3D, bytes[at] != 0x0A, bytes[at] != 0x20 {
@@ -180,7 +183,7 @@ struct InfluxReader {
             let text = String(decoding: body[from..<min(at, from + 80)], as: UTF8.self)
             return no(.badValue, "bad value \"\(text)\"")
         }
-        let key = cache.key(body[name], after: seriesKey)
+        let key = cache.key(body[name], after: seriesKey, ordinal: ordinal)
         let number: UInt32
         if let known = cache.number(key) {
             number = known

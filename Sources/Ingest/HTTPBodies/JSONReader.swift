@@ -74,6 +74,14 @@ struct JSONReader {
         }
     }
 
+    /// The bytes of `text`, whose scratch is `scratch`.
+    func slice(_ text: Text, _ scratch: [UInt8]) -> ArraySlice<UInt8> {
+        switch text {
+        case .source(let range): bytes[range]
+        case .scratch: scratch[...]
+        }
+    }
+
     /// The string that is next. With escapes it is put into `scratch`, which it replaces.
     mutating func string(_ scratch: inout [UInt8]) throws(IngestError) -> Text {
         guard take(0x22) else { throw fault("expected a string") }

@@ -83,9 +83,11 @@ struct LokiJSONReader {
         try json.expect(0x7B)
         var isFirst = true
         while try json.next(0x7D, &isFirst) {
-            let name = bytes(try json.key(&nameScratch), nameScratch)
+            let key = try json.key(&nameScratch)
+            let name = json.slice(key, nameScratch)
             let value = try anyText()
-            if let reason = labels.add(name, bytes(value, scratch), repeatsWin: true) {
+            let slice = json.slice(value, scratch)
+            if let reason = labels.add(name, slice, repeatsWin: true) {
                 let text = String(decoding: name.prefix(80), as: UTF8.self)
                 return .refused(reason, "stream label \(text): \(reason.rawValue)")
             }
@@ -113,7 +115,7 @@ struct LokiJSONReader {
             while json.take(0x2C) { try json.skipValue() }
         }
         try json.expect(0x5D)
-        sink.endLine(bytes(line, scratch), timestamp, stream, offset: offset)
+        sink.endLine(json.slice(line, scratch), timestamp, stream, offset: offset)
     }
 
     private mutating func metadata() throws(IngestError) {
@@ -121,17 +123,22 @@ struct LokiJSONReader {
         var value: [UInt8] = []
         var isFirst = true
         while try json.next(0x7D, &isFirst) {
-            let name = bytes(try json.key(&nameScratch), nameScratch)
-            if json.peek() == 0x22 {
+            let key = try json.key(&nameScratch)
+            let name = json.slice(key, nameScratch)
+            let first = json.peek()
+            let start = json.at
+            if first == 0x22 {
                 let text = try json.string(&value)
-                sink.addMetadata(name, bytes(text, value))
-            } else if json.peek() == 0x7B || json.peek() == 0x5B {
-                let start = json.at
-                try json.skipValue()
-                sink.addMetadata(name, json.bytes[start..<json.at])
-            } else {
-                sink.addMetadata(name, json.bytes[try json.word()])
+                sink.addMetadata(name, json.slice(text, value))
+                continue
             }
+            // What is no text is kept as it is written.
+            if first == 0x7B || first == 0x5B {
+                try json.skipValue()
+            } else {
+                _ = try json.word()
+            }
+            sink.addMetadata(name, json.bytes[start..<json.at])
         }
     }
 
@@ -143,21 +150,14 @@ struct LokiJSONReader {
 
     private mutating func timestamp() throws(IngestError) -> Int64 {
         let start = json.at
-        let text = bytes(try anyText(), scratch)
-        let value = DecimalText.integer(text.span, 0, text.count)
-        if let value { return value }
+        let found = try anyText()
+        let text = json.slice(found, scratch)
+        if let value = DecimalText.integer(text.span, 0, text.count) { return value }
         // 1.7e18 is a whole number too.
         if let number = DoubleText.parse(text), abs(number) < 9.2e18 {
             return Int64(number.rounded())
         }
         json.at = start
         throw json.fault("a timestamp that is no number of nanoseconds")
-    }
-
-    private func bytes(_ text: JSONReader.Text, _ scratch: [UInt8]) -> ArraySlice<UInt8> {
-        switch text {
-        case .source(let range): json.bytes[range]
-        case .scratch: scratch[...]
-        }
     }
 }

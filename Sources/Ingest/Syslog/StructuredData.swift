@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// RFC 5424's structured data, `[id name="value" …][…]`: where it ends, and its pairs as structured
 /// metadata.
 ///
@@ -38,38 +40,80 @@ enum StructuredData {
         return nil
     }
 
-    /// Appends the pairs of a part that `end` has accepted. Returns how many.
-    static func appendPairs(
-        of source: [UInt8], _ range: Range<Int>, to pairs: inout [UInt8]
-    ) -> Int {
+    /// Appends the pairs of a part that `end` has accepted.
+    static func appendPairs(of source: [UInt8], _ range: Range<Int>, to pairs: inout [UInt8]) {
         let bytes = source.span
         let end = range.upperBound
+        let first = pairs.count
+        var pairCount = 0
         var at = range.lowerBound
-        var names: [[UInt8]] = []
-        var value: [UInt8] = []
         while bytes.has(0x5B, at: at, before: end), let idEnd = nameEnd(bytes, at + 1, end) {
             let id = at + 1..<idEnd
             at = idEnd
-            var count = 0
+            let countBefore = pairCount
             while at < end, bytes[at] != 0x5D {
-                guard bytes[at] == 0x20 else { return names.count }
+                guard bytes[at] == 0x20 else { return }
                 at += 1
                 guard let nameStop = nameEnd(bytes, at, end), nameStop > at,
                     let quote = closingQuote(bytes, nameStop + 2, end)
                 else { continue }
-                unescape(bytes, nameStop + 2..<quote, into: &value)
-                let name = unused(key(bytes, id, at..<nameStop), &names)
-                PairBytes.append(name[...], value[...], to: &pairs)
-                count += 1
+                appendName(bytes, id, at..<nameStop, to: &pairs, since: first, pairCount)
+                appendValue(source, nameStop + 2..<quote, to: &pairs)
+                pairCount += 1
                 at = quote + 1
             }
-            if count == 0 {
-                let name = unused(key(bytes, id, 0..<0), &names)
-                PairBytes.append(name[...], Array("true".utf8)[...], to: &pairs)
+            if pairCount == countBefore {
+                appendName(bytes, id, 0..<0, to: &pairs, since: first, pairCount)
+                PairBytes.appendField(trueText[...], to: &pairs)
+                pairCount += 1
             }
             at += 1
         }
-        return names.count
+    }
+
+    private static let trueText = Array("true".utf8)
+    /// Names of pairs behind this many are not compared with those before: a repeated one stays
+    /// repeated. Bounds the work that one line can ask for.
+    private static let comparedCountMax = 32
+
+    /// Length and bytes of `id_name`, with a number when a pair since `first` has that name.
+    private static func appendName(
+        _ bytes: Span<UInt8>, _ id: Range<Int>, _ name: Range<Int>, to pairs: inout [UInt8],
+        since first: Int, _ pairCount: Int
+    ) {
+        let start = pairs.count
+        appendKey(bytes, id, name, suffix: [], to: &pairs)
+        guard pairCount > 0, pairCount < comparedCountMax else { return }
+        var number = 1
+        while PairBytes.hasName(pairs, in: first..<start, nameAt: start) {
+            number += 1
+            pairs.removeLast(pairs.count - start)
+            appendKey(bytes, id, name, suffix: Array("_\(number)".utf8), to: &pairs)
+        }
+    }
+
+    private static func appendKey(
+        _ bytes: Span<UInt8>, _ id: Range<Int>, _ name: Range<Int>, suffix: [UInt8],
+        to pairs: inout [UInt8]
+    ) {
+        let joint = name.isEmpty ? 0 : 1
+        Varint.append(UInt64(id.count + joint + name.count + suffix.count), to: &pairs)
+        for at in id { pairs.append(bytes[at].isWordByte ? bytes[at] : 0x5F) }
+        if joint > 0 { pairs.append(0x5F) }
+        for at in name { pairs.append(bytes[at].isWordByte ? bytes[at] : 0x5F) }
+        pairs.append(contentsOf: suffix)
+    }
+
+    /// The value between the quotes, without its escapes.
+    private static func appendValue(
+        _ source: [UInt8], _ range: Range<Int>, to pairs: inout [UInt8]
+    ) {
+        let bytes = source.span
+        guard bytes.firstIndex(of: 0x5C, from: range.lowerBound, to: range.upperBound) != nil
+        else { return PairBytes.appendField(source[range], to: &pairs) }
+        var value: [UInt8] = []
+        unescape(bytes, range, into: &value)
+        PairBytes.appendField(value[...], to: &pairs)
     }
 
     /// SD-NAME: up to a space, `=`, `]` or `"`.
@@ -95,7 +139,6 @@ enum StructuredData {
     private static func unescape(
         _ bytes: Span<UInt8>, _ range: Range<Int>, into value: inout [UInt8]
     ) {
-        value.removeAll(keepingCapacity: true)
         var at = range.lowerBound
         while at < range.upperBound {
             if bytes[at] == 0x5C, at + 1 < range.upperBound,
@@ -106,23 +149,5 @@ enum StructuredData {
             value.append(bytes[at])
             at += 1
         }
-    }
-
-    private static func key(
-        _ bytes: Span<UInt8>, _ id: Range<Int>, _ name: Range<Int>
-    ) -> [UInt8] {
-        var key: [UInt8] = []
-        key.reserveCapacity(id.count + name.count + 1)
-        for at in id { key.append(bytes[at].isWordByte ? bytes[at] : 0x5F) }
-        if !name.isEmpty { key.append(0x5F) }
-        for at in name { key.append(bytes[at].isWordByte ? bytes[at] : 0x5F) }
-        return key
-    }
-
-    /// `key`, or with a number behind it when it was used before.
-    private static func unused(_ key: [UInt8], _ names: inout [[UInt8]]) -> [UInt8] {
-        let times = names.reduce(0) { $0 + ($1 == key ? 1 : 0) }
-        names.append(key)
-        return times == 0 ? key : key + Array("_\(times + 1)".utf8)
     }
 }

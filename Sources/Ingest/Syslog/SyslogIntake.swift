@@ -178,7 +178,7 @@ package struct SyslogIntake: Sendable {
             PairBytes.append("sequence", bytes[message.sequence], to: &metadata)
         }
         if !message.structuredData.isEmpty {
-            _ = StructuredData.appendPairs(of: bytes, message.structuredData, to: &metadata)
+            StructuredData.appendPairs(of: bytes, message.structuredData, to: &metadata)
         }
         switch message.shape {
         case .structured: counts.structured += 1
