@@ -91,6 +91,13 @@ struct LeafJob {
         return (low == .max ? low : low + 1)..<(end == .max ? end : end + 1)
     }
 
+    /// Whether one step's results stand for all: there is an `@`, no argument changes by step and
+    /// the function does not ask for the time of the step.
+    func isBroadcastable(_ parameters: [[Double]]) -> Bool {
+        if case .window(.predictLinear, _, _) = source { return false }
+        return isAnchored && parameters.allSatisfy { $0.count == 1 }
+    }
+
     var dropsMetricName: Bool {
         switch source {
         case .instant(let givesTimestamps): givesTimestamps

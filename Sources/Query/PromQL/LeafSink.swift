@@ -20,10 +20,10 @@ final class LeafSink {
     ) {
         self.job = job
         self.budget = budget
-        let isBroadcastable = job.isAnchored && parameters.allSatisfy { $0.count == 1 }
+        let isBroadcastable = job.isBroadcastable(parameters)
         let reference =
             job.isAnchored && !isBroadcastable
-            // Parameters that change by step make each step a row's own.
+            // What changes by step makes each step a cell of its own.
             ? StepGrid(
                 startNanos: job.reference.startNanos, stepNanos: 0, count: job.key.grid.count)
             : job.reference
@@ -39,11 +39,10 @@ final class LeafSink {
         }
         if case .window(let function, let nanos, _) = job.source {
             let grid = job.key.grid
-            let isAnchored = job.isAnchored
             windows = WindowEvaluator(
                 function: function, grid: reference, windowNanos: nanos, parameters: parameters,
                 annotations: annotations, range: job.range,
-                nowNanos: { grid.time(isAnchored ? 0 : $0) })
+                nowNanos: { grid.time($0) })
         }
     }
 

@@ -121,7 +121,8 @@ struct PromQLEvaluator {
         let matrix = try vector(node.inner, inner)
         let times = (0..<inner.count).map(inner.time)
         let shared = TimestampColumn(times)
-        let isBroadcastable = isAnchored && parameters.allSatisfy { $0.count == 1 }
+        let isBroadcastable =
+            isAnchored && function != .predictLinear && parameters.allSatisfy { $0.count == 1 }
         let windowGrid =
             isAnchored && !isBroadcastable
             ? StepGrid(
@@ -129,7 +130,7 @@ struct PromQLEvaluator {
         var windows = WindowEvaluator(
             function: function, grid: windowGrid, windowNanos: node.windowNanos,
             parameters: parameters, annotations: annotations, range: node.range,
-            nowNanos: { grid.time(isAnchored ? 0 : $0) })
+            nowNanos: { grid.time($0) })
         var result = StepMatrix(stepCount: windowGrid.count)
         var row = Array(repeating: StepMatrix.absent, count: windowGrid.count)
         var boxes: [HistogramBox?] = []
