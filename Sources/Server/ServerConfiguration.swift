@@ -1,6 +1,6 @@
 package import Cluster
 package import Ingest
-package import Model
+internal import Model
 package import Platform
 
 /// All that a server is started with; made by the binary from flags, environment and file.

@@ -26,10 +26,12 @@ package final class VarveServer: Sendable {
     private let http: HTTPService?
     private let httpTask: Task<Void, any Error>?
     private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
 
     private init(
         addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
-        http: HTTPService?, httpTask: Task<Void, any Error>?, group: MultiThreadedEventLoopGroup
+        http: HTTPService?, httpTask: Task<Void, any Error>?, group: MultiThreadedEventLoopGroup,
+        logger: Logger
     ) {
         self.addresses = addresses
         self.node = node
@@ -38,6 +40,7 @@ package final class VarveServer: Sendable {
         self.http = http
         self.httpTask = httpTask
         self.group = group
+        self.logger = logger
     }
 
     /// Opens the data, then the listeners, HTTP last: who is answered there can already write
@@ -61,16 +64,16 @@ package final class VarveServer: Sendable {
             guard case .inet(let host, let port)? = configuration.http else {
                 return VarveServer(
                     addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: nil,
-                    httpTask: nil, group: group)
+                    httpTask: nil, group: group, logger: logger)
             }
             let http = makeHTTP(configuration, node, world, logger)
             let (task, bound) = try await run(http, host: host, port: port)
             addresses.http = .inet(host: host, port: bound)
             return VarveServer(
                 addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: http,
-                httpTask: task, group: group)
+                httpTask: task, group: group, logger: logger)
         } catch {
-            await statsd?.stop()
+            _ = await statsd?.stop()
             await syslog?.stop()
             node.stop()
             throw error
@@ -80,7 +83,9 @@ package final class VarveServer: Sendable {
     /// Stops listening, flushes what is aggregated, makes everything durable and closes.
     package func stop() async {
         await syslog?.stop()
-        await statsd?.stop()
+        if await statsd?.stop() == false {
+            logger.error("statsd: the last interval could not be delivered")
+        }
         await http?.stop()
         // Requests in hand had their grace; how HTTP ended is of no interest any more.
         _ = await httpTask?.result

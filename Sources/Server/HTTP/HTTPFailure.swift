@@ -1,4 +1,3 @@
-package import Ingest
 package import Model
 package import Query
 

@@ -45,7 +45,13 @@ package struct JSONWriter: Sendable {
     /// A float as Prometheus writes it in JSON, quoted: `"1"`, `"0.5"`, `"1e-07"`, `"NaN"`.
     package mutating func quoted(_ value: Double) {
         bytes.append(UInt8(ascii: "\""))
-        DoubleText.appendJSON(value, to: &bytes)
+        let magnitude = abs(value)
+        if value != 0, magnitude < 1e-6 || magnitude >= 1e21, value.isFinite {
+            // Prometheus goes over to exponents here; Swift writes these as Go does.
+            raw("\(value)")
+        } else {
+            DoubleText.append(value, to: &bytes)
+        }
         bytes.append(UInt8(ascii: "\""))
     }
 

@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 package import Query
 
 /// Log lines as the Loki HTTP API writes them.

@@ -113,7 +113,7 @@ struct PrometheusAPI: Sendable {
     }
 
     func formatQuery(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let expression = try engine.parseOnly(try call.required("query"))
+        let expression = try PromQLEngine.parseOnly(try call.required("query"))
         return .json(PrometheusJSON.success { $0.string(String(describing: expression)) })
     }
 
