@@ -36,6 +36,7 @@ struct Room {
     var path: String?
     var cSettings: [CSetting] = gnu
     var resources: [Resource] = []
+    var exclude: [String] = []
     var apt: String?
     var link: [String] = []
 }
@@ -122,7 +123,7 @@ let house: [Room] = [
     Room(
         name: "StorageTests", kind: .tests,
         rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"]),
-    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model"]),
+    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model"], exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
         rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
@@ -187,7 +188,7 @@ func target(for room: Room) -> Target {
             resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
     case .tests:
         return .testTarget(
-            name: room.name, dependencies: dependencies, path: path,
+            name: room.name, dependencies: dependencies, path: path, exclude: room.exclude,
             resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
     }
 }
