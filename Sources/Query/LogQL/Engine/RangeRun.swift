@@ -1,0 +1,186 @@
+internal import Model
+
+/// Evaluates one range aggregation: reads its lines in any order and sums them up per label set
+/// and window.
+struct RangeRun {
+    private let aggregation: RangeAggregation
+    private let grid: WindowSeries.Grid
+    private let kind: WindowSeries.Kind
+    private let options: LogQLEngine.Options
+    private let budget: QueryBudget
+    private(set) var pipeline: LogPipeline
+    private var groups: LineGroups
+    private var series: [WindowSeries] = []
+    /// Group by stream of the batch, −1 until known: for pipelines that leave labels alone.
+    private var plainGroups: [Int32] = []
+    private(set) var lineCount = 0
+    private(set) var byteCount = 0
+
+    /// `grouping`: of the function, or of a `sum` around it that may be done at once.
+    init(
+        _ aggregation: RangeAggregation, grouping: LabelGrouping?, steps: LogStepGrid,
+        options: LogQLEngine.Options, budget: QueryBudget
+    ) {
+        self.aggregation = aggregation
+        self.options = options
+        self.budget = budget
+        grid = WindowSeries.Grid(
+            start: steps.startNanos.subtractingReportingOverflow(aggregation.offsetNanos)
+                .partialValue,
+            step: steps.stepNanos, range: aggregation.rangeNanos, count: steps.count)
+        kind = RangeRun.kind(of: aggregation)
+        // Absence is one series, whatever the lines' labels.
+        let effective = aggregation.function == .absentOverTime ? LabelGrouping.all : grouping
+        var needs = FieldNeeds.all
+        if let effective, !effective.isWithout { needs = FieldNeeds(names: Set(effective.names)) }
+        var pipeline = LogPipeline(aggregation.log, needs: needs)
+        var unwrapName: Int?
+        if let unwrap = aggregation.unwrap { unwrapName = pipeline.name(unwrap.label) }
+        var groups = LineGroups(grouping: effective, unwrapName: unwrapName)
+        groups.resolve(in: &pipeline)
+        self.pipeline = pipeline
+        self.groups = groups
+    }
+
+    private static func kind(of aggregation: RangeAggregation) -> WindowSeries.Kind {
+        if aggregation.unwrap == nil { return .whole }
+        switch aggregation.function {
+        case .sumOverTime, .rate: return .sum
+        case .avgOverTime, .stddevOverTime, .stdvarOverTime: return .mean
+        case .minOverTime: return .min
+        case .maxOverTime: return .max
+        case .firstOverTime: return .first
+        case .lastOverTime: return .last
+        case .quantileOverTime, .rateCounter: return .all
+        case .countOverTime, .bytesOverTime, .bytesRate, .absentOverTime: return .whole
+        }
+    }
+
+    /// The lines that any window holds.
+    func lineRequest(tenant: Tenant) -> LineRequest {
+        let last = grid.start &+ Int64(grid.count - 1) &* grid.step
+        return LineRequest(
+            tenant: tenant, selector: Selector(aggregation.log.matchers),
+            start: Timestamp(nanos: grid.start).advanced(byNanos: 1 - grid.range),
+            end: Timestamp(nanos: last).advanced(byNanos: 1),
+            filters: pipeline.headFilters, order: .any, budget: budget)
+    }
+
+    mutating func add(_ data: LineData) throws(QueryError) {
+        do {
+            try budget.check()
+        } catch {
+            throw QueryError(error)
+        }
+        plainGroups = [Int32](repeating: -1, count: data.streams.count)
+        var current = -1
+        for index in 0..<data.lines.count {
+            let range = data.lines.lineRange(index)
+            lineCount += 1
+            byteCount += range.count
+            let windows = grid.windows(of: data.lines.timestamps[index])
+            if windows.isEmpty { continue }
+            let stream = Int(data.lines.streamIndexes[index])
+            let metadata = data.lines.metadataRange(index)
+            if pipeline.isIdentity, metadata.isEmpty {
+                if plainGroups[stream] < 0 {
+                    pipeline.beginStream(data.streams[stream].labels ?? .empty)
+                    current = stream
+                    plainGroups[stream] = Int32(try group())
+                }
+                series[Int(plainGroups[stream])].add(whole: amount(range.count), windows)
+                continue
+            }
+            if stream != current {
+                pipeline.beginStream(data.streams[stream].labels ?? .empty)
+                current = stream
+            }
+            try addLine(data, index, range, metadata, windows)
+        }
+        if pipeline.fields.names.count > options.labelNamesMax {
+            throw .limit(name: "query.label_names_max", allowed: options.labelNamesMax)
+        }
+    }
+
+    private mutating func addLine(
+        _ data: LineData, _ index: Int, _ range: Range<Int>, _ metadata: Range<Int>,
+        _ windows: Range<Int>
+    ) throws(QueryError) {
+        let timestamp = data.lines.timestamps[index]
+        let isKept = pipeline.run(
+            data.lines.bytes, range, metadata: data.lines.metadataBytes[metadata],
+            timestamp: timestamp)
+        guard isKept else { return }
+        if pipeline.fields.hasError { throw pipelineError() }
+        let group = try group()
+        guard kind != .whole else {
+            let bytes = pipeline.line(data.lines.bytes, range).count
+            series[group].add(whole: amount(bytes), windows)
+            return
+        }
+        if kind == .all {
+            do {
+                try budget.charge(samples: 1)
+            } catch {
+                throw QueryError(error)
+            }
+        }
+        series[group].add(pipeline.unwrapped ?? 0, at: timestamp, windows)
+    }
+
+    @inline(__always)
+    private func amount(_ byteCount: Int) -> Int64 {
+        switch aggregation.function {
+        case .bytesOverTime, .bytesRate: Int64(byteCount)
+        default: 1
+        }
+    }
+
+    /// The group of the line that the pipeline holds.
+    private mutating func group() throws(QueryError) -> Int {
+        let (number, isNew) = groups.number(of: pipeline.fields, byOrigin: false)
+        guard isNew else { return number }
+        guard groups.count <= options.seriesMax else {
+            throw .limit(name: "query.log_series_max", allowed: options.seriesMax)
+        }
+        guard groups.count * grid.count <= options.pointsMax else {
+            throw .limit(name: "query.log_points_max", allowed: options.pointsMax)
+        }
+        series.append(WindowSeries(kind: kind, count: grid.count))
+        return number
+    }
+
+    private func pipelineError() -> QueryError {
+        let kind = String(
+            decoding: pipeline.fields.bytes(of: FieldNames.error), as: UTF8.self)
+        let labels = LineGroups.streamLabels(of: pipeline.fields).labels
+        return .execution(
+            message: "pipeline error: '\(kind)' for series: '\(labels)'. Use a label filter to "
+                + "skip this error on purpose, as in | __error__!=\"\(kind)\"; to skip all errors "
+                + "write | __error__=\"\"")
+    }
+
+    /// The value per series and step. Call once, at the end.
+    func result() -> [LogSeries] {
+        if aggregation.function == .absentOverTime {
+            let window = series.first ?? WindowSeries(kind: .whole, count: grid.count)
+            return [
+                LogSeries(labels: absentLabels(), values: window.values(of: aggregation, grid))
+            ]
+        }
+        return zip(groups.labels, series).map { labels, window in
+            LogSeries(labels: labels, values: window.values(of: aggregation, grid))
+        }
+    }
+
+    /// The labels that a series would surely have had.
+    private func absentLabels() -> Labels {
+        var builder = LabelsBuilder()
+        let matchers = aggregation.log.matchers
+        for matcher in matchers where matcher.operation == .equal {
+            let isOnly = matchers.count { $0.name == matcher.name } == 1
+            if isOnly { builder.set(matcher.name, matcher.value) }
+        }
+        return builder.build()
+    }
+}

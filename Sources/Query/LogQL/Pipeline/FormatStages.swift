@@ -1,0 +1,142 @@
+internal import Model
+
+/// `| label_format a=b, c="{{.d}}"`: renames labels, or sets them from templates. All templates
+/// read the labels as they were before the stage.
+struct LabelFormatStage: Sendable {
+    private enum Source: Sendable {
+        case label(Int)
+        case template(LineTemplateStage)
+    }
+
+    private let assignments: [(name: Int, source: Source)]
+
+    /// Nil for a template that the parser would have refused.
+    init?(_ list: [LabelAssignment], names: inout FieldNames) {
+        var assignments: [(name: Int, source: Source)] = []
+        for assignment in list {
+            let name = names.number(of: assignment.name)
+            switch assignment.source {
+            case .label(let label):
+                assignments.append((name, .label(names.number(of: label))))
+            case .template(let text):
+                guard let template = LineTemplateStage.make(text, &names) else { return nil }
+                assignments.append((name, .template(template)))
+            }
+        }
+        self.assignments = assignments
+    }
+
+    /// Changes `fields` of the line `text[range]`.
+    func apply(
+        _ text: [UInt8], _ range: Range<Int>, timestamp: Int64, _ fields: inout LineFields
+    ) {
+        let before = fields
+        for assignment in assignments {
+            switch assignment.source {
+            case .label(let source):
+                guard let value = before.value(of: source) else { continue }
+                fields.set(assignment.name, .parsed, before.arena[value])
+                if source != assignment.name { fields.remove(source) }
+            case .template(let template):
+                var result: [UInt8] = []
+                template.render(text, range, timestamp: timestamp, before, into: &result)
+                fields.set(assignment.name, .parsed, result)
+            }
+        }
+    }
+}
+
+extension LineTemplateStage {
+    /// Nil when `text` is no template.
+    static func make(_ text: String, _ names: inout FieldNames) -> LineTemplateStage? {
+        do {
+            return LineTemplateStage(try LineTemplate(text), names: &names)
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// `| drop a, b="x"` and `| keep a, b="x"`.
+struct LabelChoiceStage: Sendable {
+    private let isKeep: Bool
+    private let choices: [(name: Int, matcher: Matcher?)]
+
+    init(_ list: [LabelChoice], isKeep: Bool, names: inout FieldNames) {
+        self.isKeep = isKeep
+        var choices: [(name: Int, matcher: Matcher?)] = []
+        for choice in list {
+            var condition: Matcher?
+            if case .matching(let matcher) = choice { condition = matcher }
+            choices.append((names.number(of: choice.name), condition))
+        }
+        self.choices = choices
+    }
+
+    func apply(_ fields: inout LineFields) {
+        if !isKeep {
+            for choice in choices where isChosen(choice, fields) { fields.remove(choice.name) }
+            return
+        }
+        var others: [Int] = []
+        fields.forEachLive { field in
+            // What went wrong is not for `keep` to hide.
+            if field.name == FieldNames.error || field.name == FieldNames.errorDetails { return }
+            let isKept = choices.contains { $0.name == field.name && isChosen($0, fields) }
+            if !isKept { others.append(field.name) }
+        }
+        for name in others { fields.remove(name) }
+    }
+
+    private func isChosen(_ choice: (name: Int, matcher: Matcher?), _ fields: LineFields) -> Bool {
+        choice.matcher?.matches(fields.bytes(of: choice.name)) ?? true
+    }
+}
+
+/// `| decolorize`: takes ANSI escape sequences out of the line.
+enum Decolorizer {
+    /// Appends `text[range]` without them.
+    static func append(_ text: [UInt8], _ range: Range<Int>, to result: inout [UInt8]) {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            guard text[index] == 0x1B, index + 1 < range.upperBound,
+                text[index + 1] == UInt8(ascii: "[")
+            else {
+                result.append(text[index])
+                index += 1
+                continue
+            }
+            index += 2
+            // Parameters, then one letter.
+            while index < range.upperBound, 0x20...0x3F ~= text[index] { index += 1 }
+            index += 1
+        }
+    }
+}
+
+/// `| unwrap label`: the label's value as the line's number.
+struct UnwrapStage: Sendable {
+    let name: Int
+    private let conversion: UnwrapExpression.Conversion
+
+    init(_ unwrap: UnwrapExpression, names: inout FieldNames) {
+        name = names.number(of: unwrap.label)
+        conversion = unwrap.conversion
+    }
+
+    /// Nil when the line has no such label. What cannot be read marks the line and counts as 0.
+    func value(_ fields: inout LineFields) -> Double? {
+        guard let range = fields.value(of: name), !range.isEmpty else { return nil }
+        let text = fields.arena[range]
+        let value: Double? =
+            switch conversion {
+            case .number: LogQLQuantity.number(text)
+            case .bytes: LogQLQuantity.byteCount(text)
+            case .duration, .durationSeconds:
+                LogQLQuantity.durationNanos(text).map { Double($0) / 1e9 }
+            }
+        if let value { return value }
+        fields.setError("SampleExtractionErr", "the unwrapped label's value is not a number")
+        return 0
+    }
+}

@@ -1,0 +1,207 @@
+internal import Model
+
+/// The labels of one line while it goes through a pipeline: those of its stream, its structured
+/// metadata, and what stages added, changed or dropped. All scratch is reused from line to line.
+///
+/// Names are numbers (`FieldNames`); values are ranges of one arena, whose front holds the
+/// stream's values and stays while lines of the same stream follow each other.
+struct LineFields: Sendable {
+    /// Where a label came from. Later ones win over earlier ones of the same name.
+    enum Origin: UInt8, Sendable { case stream, metadata, parsed }
+
+    struct Field: Sendable {
+        var name: Int
+        /// Of the arena.
+        var value: Range<Int>
+        var origin: Origin
+    }
+
+    var names = FieldNames()
+    private(set) var arena: [UInt8] = []
+    /// Stream fields first. A field is live while `index(of:)` of its name points to it.
+    private(set) var fields: [Field] = []
+    private var streamFieldCount = 0
+    private var streamArenaCount = 0
+    /// Index in `fields` of the stream's label by name number, or −1.
+    private var streamSlots: [Int32] = []
+    /// The same for the line, −1 for dropped; holds where `lineStamps` equals `stamp`.
+    private var lineSlots: [Int32] = []
+    private var lineStamps: [UInt32] = []
+    private var stamp: UInt32 = 0
+    /// Whether a label of the stream was dropped or overridden on this line.
+    private(set) var changesStream = false
+
+    /// Starts with a stream's labels; forgets the line.
+    mutating func beginStream(_ labels: Labels) {
+        for field in fields.prefix(streamFieldCount) { streamSlots[field.name] = -1 }
+        fields.removeAll(keepingCapacity: true)
+        arena.removeAll(keepingCapacity: true)
+        labels.forEachSlice { name, value in
+            let number = names.number(of: name)
+            fit(number)
+            let start = arena.count
+            arena.append(contentsOf: value)
+            streamSlots[number] = Int32(fields.count)
+            fields.append(Field(name: number, value: start..<arena.count, origin: .stream))
+            return true
+        }
+        streamFieldCount = fields.count
+        streamArenaCount = arena.count
+        beginLine()
+    }
+
+    /// Forgets the line before.
+    mutating func beginLine() {
+        if fields.count > streamFieldCount {
+            fields.removeLast(fields.count - streamFieldCount)
+        }
+        if arena.count > streamArenaCount { arena.removeLast(arena.count - streamArenaCount) }
+        changesStream = false
+        stamp &+= 1
+        if stamp == 0 {
+            for index in lineStamps.indices { lineStamps[index] = 0 }
+            stamp = 1
+        }
+    }
+
+    /// Adds structured metadata, in the encoding of `Labels`. A name that the stream has gets
+    /// `_extracted`.
+    mutating func addMetadata(_ bytes: ArraySlice<UInt8>) {
+        guard !bytes.isEmpty else { return }
+        Labels(canonical: Array(bytes)).forEachSlice { name, value in
+            var number = names.number(of: name)
+            fit(number)
+            if streamSlots[number] >= 0 { number = names.extracted(number) }
+            set(number, .metadata, value)
+            return true
+        }
+    }
+
+    private mutating func fit(_ number: Int) {
+        while streamSlots.count <= number {
+            streamSlots.append(-1)
+            lineSlots.append(-1)
+            lineStamps.append(0)
+        }
+    }
+
+    /// Whether the stream has the label, whatever the line did to it: then a parser's field of
+    /// that name is called `…_extracted`.
+    @inline(__always)
+    func streamHas(_ number: Int) -> Bool {
+        number < streamSlots.count && streamSlots[number] >= 0
+    }
+
+    /// The field's place in `fields`, or −1.
+    @inline(__always)
+    func index(of number: Int) -> Int {
+        guard number < lineSlots.count else { return -1 }
+        return Int(lineStamps[number] == stamp ? lineSlots[number] : streamSlots[number])
+    }
+
+    /// The value as a range of `arena`, nil when there is no such label.
+    @inline(__always)
+    func value(of number: Int) -> Range<Int>? {
+        let index = index(of: number)
+        return index < 0 ? nil : fields[index].value
+    }
+
+    /// The value's bytes; empty when there is no such label.
+    func bytes(of number: Int) -> ArraySlice<UInt8> {
+        guard let range = value(of: number) else { return [] }
+        return arena[range]
+    }
+
+    mutating func set(_ number: Int, _ origin: Origin, _ value: some Collection<UInt8>) {
+        let start = arena.count
+        arena.append(contentsOf: value)
+        place(number, origin, start..<arena.count)
+    }
+
+    /// `value` is a part of the arena, as between `mark` and `mark`.
+    mutating func place(_ number: Int, _ origin: Origin, _ value: Range<Int>) {
+        fit(number)
+        if streamSlots[number] >= 0 { changesStream = true }
+        lineSlots[number] = Int32(fields.count)
+        lineStamps[number] = stamp
+        fields.append(Field(name: number, value: value, origin: origin))
+    }
+
+    /// The end of the arena: what is appended next starts here.
+    var mark: Int { arena.count }
+
+    @inline(__always)
+    mutating func append(_ byte: UInt8) { arena.append(byte) }
+
+    @inline(__always)
+    mutating func append(_ bytes: [UInt8], _ range: Range<Int>) {
+        arena.append(contentsOf: bytes[range])
+    }
+
+    mutating func remove(_ number: Int) {
+        guard index(of: number) >= 0 else { return }
+        if streamSlots[number] >= 0 { changesStream = true }
+        lineSlots[number] = -1
+        lineStamps[number] = stamp
+    }
+
+    /// Sets `__error__` and `__error_details__`.
+    mutating func setError(_ kind: StaticString, _ details: StaticString) {
+        append(kind, as: FieldNames.error)
+        append(details, as: FieldNames.errorDetails)
+    }
+
+    private mutating func append(_ text: StaticString, as number: Int) {
+        set(number, .parsed, Array(text.description.utf8))
+    }
+
+    var hasError: Bool { index(of: FieldNames.error) >= 0 }
+
+    /// Calls `body` with every live field that is not empty, in no order that means anything.
+    @inline(__always)
+    func forEachLive(_ body: (Field) -> Void) {
+        var position = 0
+        while position < fields.count {
+            let field = fields[position]
+            if index(of: field.name) == position, !field.value.isEmpty { body(field) }
+            position += 1
+        }
+    }
+}
+
+/// Label names as numbers, for one pipeline.
+struct FieldNames: Sendable {
+    static let error = 0
+    static let errorDetails = 1
+
+    private var table = ByteKeyTable()
+    /// Number of `name_extracted` by number of `name`; −1 until it is asked for.
+    private var extractedNumbers: [Int32] = []
+
+    init() {
+        _ = number(of: Array("__error__".utf8)[...])
+        _ = number(of: Array("__error_details__".utf8)[...])
+    }
+
+    var count: Int { table.count }
+
+    mutating func number(of name: ArraySlice<UInt8>) -> Int {
+        let bytes = Array(name)
+        let (number, isNew) = table.number(of: bytes, 0..<bytes.count)
+        if isNew { extractedNumbers.append(-1) }
+        return number
+    }
+
+    mutating func number(of name: String) -> Int { number(of: Array(name.utf8)[...]) }
+
+    /// The number of the name with `_extracted` behind it.
+    mutating func extracted(_ number: Int) -> Int {
+        if extractedNumbers[number] < 0 {
+            let name = Array(table.key(number)) + Array("_extracted".utf8)
+            extractedNumbers[number] = Int32(self.number(of: name[...]))
+        }
+        return Int(extractedNumbers[number])
+    }
+
+    func bytes(_ number: Int) -> ArraySlice<UInt8> { table.key(number) }
+}

@@ -1,0 +1,80 @@
+/// A word of LogQL and where it stands. Keywords are identifiers here: the parser knows where
+/// `by`, `offset` or `json` means more than a name.
+struct LogQLToken: Equatable {
+    enum Kind: Equatable {
+        case identifier(String)
+        /// Unescaped.
+        case string(String)
+        /// Digits and what clings to them, as written: `5`, `1e3`, `5m30s`, `1.5KB`.
+        case number(String)
+        /// `--strict`, without the dashes.
+        case flag(String)
+        /// Punctuation and operators, as written.
+        case symbol(String)
+        case end
+    }
+
+    var kind: Kind
+    /// Byte offset of its first byte in the query.
+    var offset: Int
+
+    /// As an error message names it.
+    var description: String {
+        switch kind {
+        case .identifier(let name): name
+        case .string(let text): LogQLText.quoted(text)
+        case .number(let text), .symbol(let text): text
+        case .flag(let name): "--" + name
+        case .end: "end of query"
+        }
+    }
+}
+
+/// How LogQL writes strings and numbers.
+enum LogQLText {
+    /// In double quotes, with Go's escapes.
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            default:
+                if scalar.value < 0x20 || scalar.value == 0x7F {
+                    let hex = String(scalar.value, radix: 16)
+                    result += hex.count < 2 ? "\\x0\(hex)" : "\\x\(hex)"
+                } else {
+                    result.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return result + "\""
+    }
+
+    /// The shortest text that reads back as `value`; whole numbers without a point.
+    static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        if value == value.rounded(), abs(value) < 1e15 { return String(Int64(value)) }
+        return "\(value)"
+    }
+
+    /// `1h30m`, `250ms`; `0s` for none. nanos: 0 or more.
+    static func duration(nanos: Int64) -> String {
+        if nanos == 0 { return "0s" }
+        var rest = nanos
+        var result = ""
+        let units: [(Int64, String)] = [
+            (3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"),
+            (1_000_000, "ms"), (1_000, "us"), (1, "ns"),
+        ]
+        for (size, unit) in units where rest >= size {
+            result += "\(rest / size)\(unit)"
+            rest %= size
+        }
+        return result
+    }
+}

@@ -1,0 +1,21 @@
+import Foundation
+import Testing
+
+@Suite struct LogScriptTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Scripts")
+
+    static let scripts: [String] = {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
+        return (names ?? []).filter { $0.hasSuffix(".logtest") }.sorted()
+    }()
+
+    @Test func scriptsAreThere() { #expect(LogScriptTests.scripts.count >= 5) }
+
+    @Test(arguments: scripts)
+    func scriptBehavesAsWritten(_ name: String) async throws {
+        let file = LogScriptTests.folder.appendingPathComponent(name)
+        var script = LogScript(try String(contentsOf: file, encoding: .utf8))
+        for failure in await script.run() { Issue.record("\(name), \(failure)") }
+    }
+}
