@@ -94,8 +94,11 @@ let house: [Room] = [
     Room(name: "Query", rooms: ["Model"]),
     Room(name: "Cluster", rooms: ["Replication", "Storage", "Model", "Platform"]),
     Room(
-        name: "Server", rooms: ["Cluster", "Ingest", "Query", "Model", "Platform"],
-        products: ["Hummingbird", "HTTPTypes", "NIOCore", "ServiceLifecycle", "Logging"]),
+        name: "Server",
+        rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],
+        products: [
+            "Hummingbird", "HTTPTypes", "NIOCore", "NIOPosix", "ServiceLifecycle", "Logging",
+        ]),
     Room(
         name: "varve", kind: .executable, rooms: ["Server", "Cluster", "Platform"],
         products: ["ArgumentParser", "TOMLKit", "Logging"]),

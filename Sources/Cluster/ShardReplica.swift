@@ -16,12 +16,17 @@ final class ShardReplica: Sendable {
     static func open(
         _ number: Int, _ configuration: NodeConfiguration, _ world: Node.Surroundings
     ) throws(StorageError) -> ShardReplica {
-        let digits = String(number)
-        let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
         let shard = try Shard.open(
-            disk: world.disk, directory: DiskPath("shards") / name, number: number,
+            disk: world.disk, directory: directory(of: number), number: number,
             configuration: configuration.shard, telemetry: world.telemetry)
         return ShardReplica(number: number, shard: shard)
+    }
+
+    /// `shards/0007`
+    static func directory(of number: Int) -> DiskPath {
+        let digits = String(number)
+        let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        return DiskPath("shards") / name
     }
 
     /// Applies what the journal holds beyond the shard's files; jobs that it orders are run at

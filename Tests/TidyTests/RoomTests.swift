@@ -16,8 +16,9 @@ import Testing
         "Query": ["Model"],
         "Cluster": ["Replication", "Storage", "Model", "Platform"],
         "Server": [
-            "Cluster", "Ingest", "Query", "Model", "Platform", "Hummingbird", "HTTPTypes",
-            "NIOCore", "ServiceLifecycle", "Logging", "Foundation", "FoundationEssentials",
+            "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird", "HTTPTypes",
+            "NIOCore", "NIOPosix", "ServiceLifecycle", "Logging", "Foundation",
+            "FoundationEssentials",
         ],
         "varve": [
             "Server", "Cluster", "Platform", "ArgumentParser", "TOMLKit", "Logging",

@@ -1,10 +1,10 @@
-internal import Model
+package import Model
 
 /// One bucket with its bounds: (lower, upper], for negative ones [lower, upper).
-struct HistogramBucket {
-    var lower: Double
-    var upper: Double
-    var count: Double
+package struct HistogramBucket: Sendable, Hashable {
+    package var lower: Double
+    package var upper: Double
+    package var count: Double
 }
 
 extension Histogram {
@@ -46,7 +46,7 @@ extension Histogram {
     }
 
     /// All buckets ascending by bounds, the zero bucket among them, empty ones left out.
-    var allBuckets: [HistogramBucket] {
+    package var allBuckets: [HistogramBucket] {
         var result: [HistogramBucket] = []
         for place in negative.indexes.indices.reversed() where negative.counts[place] != 0 {
             let index = negative.indexes[place]

@@ -68,6 +68,27 @@ package struct JSONWriter: Sendable {
         integer(Int64(fraction))
     }
 
+    /// `[1435781430.781,"1"],…`: the points of one series, ms and values, as many of each.
+    package mutating func points(_ timestampsMillis: [Int64], _ values: [Double]) {
+        let isPlain = values.allSatisfy { value in
+            let magnitude = abs(value)
+            return value == 0 || magnitude >= 1e-6 && magnitude < 1e21 || !value.isFinite
+        }
+        if isPlain {
+            DoubleText.appendPoints(
+                timestampsMillis: timestampsMillis[...], values: values[...], to: &bytes)
+            return
+        }
+        for index in values.indices {
+            if index > 0 { comma() }
+            raw("[")
+            seconds(millis: timestampsMillis[index])
+            comma()
+            quoted(values[index])
+            raw("]")
+        }
+    }
+
     /// `{"name":"value",…}`
     package mutating func object(_ labels: Labels) {
         bytes.append(UInt8(ascii: "{"))

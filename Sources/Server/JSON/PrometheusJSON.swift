@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 package import Query
 
 /// Query results as the Prometheus HTTP API writes them.
@@ -87,10 +87,7 @@ package enum PrometheusJSON {
         json.object(series.labels)
         if !series.values.isEmpty {
             json.raw(",\"values\":[")
-            for index in series.values.indices {
-                if index > 0 { json.comma() }
-                point(series.timestampsMillis[index], series.values[index], to: &json)
-            }
+            json.points(series.timestampsMillis, series.values)
             json.raw("]")
         }
         if !series.histograms.isEmpty {
@@ -120,12 +117,12 @@ package enum PrometheusJSON {
         json.quoted(value.count)
         json.raw(",\"sum\":")
         json.quoted(value.sum)
-        let buckets = HistogramBuckets.all(of: value)
+        let buckets = value.allBuckets
         if !buckets.isEmpty {
             json.raw(",\"buckets\":[")
             for (index, bucket) in buckets.enumerated() {
                 if index > 0 { json.comma() }
-                json.raw("[\(bucket.boundaryRule),")
+                json.raw("[\(boundaryRule(of: bucket)),")
                 json.quoted(bucket.lower)
                 json.comma()
                 json.quoted(bucket.upper)
@@ -138,6 +135,12 @@ package enum PrometheusJSON {
         json.raw("}]")
     }
 
+    /// Which bounds belong to a bucket: 0 the upper, 1 the lower, 3 both.
+    private static func boundaryRule(of bucket: HistogramBucket) -> Int {
+        if bucket.lower < 0, bucket.upper > 0, bucket.lower == -bucket.upper { return 3 }
+        return bucket.upper <= 0 && bucket.lower.isFinite ? 1 : 0
+    }
+
     private static func sizeEstimate(_ value: QueryValue) -> Int {
         switch value {
         case .matrix(let series):
@@ -145,55 +148,5 @@ package enum PrometheusJSON {
         case .vector(let samples): 64 + samples.reduce(0) { $0 + 2 * $1.labels.bytes.count + 96 }
         default: 256
         }
-    }
-}
-
-/// The buckets of a histogram with bounds, in ascending order, empty ones left out.
-package enum HistogramBuckets {
-    package struct Bucket: Sendable, Equatable {
-        /// Which bounds belong to it: 0 the upper, 1 the lower, 2 none, 3 both.
-        package var boundaryRule: Int
-        package var lower: Double
-        package var upper: Double
-        package var count: Double
-    }
-
-    package static func all(of histogram: Histogram) -> [Bucket] {
-        var buckets: [Bucket] = []
-        if histogram.schema == Histogram.customBoundsSchema {
-            for (index, count) in zip(histogram.positive.indexes, histogram.positive.counts)
-            where count != 0 {
-                let bounds = histogram.customBounds
-                let place = Int(index)
-                let lower =
-                    place > 0 && place <= bounds.count ? bounds[place - 1] : -Double.infinity
-                let upper = place >= 0 && place < bounds.count ? bounds[place] : Double.infinity
-                buckets.append(Bucket(boundaryRule: 0, lower: lower, upper: upper, count: count))
-            }
-            return buckets
-        }
-        let negative = zip(histogram.negative.indexes, histogram.negative.counts)
-        for (index, count) in Array(negative).reversed() where count != 0 {
-            let outer = bound(index, histogram.schema)
-            let inner = bound(index - 1, histogram.schema)
-            buckets.append(Bucket(boundaryRule: 1, lower: -outer, upper: -inner, count: count))
-        }
-        if histogram.zeroCount != 0 {
-            let edge = histogram.zeroThreshold
-            buckets.append(
-                Bucket(boundaryRule: 3, lower: -edge, upper: edge, count: histogram.zeroCount))
-        }
-        for (index, count) in zip(histogram.positive.indexes, histogram.positive.counts)
-        where count != 0 {
-            let lower = bound(index - 1, histogram.schema)
-            let upper = bound(index, histogram.schema)
-            buckets.append(Bucket(boundaryRule: 0, lower: lower, upper: upper, count: count))
-        }
-        return buckets
-    }
-
-    /// The upper bound of bucket `index`: 2^(index / 2^schema).
-    private static func bound(_ index: Int32, _ schema: Int32) -> Double {
-        NativeBuckets.upperBound(index: index, schema: schema)
     }
 }

@@ -25,3 +25,17 @@ final class FailureSlot: Sendable {
 
     var value: CommandFailure? { failure.withLock { $0 } }
 }
+
+/// Waits without holding a thread of the pool.
+enum Pause {
+    static func nanos(_ nanos: Int64) async {
+        await withCheckedContinuation { continuation in
+            let gate = Monitor(false)
+            _ = WorkerThread(name: "pause") {
+                let nothing: Bool? = gate.wait(upToNanos: nanos) { _ in nil }
+                precondition(nothing == nil)
+                continuation.resume()
+            }
+        }
+    }
+}
