@@ -1,3 +1,4 @@
+internal import Model
 package import Platform
 internal import Storage
 
@@ -33,6 +34,7 @@ package struct DataInspection: Sendable {
     package let shardCount: Int
     package private(set) var segments: [Segment] = []
     private let disk: any Disk
+    private var records: [String: SegmentRecord] = [:]
 
     /// Reads the manifests of all shards. Throws when the directory is none, or is newer.
     package init(disk: any Disk) throws(NodeError) {
@@ -52,6 +54,7 @@ package struct DataInspection: Sendable {
                 }
                 for record in manifest.segments {
                     segments.append(Segment(shard, record))
+                    records[record.name] = record
                 }
             }
         } catch {
@@ -66,8 +69,8 @@ package struct DataInspection: Sendable {
         for (number, segment) in segments.enumerated() {
             let directory = ShardReplica.directory(of: segment.shard)
             do {
-                try SegmentCheck.verify(
-                    disk: disk, directory: directory, name: segment.name)
+                guard let record = records[segment.name] else { continue }
+                try StorageInspection.verify(disk: disk, directory: directory, segment: record)
             } catch {
                 damages.append(
                     Damage(file: (directory / segment.name).string, reason: "\(error)"))

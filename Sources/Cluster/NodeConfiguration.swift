@@ -17,6 +17,11 @@ package struct NodeConfiguration: Sendable {
     /// Segment files of the journal above which the shards that pin the oldest are sealed.
     package var journalSegmentsMax = 16
     package var shard = ShardConfiguration()
+    /// Age at which what is in memory is sealed, ns.
+    package var sealAgeNanos: Int64 {
+        get { shard.sealAgeNanos }
+        set { shard.sealAgeNanos = newValue }
+    }
 
     package init() {}
 }

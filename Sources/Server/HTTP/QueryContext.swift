@@ -11,6 +11,18 @@ package struct QueryContext: Sendable {
         package var budget = QueryBudget.Limits()
 
         package init() {}
+
+        /// `query.samples_max`
+        package var samplesMax: Int {
+            get { budget.samplesMax }
+            set { budget.samplesMax = newValue }
+        }
+
+        /// `query.series_max`
+        package var seriesMax: Int {
+            get { budget.seriesMax }
+            set { budget.seriesMax = newValue }
+        }
     }
 
     package let querier: any Querier

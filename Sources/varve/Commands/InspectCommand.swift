@@ -23,7 +23,7 @@ struct InspectCommand: AsyncParsableCommand {
     }
 
     private func inspect() throws -> Bool {
-        let disk = try LocalDisk(existingRoot: directory)
+        let disk = try LocalDisk(root: directory)
         let inspection = try DataInspection(disk: disk)
         if !summary { printSegments(inspection) }
         printSums(inspection)

@@ -84,7 +84,7 @@ extension SettingSources {
         configuration.node.shardCount = try count(.shards, 1...4_096)
         configuration.node.retentionNanos = try optionalDuration(.retention, atLeast: second)
         configuration.node.retentionBytesMax = try byteCount(.retentionBytes, atLeast: 1 << 20)
-        configuration.node.shard.sealAgeNanos = try duration(.sealAfter, atLeast: second)
+        configuration.node.sealAgeNanos = try duration(.sealAfter, atLeast: second)
         configuration.node.memoryBytesMax = try byteCount(.memory, atLeast: 16 << 20) ?? .max
         configuration.http = try endpoint(.http)
         configuration.statsd.network = try endpoint(.statsd)
@@ -93,8 +93,8 @@ extension SettingSources {
         configuration.bodyBytesMax = try byteCount(.bodyMax, atLeast: 1 << 10) ?? .max
         configuration.queryLimits.timeoutNanos = try duration(
             .queryTimeout, atLeast: second / 100)
-        configuration.queryLimits.budget.samplesMax = try count(.querySamplesMax, 1...(.max))
-        configuration.queryLimits.budget.seriesMax = try count(.querySeriesMax, 1...(.max))
+        configuration.queryLimits.samplesMax = try count(.querySamplesMax, 1...(.max))
+        configuration.queryLimits.seriesMax = try count(.querySeriesMax, 1...(.max))
         configuration.queriesMax = try count(.queryConcurrency, 1...100_000)
         try addStatsd(to: &configuration)
         try addSyslog(to: &configuration)
