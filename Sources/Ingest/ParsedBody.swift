@@ -9,8 +9,8 @@ package struct ParsedBody: Sendable {
     package var skips = SkipCounts()
     /// The first item that was left out for being wrong, for a person.
     package var firstSkip: IngestError?
-    /// Items that were understood and need nothing stored (comments of exemplars and the like do
-    /// not count).
+    /// What was taken: samples, histograms, log lines and metadata; of Influx whole lines, those
+    /// of string fields only among them.
     package var acceptedCount = 0
 
     package init(tenant: Tenant) { batch = WriteBatch(tenant: tenant) }
