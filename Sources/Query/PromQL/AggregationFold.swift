@@ -127,7 +127,7 @@ struct AggregationFold {
             if value.isStaleMarker { continue }
             let cell = base + step
             counts[cell] += 1
-            if overflowed[cell] != nil {
+            if !overflowed.isEmpty, overflowed[cell] != nil {
                 overflowed[cell]?.add(value)
             } else if values[cell].isStaleMarker {
                 values[cell] = value

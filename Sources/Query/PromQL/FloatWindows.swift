@@ -87,32 +87,6 @@ enum WindowKernels {
         ) -> Double { Double(high - low) }
     }
 
-    enum Minimum: WindowKernel {
-        @inline(__always)
-        static func apply(
-            _ values: Span<Double>, _ times: Span<Int64>, _ low: Int, _ high: Int
-        ) -> Double {
-            var best = values[low]
-            for place in low..<high where values[place] < best || best.isNaN {
-                best = values[place]
-            }
-            return best
-        }
-    }
-
-    enum Maximum: WindowKernel {
-        @inline(__always)
-        static func apply(
-            _ values: Span<Double>, _ times: Span<Int64>, _ low: Int, _ high: Int
-        ) -> Double {
-            var best = values[low]
-            for place in low..<high where values[place] > best || best.isNaN {
-                best = values[place]
-            }
-            return best
-        }
-    }
-
     enum TimestampOfMinimum: WindowKernel {
         static func apply(
             _ values: Span<Double>, _ times: Span<Int64>, _ low: Int, _ high: Int
