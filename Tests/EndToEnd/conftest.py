@@ -14,7 +14,7 @@ import urllib.request
 
 import pytest
 
-BINARY = os.environ.get("VARVE_BINARY", ".build/debug/varve")
+BINARY = os.environ.get("E2E_BINARY", ".build/debug/varve")
 
 
 def free_port():

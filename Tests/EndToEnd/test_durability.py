@@ -11,7 +11,7 @@ import pytest
 
 from conftest import until
 
-KILL_COUNT = int(os.environ.get("VARVE_KILLS", "20"))
+KILL_COUNT = int(os.environ.get("E2E_KILLS", "20"))
 
 
 class Writer(threading.Thread):
@@ -132,7 +132,7 @@ def test_a_full_disk_refuses_writes_and_recovers(make_server, tmp_path):
             except OSError:
                 pass
         acknowledged, refused = [], None
-        for number in range(400):
+        for number in range(2000):
             lines = [[str(time.time_ns()), f"{number} " + os.urandom(60_000).hex()]]
             payload = json.dumps({"streams": [{"stream": {"a": "b"}, "values": lines}]}).encode()
             status, answer = server.request(

@@ -79,7 +79,7 @@ def test_cadvisors_driver_arrives_right(server):
 def test_bad_lines_are_counted_and_cost_nothing_else(server):
     server.statsd("good:1|c\nbad\nworse:x|c\n:1|c\ngood:0x10|c\ngood:2|c")
     until(lambda: server.value("good") == 3, what="good of 3")
-    assert server.metric("varve_statsd_bad_lines_total") >= 4
+    assert server.metric("varve_statsd_refused_total") >= 4
 
 
 def test_a_unix_socket(make_server, tmp_path):

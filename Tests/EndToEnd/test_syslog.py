@@ -92,7 +92,7 @@ def test_logspouts_formats(server):
     span = {"start": "2026-11-23T00:00:00Z", "end": "2026-11-24T00:00:00Z"}
     found = until(
         lambda: (lines := server.lines('{app="web"}', **span)) and len(lines) == 3 and lines)
-    assert [line for _, _, line in found] == ["to stdout", "empty host", "as rfc3164"]
+    assert {line for _, _, line in found} == {"to stdout", "empty host", "as rfc3164"}
     assert until(lambda: server.lines('{} |= "just a raw line"'))
 
 
@@ -107,5 +107,5 @@ def test_oversized_lines_are_kept_in_parts(make_server):
     found = until(
         lambda: (lines := server.lines('{app="big"}')) and
         any(line == "next" for _, _, line in lines) and lines)
-    assert sum(line.count("x") for _, _, line in found) == 5000
+    assert sum(line.count("x") for _, _, line in found if line != "next") == 5000
     assert len(found) > 2

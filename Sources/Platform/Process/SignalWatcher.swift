@@ -1,10 +1,11 @@
 internal import Glibc
+internal import Synchronization
 
-/// Signals of the process as a stream. Made once, early: from then on the signals do not end the
-/// process any more. Also ignores SIGPIPE: a peer that goes away is an error of the write.
+/// Signals of the process as a stream: from then on these signals do not end the process any more.
+/// Also ignores SIGPIPE: a peer that goes away is an error of the write.
 ///
-/// A thread waits for the signals, which are blocked everywhere else, so nothing runs in a signal
-/// handler.
+/// The handler does the one thing that is allowed in one: it writes the signal's number into a
+/// pipe, from which a thread reads.
 package final class SignalWatcher: Sendable {
     /// A signal that a server answers to.
     package enum Signal: Int32, Sendable, CaseIterable {
@@ -13,25 +14,42 @@ package final class SignalWatcher: Sendable {
         case terminate = 15
     }
 
+    /// The write end of the pipe; −1 before there is a watcher. Only ever set once.
+    private static let pipeEnd = Atomic<Int32>(-1)
+
     /// One element per signal, oldest first.
     package let stream: AsyncStream<Signal>
     private let thread: WorkerThread
 
-    /// Must be made before other threads are, as threads inherit what is blocked.
+    /// At most one watcher in a process.
     package init(_ signals: [Signal]) {
-        var set = sigset_t()
-        unsafe sigemptyset(&set)
-        for one in signals { unsafe sigaddset(&set, one.rawValue) }
-        unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-        signal(SIGPIPE, SIG_IGN)
+        var ends: [Int32] = [-1, -1]
+        let made = unsafe pipe2(&ends, O_CLOEXEC)
+        precondition(made == 0, "no pipe for signals")
+        let (_, before) = SignalWatcher.pipeEnd.compareExchange(
+            expected: -1, desired: ends[1], ordering: .sequentiallyConsistent)
+        precondition(before == -1, "a second watcher of signals")
         let (stream, continuation) = AsyncStream.makeStream(of: Signal.self)
         self.stream = stream
-        let watched = set
+        let readEnd = ends[0]
         thread = WorkerThread(name: "signals") {
-            var set = watched
-            var number: Int32 = 0
-            while unsafe sigwait(&set, &number) == 0 {
-                if let signal = Signal(rawValue: number) { continuation.yield(signal) }
+            var number: UInt8 = 0
+            while true {
+                let count = unsafe read(readEnd, &number, 1)
+                if count == 1 {
+                    if let signal = Signal(rawValue: Int32(number)) { continuation.yield(signal) }
+                } else if count == 0 || errno != EINTR {
+                    return
+                }
+            }
+        }
+        signal(SIGPIPE, SIG_IGN)
+        for one in signals {
+            signal(one.rawValue) { number in
+                var byte = UInt8(truncatingIfNeeded: number)
+                let saved = errno
+                _ = unsafe write(SignalWatcher.pipeEnd.load(ordering: .relaxed), &byte, 1)
+                errno = saved
             }
         }
     }
