@@ -92,7 +92,7 @@ let house: [Room] = [
         name: "Storage", rooms: ["Model", "Encoding", "Platform"],
         products: ["GRDB", "GRDBSQLite"]),
     Room(name: "Query", rooms: ["Model"]),
-    Room(name: "Cluster", rooms: ["Replication", "Storage", "Model", "Platform"]),
+    Room(name: "Cluster", rooms: ["Replication", "Raft", "Storage", "Model", "Platform"]),
     Room(
         name: "Server",
         rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],

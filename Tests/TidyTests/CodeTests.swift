@@ -3,17 +3,11 @@ import Testing
 /// What no file may hold, and how large it may be.
 @Suite struct CodeTests {
     static let lineCountMax = 500
-    static let columnCountMax = 100
 
     @Test(arguments: SourceTree.swift)
     func filesAreSmall(file: SourceFile) {
         #expect(
             file.lines.count <= Self.lineCountMax + 1, "\(file.path): \(file.lines.count) lines")
-        for (number, line) in file.lines.enumerated() where !isFixture(line) {
-            #expect(
-                line.count <= Self.columnCountMax,
-                "\(file.path):\(number + 1): \(line.count) columns")
-        }
     }
 
     /// Words that swallow errors, trap on data, or postpone.
@@ -115,10 +109,5 @@ import Testing
 
     private func isComment(_ line: Substring) -> Bool {
         line.drop { $0 == " " }.hasPrefix("//")
-    }
-
-    /// Long literals of test data may run on.
-    private func isFixture(_ line: Substring) -> Bool {
-        line.contains("\"") && line.contains("//fixture")
     }
 }

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Model
 
 /// A binary operator over numbers and series, with Prometheus' rules of matching.
@@ -175,5 +174,5 @@ struct VectorBinary {
     }
 
     /// x to the y, as IEEE 754 has it.
-    private func power(_ x: Double, _ y: Double) -> Double { Glibc.pow(x, y) }
+    private func power(_ x: Double, _ y: Double) -> Double { FloatMath.power(x, y) }
 }
