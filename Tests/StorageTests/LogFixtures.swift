@@ -114,7 +114,7 @@ func search(
             let stream = data.streams[Int(data.lines.streamIndexes[row])]
             result.append(
                 PlainLine(
-                    tenant: tenant, labels: stream.labels!,
+                    tenant: tenant, labels: (stream.labels ?? .empty),
                     timestamp: data.lines.timestamps[row],
                     bytes: Array(data.lines.bytes[data.lines.lineRange(row)]),
                     metadata: Array(data.lines.metadataBytes[data.lines.metadataRange(row)])))

@@ -6,7 +6,7 @@ import Testing
 struct SegmentIndexTests {
     static func population(_ dice: inout Dice, count: Int) -> [IndexedSeries] {
         var seen = Set<IndexedSeries>()
-        let tenants = [Tenant.standard, Tenant("acme")!, Tenant("zeta")!]
+        let tenants = [Tenant.standard, Tenant("acme") ?? .standard, Tenant("zeta") ?? .standard]
         for _ in 0..<count {
             var pairs = [("__name__", dice.pick(["up", "http_requests_total", "cpu"]))]
             if dice.below(4) > 0 { pairs.append(("instance", "host-\(dice.below(300)):9100")) }
