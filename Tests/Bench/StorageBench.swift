@@ -176,7 +176,6 @@ private struct StorageLoad {
     }
 
     private static func residentBytes() -> Int {
-        unsafe malloc_trim(0)
         guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
         defer { unsafe fclose(file) }
         var size = 0

@@ -1,9 +1,5 @@
 internal import Encoding
-<<<<<<< HEAD
 internal import Model
-=======
-package import Model
->>>>>>> 7b840c1 (Storage: inspection of a shard's files, damage tests, bench)
 package import Platform
 
 /// Looks at the files of a shard without opening it: read-only, also while a server runs on them.
