@@ -108,7 +108,7 @@ let house: [Room] = [
         path: "Tests/Support/Simulator"),
     Room(
         name: "Fuzz", kind: .testSupport,
-        rooms: ["Encoding", "Model", "Ingest", "Query", "Storage", "Replication", "Platform"],
+        rooms: ["Encoding", "Model", "Query"],
         path: "Tests/Fuzz"),
     Room(
         name: "Bench", kind: .executable, rooms: ["Encoding", "Model", "Query", "Ingest"],
