@@ -4,6 +4,8 @@ internal import CRE2
 /// share it instead of compiling twice.
 @safe package final class RegularExpression: Sendable {
     package let pattern: String
+    /// Whether it was asked to ignore case as a whole; the pattern may do so by itself too.
+    package let foldsCase: Bool
     // RE2 objects are immutable after construction and documented as safe for concurrent use.
     private nonisolated(unsafe) let handle: OpaquePointer
     package let groupCount: Int
@@ -34,6 +36,7 @@ internal import CRE2
             throw ModelError.regularExpression(pattern: pattern, message: message)
         }
         self.pattern = pattern
+        self.foldsCase = foldsCase
         unsafe handle = made
         groupCount = Int(unsafe varve_re2_group_count(made))
     }
