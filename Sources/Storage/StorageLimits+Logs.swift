@@ -4,6 +4,9 @@ extension StorageLimits {
     /// in well under a millisecond.
     package static let logBlockBytes = 256 << 10
 
+    /// How much of a block is tried in both forms to see which packs smaller.
+    package static let logSampleBytes = 64 << 10
+
     /// Lines of a block, so that row numbers and figures stay small.
     package static let logBlockLinesMax = 65_536
 

@@ -65,8 +65,7 @@ extension Shard {
             (state.manifest.segments, state.isJobOut || !state.pending.isEmpty)
         }
         guard !isBusy else { return nil }
-        // A log merge is not a job yet: proposing it would never come to an end.
-        for signal in [SignalKind.metrics] {
+        for signal in [SignalKind.metrics, .logs] {
             let plan = CompactionPlan(
                 segments: segments.filter { $0.signal == signal }, dropBefore: dropBefore,
                 isForced: isForced)

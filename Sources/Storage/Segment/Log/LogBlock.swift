@@ -35,9 +35,9 @@ enum LogBlock {
         writer.u32(0)
         writer.varint(UInt64(lines.count))
         writer.varint(UInt64(lines.bytes.count))
-        append(rows(of: lines), level: level, to: &writer)
+        append(rows(of: lines, level: level), level: level, to: &writer)
         append(metadata(of: lines), level: level, to: &writer)
-        append(text(of: lines), level: level, to: &writer)
+        append(text(of: lines, level: level), level: level, to: &writer)
         writer.patch(u32: CRC32C.checksum(of: writer.bytes[4...]), at: 0)
         return writer.bytes
     }
@@ -64,6 +64,34 @@ enum LogBlock {
         guard parts.contains(.text) else { return lines }
         try readText(try section(&reader), count: count, rawBytes: rawBytes, into: &lines)
         return lines
+    }
+
+    /// Stored bytes of the sections of a block.
+    struct Sizes {
+        var rows = 0
+        var metadata = 0
+        var text = 0
+        var form = TextForm.plain
+    }
+
+    /// Of a block that `decode` accepts.
+    static func sizes(of block: [UInt8]) throws(EncodingError) -> Sizes {
+        var reader = ByteReader(block)
+        try reader.skip(4)
+        _ = try reader.varint()
+        _ = try reader.varint()
+        var sizes = Sizes()
+        var start = reader.offset
+        try skipSection(&reader)
+        sizes.rows = reader.offset - start
+        start = reader.offset
+        try skipSection(&reader)
+        sizes.metadata = reader.offset - start
+        start = reader.offset
+        let text = try section(&reader)
+        sizes.text = reader.offset - start
+        sizes.form = text.first.flatMap(TextForm.init) ?? .plain
+        return sizes
     }
 
     private static func append(
@@ -111,10 +139,12 @@ enum LogBlock {
 
     // MARK: Rows
 
-    /// varint runs │ per run: varint stream delta, varint lines │ varint unit │ zigzag first ÷ unit
-    /// │ per line: zigzag delta ÷ unit. The unit is what divides all timestamps: clocks that tick
+    /// varint runs │ per run: varint stream delta, varint lines │ varint unit
+    /// │ timestamps ÷ unit as integers. The unit is what divides all timestamps: clocks that tick
     /// in ms or s cost accordingly.
-    private static func rows(of lines: LineColumns) -> [UInt8] {
+    private static func rows(
+        of lines: LineColumns, level: LZ4Block.Level
+    ) -> [UInt8] {
         var writer = ByteWriter()
         var runs: [(stream: UInt32, count: Int)] = []
         for stream in lines.streamIndexes {
@@ -133,12 +163,9 @@ enum LogBlock {
         }
         let unit = commonUnit(lines.timestamps)
         writer.varint(UInt64(unit))
-        var last: Int64 = 0
-        for timestamp in lines.timestamps {
-            let value = timestamp / unit
-            writer.zigzag(value &- last)
-            last = value
-        }
+        IntegerCodec.encode(
+            lines.timestamps.map { $0 / unit }, tier: level == .high ? .dense : .hot,
+            into: &writer)
         return writer.bytes
     }
 
@@ -169,11 +196,9 @@ enum LogBlock {
         }
         let unit = Int64(bitPattern: try reader.varint())
         guard unit > 0 else { throw EncodingError.corrupt(what: "unit", offset: reader.offset) }
-        var last: Int64 = 0
-        lines.timestamps.reserveCapacity(count)
-        for _ in 0..<count {
-            last &+= try reader.zigzag()
-            lines.timestamps.append(last &* unit)
+        try IntegerCodec.decode(&reader, count: count, into: &lines.timestamps)
+        if unit > 1 {
+            for row in 0..<count { lines.timestamps[row] &*= unit }
         }
     }
 
@@ -226,24 +251,54 @@ enum LogBlock {
 
     // MARK: Text
 
-    private static func text(of lines: LineColumns) -> [UInt8] {
-        var writer = ByteWriter(reserving: lines.bytes.count + 2 * lines.count + 1)
+    /// Both forms are tried on the first lines; the one that packs smaller is taken for all.
+    private static func text(of lines: LineColumns, level: LZ4Block.Level) -> [UInt8] {
+        let tier: CodecTier = level == .high ? .dense : .hot
+        var sample = lines.lineEnds.count
+        if lines.bytes.count > StorageLimits.logSampleBytes {
+            sample = lines.lineEnds.firstIndex { $0 > StorageLimits.logSampleBytes } ?? sample
+        }
+        guard sample > 0 else { return plainText(of: lines, count: lines.count) }
+        let plain = LZ4Block.compress(plainText(of: lines, count: sample)).count
+        let templates = templateText(of: lines, count: sample, tier: tier)
+        if LZ4Block.compress(templates).count < plain {
+            return sample == lines.count
+                ? templates : templateText(of: lines, count: lines.count, tier: tier)
+        }
+        return plainText(of: lines, count: lines.count)
+    }
+
+    private static func plainText(of lines: LineColumns, count: Int) -> [UInt8] {
+        let end = count == 0 ? 0 : Int(lines.lineEnds[count - 1])
+        var writer = ByteWriter(reserving: end + 2 * count + 1)
         writer.u8(TextForm.plain.rawValue)
         var start: UInt32 = 0
-        for end in lines.lineEnds {
+        for end in lines.lineEnds.prefix(count) {
             writer.varint(UInt64(end - start))
             start = end
         }
-        writer.raw(lines.bytes)
+        writer.raw(lines.bytes[..<end])
         return writer.bytes
+    }
+
+    private static func templateText(
+        of lines: LineColumns, count: Int, tier: CodecTier
+    ) -> [UInt8] {
+        [TextForm.templates.rawValue]
+            + LineTemplates.encode(lines.bytes, lineEnds: lines.lineEnds[..<count], tier: tier)
     }
 
     private static func readText(
         _ content: [UInt8], count: Int, rawBytes: Int, into lines: inout LineColumns
     ) throws(EncodingError) {
         var reader = ByteReader(content)
-        guard TextForm(rawValue: try reader.u8()) == .plain else {
-            throw EncodingError.corrupt(what: "text form", offset: 0)
+        switch TextForm(rawValue: try reader.u8()) {
+        case .templates:
+            (lines.bytes, lines.lineEnds) = try LineTemplates.decode(
+                &reader, lineCount: count, rawBytes: rawBytes)
+            return
+        case nil: throw EncodingError.corrupt(what: "text form", offset: 0)
+        case .plain: break
         }
         var end = 0
         lines.lineEnds.reserveCapacity(count)

@@ -26,6 +26,7 @@ struct LogDirectory: Sendable {
     /// Where the stream table lies and how long it is, for rebuilding the index.
     var streamsOffset = 0
     var streamsBytes = 0
+    var directoryBytes = 0
 
     var lineCount: Int { blocks.reduce(0) { $0 + $1.lineCount } }
     var rawBytes: Int { blocks.reduce(0) { $0 + $1.rawBytes } }
@@ -91,6 +92,7 @@ struct LogDirectory: Sendable {
         shell.streamCount = Int(streams)
         shell.streamsOffset = Int(streamsOffset)
         shell.streamsBytes = Int(offset - streamsOffset)
+        shell.directoryBytes = Int(count)
         return (Int(offset)..<Int(offset) + Int(count), shell)
     }
 

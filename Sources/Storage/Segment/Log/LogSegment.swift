@@ -107,6 +107,23 @@ package final class LogSegment: Sendable {
         }
     }
 
+    /// Bytes of the data file.
+    var fileBytes: Int {
+        directory.streamsOffset + directory.streamsBytes + directory.directoryBytes
+            + LogDirectory.trailerBytes
+    }
+
+    /// Stored bytes of a block's sections, and the form of its text.
+    func parts(ofBlock number: Int) throws(StorageError) -> LogBlock.Sizes {
+        let block = directory.blocks[number]
+        do {
+            return try LogBlock.sizes(
+                of: try file.read(at: block.offset, count: block.storedBytes))
+        } catch {
+            throw LogSegment.error(error, path, "block", block.offset)
+        }
+    }
+
     /// Reads every block and checks it: throws at the first that is corrupt.
     package func verify() throws(StorageError) {
         for number in directory.blocks.indices { _ = try block(number) }
