@@ -29,7 +29,8 @@ import Testing
             "quantile_over_time(0.99, {} | json | unwrap duration(t) [1m]) by (x)"
         ),
         (
-            "{}|label_format a=b,c=`{{.d}}`|line_format `x`|drop a,b=\"c\"|keep d|decolorize|unpack",
+            "{}|label_format a=b,c=`{{.d}}`|line_format `x`|drop a,b=\"c\"|keep d|decolorize"
+                + "|unpack",
             "{} | label_format a=b,c=\"{{.d}}\" | line_format \"x\" | drop a,b=\"c\" | keep d"
                 + " | decolorize | unpack"
         ),
@@ -148,9 +149,11 @@ import Testing
     @Test func garbledQueriesNeverCrash() {
         let seeds = [
             "sum by (a) (rate({x=\"y\"}|=\"z\" | json a=\"b[0].c\" | d>5s [5m] offset 1h)) > 3",
-            "{a=~\"b|c\"}!=`d` or \"e\" | logfmt --strict | f=\"g\" or h<=1KB | line_format `{{.i}}`",
+            "{a=~\"b|c\"}!=`d` or \"e\" | logfmt --strict | f=\"g\" or h<=1KB"
+                + " | line_format `{{.i}}`",
             "quantile_over_time(0.9, {} | regexp \"(?P<x>.)\" | unwrap bytes(y) [1h]) by (z)",
-            "label_replace(vector(1), \"a\", \"$1\", \"b\", \"(.*)\") / on (c) group_left (d) 2 ^ -1",
+            "label_replace(vector(1), \"a\", \"$1\", \"b\", \"(.*)\") / on (c)"
+                + " group_left (d) 2 ^ -1",
         ]
         let alphabet = Array("{}()[]|=!~<>\"`\\,.:;#-+*/%^ \n0aZ_\u{E9}".utf8)
         var state: UInt64 = 42

@@ -163,6 +163,24 @@ package struct SegmentRecord: Sendable, Hashable {
     package var data: Manifest.FileRecord
     package var index: Manifest.FileRecord
 
+    package init(
+        signal: SignalKind, level: UInt8, firstIndex: UInt64, lastIndex: UInt64,
+        start: Timestamp, end: Timestamp, seriesCount: Int, itemCount: Int, rawByteCount: Int,
+        data: Manifest.FileRecord, index: Manifest.FileRecord
+    ) {
+        self.signal = signal
+        self.level = level
+        self.firstIndex = firstIndex
+        self.lastIndex = lastIndex
+        self.start = start
+        self.end = end
+        self.seriesCount = seriesCount
+        self.itemCount = itemCount
+        self.rawByteCount = rawByteCount
+        self.data = data
+        self.index = index
+    }
+
     /// Data and index.
     package var byteCount: Int { data.byteCount + index.byteCount }
 

@@ -23,6 +23,9 @@ struct MetricState: Sendable {
         metadataMax = configuration.metadataMax
     }
 
+    /// The clock of the newest seal, whole seconds.
+    var sealTime: Timestamp { Timestamp(nanos: Int64(sealSeconds) * 1_000_000_000) }
+
     var byteCount: Int {
         catalog.byteCount + memtable.byteCount + accumulators.byteCount
             + activeSeconds.capacity * 4

@@ -65,7 +65,8 @@ extension Shard {
             (state.manifest.segments, state.isJobOut || !state.pending.isEmpty)
         }
         guard !isBusy else { return nil }
-        for signal in [SignalKind.metrics, .logs] {
+        // A log merge is not a job yet: proposing it would never come to an end.
+        for signal in [SignalKind.metrics] {
             let plan = CompactionPlan(
                 segments: segments.filter { $0.signal == signal }, dropBefore: dropBefore,
                 isForced: isForced)

@@ -53,6 +53,7 @@ package final class Shard: Sendable {
                 configuration: configuration)
             state.metrics = checkpoint.metrics
             state.logs = checkpoint.logs
+            state.lastSealTime = checkpoint.metrics.sealTime
             state.sources = checkpoint.sources
         }
         let figures = ShardFigures(telemetry, shard: number)

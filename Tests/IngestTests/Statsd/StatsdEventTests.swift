@@ -12,7 +12,8 @@ struct StatsdEventTests {
             "_e{2,5}:ab|x|y|z|d:1700000000|h:web-1|k:key|p:low|s:src|t:error|#env:prod,bare",
             [
                 "line @1700000000000000000 ab: x|y|z {kind=\"event\", title=\"ab\", "
-                    + "host=\"web-1\", aggregation_key=\"key\", priority=\"low\", source_type=\"src\", "
+                    + "host=\"web-1\", aggregation_key=\"key\", "
+                    + "priority=\"low\", source_type=\"src\", "
                     + "alert_type=\"error\", env=\"prod\", bare=\"true\"}"
             ], [:]
         ),
@@ -35,7 +36,8 @@ struct StatsdEventTests {
             "_sc|redis.up|2|d:1700000000|h:db|#env:x|m:no|bar\\nline",
             [
                 "line @1700000000000000000 redis.up critical: no|bar\nline "
-                    + "{kind=\"service_check\", check=\"redis.up\", status=\"critical\", host=\"db\", env=\"x\"}"
+                    + "{kind=\"service_check\", check=\"redis.up\", status=\"critical\", "
+                    + "host=\"db\", env=\"x\"}"
             ], [:]
         ),
         (
