@@ -12,7 +12,7 @@ final class NodeLoop: Sendable {
     private static let restNanos: Int64 = 200_000_000
     /// Between attempts while the disk refuses for another reason than being full.
     private static let retryNanos: Int64 = 100_000_000
-    private static let attemptsAtStopMax = 50
+    private static let attemptsAtStopMax = 3
 
     private let replicator: Mutex<Replicator>
     private let queue: ProposalQueue
