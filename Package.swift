@@ -111,7 +111,10 @@ let house: [Room] = [
         rooms: ["Encoding", "Model", "Query"],
         path: "Tests/Fuzz"),
     Room(
-        name: "Bench", kind: .executable, rooms: ["Encoding", "Model", "Query", "Ingest"],
+        name: "Bench", kind: .executable,
+        rooms: [
+            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Replication",
+        ],
         path: "Tests/Bench"),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
     Room(name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"]),
@@ -139,7 +142,6 @@ let house: [Room] = [
             "Cluster", "Replication", "Storage", "Model", "Encoding", "Platform", "Simulator",
         ]),
     Room(name: "FuzzTests", kind: .tests, rooms: ["Fuzz"]),
-    Room(name: "EndToEndTests", kind: .tests, rooms: ["varve"]),
     Room(name: "TidyTests", kind: .tests),
 ]
 
