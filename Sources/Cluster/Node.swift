@@ -58,9 +58,11 @@ package final class Node: Sendable {
             let replicas = try (0..<directory.shardCount).map { number in
                 try ShardReplica.open(number, configuration, world)
             }
+            var options = Replicator.Options()
+            options.journal.segmentBytes = configuration.journalFileBytes
             let replicator = try Replicator(
                 disk: world.disk, directory: DiskPath("journal"), node: NodeID(1),
-                random: world.random, time: world.time, telemetry: world.telemetry)
+                options: options, random: world.random, time: world.time, telemetry: world.telemetry)
             let now = Timestamp(nanos: world.time.wallNanos())
             for replica in replicas {
                 try replica.replay(from: replicator)

@@ -14,6 +14,8 @@ package struct NodeConfiguration: Sendable {
     package var memoryBytesMax = 512 << 20
     /// Bytes of proposals that wait for the journal; above, writes are refused for a while.
     package var inFlightBytesMax = 128 << 20
+    /// Length of a file of the journal, bytes; whole pages of 4 KiB.
+    package var journalFileBytes = 64 << 20
     /// Segment files of the journal above which the shards that pin the oldest are sealed.
     package var journalSegmentsMax = 16
     package var shard = ShardConfiguration()

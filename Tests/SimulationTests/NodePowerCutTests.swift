@@ -11,7 +11,7 @@ import Testing
     private static let tears: [DiskFaults.Tear] = [.dropAll, .keepAll, .prefix, .sectors, .pages]
     /// Schedules of a run; each cuts the power at another call, with another tear.
     private static let scheduleCount =
-        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 40
+        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 10
 
     @Test func acknowledgedBatchesSurviveAPowerCutExactlyOnce() async throws {
         let callCount = try await undisturbedCallCount()
@@ -35,7 +35,7 @@ import Testing
             var batch = scenario.batch(round)
             batch.lines.append(
                 streamIndex: 0, timestamp: 5,
-                line: [UInt8](repeating: UInt8(ascii: "x"), count: 256 << 10)[...])
+                line: [UInt8](repeating: UInt8(ascii: "x"), count: 64 << 10)[...])
             do {
                 _ = try await node.appender.append(batch)
             } catch {

@@ -26,6 +26,7 @@ struct NodeScenario {
     func start() throws -> Node {
         var configuration = NodeConfiguration()
         configuration.shardCount = 2
+        configuration.journalFileBytes = 1 << 20
         configuration.retentionNanos = nil
         return try Node.start(
             configuration,
