@@ -62,7 +62,8 @@ package final class Node: Sendable {
             options.journal.segmentBytes = configuration.journalFileBytes
             let replicator = try Replicator(
                 disk: world.disk, directory: DiskPath("journal"), node: NodeID(1),
-                options: options, random: world.random, time: world.time, telemetry: world.telemetry)
+                options: options, random: world.random, time: world.time, telemetry: world.telemetry
+            )
             let now = Timestamp(nanos: world.time.wallNanos())
             for replica in replicas {
                 try replica.replay(from: replicator)

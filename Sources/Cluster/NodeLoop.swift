@@ -11,8 +11,10 @@ final class NodeLoop: Sendable {
     /// Without work for so long, the journal settles what is pending.
     private static let restNanos: Int64 = 200_000_000
     /// Between attempts while the disk refuses for another reason than being full.
-    private static let retryNanos: Int64 = 100_000_000
-    private static let attemptsAtStopMax = 3
+    private static let retryNanos: Int64 = 20_000_000
+    /// After so many failures in a row the disk is taken for broken and the node stops.
+    private static let failuresMax = 50
+    private static let failuresAtStopMax = 3
 
     private let replicator: Mutex<Replicator>
     private let queue: ProposalQueue
@@ -61,7 +63,9 @@ final class NodeLoop: Sendable {
     private func run() {
         var pending: [UInt64: Proposal] = [:]
         var nextTag: UInt64 = 1
-        var failuresAtStop = 0
+        var failureCount = 0
+        // Whatever ends the loop, nobody is left waiting.
+        defer { abandon(&pending) }
         while true {
             let work = queue.take(upToNanos: pending.isEmpty ? Self.restNanos : 0)
             for release in work.releases {
@@ -76,19 +80,32 @@ final class NodeLoop: Sendable {
             let step = commitAll(&pending)
             switch step {
             case .done:
+                failureCount = 0
                 if work.isStopping {
                     _ = rest()
                     return
                 }
                 if work.isIdle, !rest() { return }
             case .retry:
-                if work.isStopping {
-                    failuresAtStop += 1
-                    if failuresAtStop > Self.attemptsAtStopMax { return }
+                failureCount += 1
+                if work.isStopping, failureCount > Self.failuresAtStopMax { return }
+                if failureCount > Self.failuresMax, !diskIsFull {
+                    onFatal("the journal cannot be written, stopping")
+                    return
                 }
                 queue.pause(nanos: Self.retryNanos)
             case .fatal: return
             }
+        }
+    }
+
+    /// Refuses what is pending and what still comes.
+    private func abandon(_ pending: inout [UInt64: Proposal]) {
+        queue.close()
+        let left = queue.take(upToNanos: 0).proposals + pending.values
+        pending.removeAll()
+        for proposal in left {
+            refuse(proposal, .unavailable(detail: "the node has stopped"))
         }
     }
 

@@ -11,7 +11,7 @@ import Testing
     private static let tears: [DiskFaults.Tear] = [.dropAll, .keepAll, .prefix, .sectors, .pages]
     /// Schedules of a run; each cuts the power at another call, with another tear.
     private static let scheduleCount =
-        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 10
+        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 40
 
     @Test func acknowledgedBatchesSurviveAPowerCutExactlyOnce() async throws {
         let callCount = try await undisturbedCallCount()
