@@ -14,8 +14,7 @@ struct ServeCommand: AsyncParsableCommand {
             Every setting can be given as a flag, as an environment variable or in a TOML file \
             (--config), in this order of precedence; the names are in brackets behind each. The \
             file has the keys at its top level: retention = "90d". SIGTERM and SIGINT flush and \
-            stop; SIGHUP reads the file again and takes over log_level, the query limits and the \
-            retention.
+            stop; SIGHUP reads the file again and takes over the retention.
             """)
 
     @Option(help: "The TOML file. [VARVE_CONFIG]") var config: String?
