@@ -16,6 +16,10 @@ extension StorageLimits {
     /// Raw bytes of a memtable chunk: what a reader's copy may cost the writer once.
     package static let logChunkBytes = 64 << 10
 
+    /// Bytes of the files that one compaction of log segments takes: their merger is made in memory
+    /// before it is written, with the words of some ten times as many bytes of lines.
+    package static let logCompactionBytesMax = 128 << 20
+
     /// Lines per batch of an answer, and their bytes.
     package static let linesPerBatch = 4_096
     package static let lineBytesPerBatch = 1 << 20

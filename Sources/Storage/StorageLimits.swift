@@ -37,4 +37,7 @@ package enum StorageLimits {
 
     /// Segments that one compaction takes: bounds open files and the work of one job.
     package static let compactionInputsMax = 32
+
+    /// Bytes of the files that one compaction takes, data and index: bounds the time of one job.
+    package static let compactionBytesMax = 1 << 30
 }

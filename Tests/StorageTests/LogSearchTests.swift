@@ -80,7 +80,8 @@ struct LogSearchTests {
         let first = try scratch.write(try memtable(Array(lines[..<third])).seal())
         let second = try scratch.write(try memtable(Array(lines[third..<2 * third])).seal())
         let last = memtable(Array(lines[(2 * third)...]))
-        let merged = try scratch.write(try LogMerge.merge([first, second]) { _ in .distantPast })
+        let merged = try scratch.write(
+            try LogMerge.merge([first, second]) { _, _ in .distantPast })
         for round in 0..<40 {
             var filters: [LineFilter] = []
             for _ in 0..<dice.below(3) {
@@ -220,7 +221,7 @@ struct LogSearchTests {
             all += lines
             segments.append(try scratch.write(try memtable(lines).seal()))
         }
-        let keep = { (series: IndexedSeries) -> Timestamp? in
+        let keep = { (_: Int, series: IndexedSeries) -> Timestamp? in
             series.tenant == gone ? nil : Timestamp(nanos: series.labels["app"] == "a1" ? 700 : 0)
         }
         let built = try LogMerge.merge(segments, keepFrom: keep)
@@ -242,7 +243,7 @@ struct LogSearchTests {
         let inspection = try LogInspection(merged)
         #expect(inspection.failures.isEmpty)
         #expect(inspection.summary == built.summary)
-        let nothing = try LogMerge.merge(segments) { _ in nil }
+        let nothing = try LogMerge.merge(segments) { _, _ in nil }
         #expect(nothing.summary.lineCount == 0)
         #expect(try search([.segment(try scratch.write(nothing))]).lines.isEmpty)
     }

@@ -65,11 +65,12 @@ extension Shard {
             (state.manifest.segments, state.isJobOut || !state.pending.isEmpty)
         }
         guard !isBusy else { return nil }
-        // A log merge is not a job yet: proposing it would never come to an end.
-        for signal in [SignalKind.metrics] {
+        for signal in [SignalKind.metrics, .logs] {
             let plan = CompactionPlan(
                 segments: segments.filter { $0.signal == signal }, dropBefore: dropBefore,
-                isForced: isForced)
+                isForced: isForced,
+                inputBytesMax: signal == .logs
+                    ? StorageLimits.logCompactionBytesMax : StorageLimits.compactionBytesMax)
             if let (inputs, level) = plan.next {
                 return .compact(
                     signal: signal, inputs: inputs, level: level, dropBefore: dropBefore)
@@ -84,13 +85,12 @@ struct CompactionPlan {
     /// Neighbours of one level that are merged into one of the next.
     static let fanIn = 8
     static let levelMax: UInt8 = 2
-    /// Of the inputs together, data and index: bounds the work of one job.
-    static let inputBytesMax = 1 << 30
-
     /// Of one kind, oldest write first.
     let segments: [SegmentRecord]
     let dropBefore: Timestamp
     let isForced: Bool
+    /// Of the inputs together, data and index.
+    let inputBytesMax: Int
 
     /// Names of neighbours and the level of their merger.
     var next: (inputs: [String], level: UInt8)? {
@@ -111,7 +111,7 @@ struct CompactionPlan {
             let size = segment.data.byteCount + segment.index.byteCount
             let fits =
                 run.count < StorageLimits.compactionInputsMax
-                && byteCount + size <= CompactionPlan.inputBytesMax
+                && byteCount + size <= inputBytesMax
             if segment.level == level, fits || run.isEmpty {
                 run.append(segment)
                 byteCount += size

@@ -88,18 +88,25 @@ package final class StorageJob: Sendable {
         _ signal: SignalKind, _ inputs: [String], _ level: UInt8, _ dropBefore: Timestamp,
         _ manifest: inout Manifest
     ) throws(StorageError) {
-        guard signal == .metrics else { return }
         let names = manifest.segments(of: signal).map(\.name)
         guard let first = inputs.first, let start = names.firstIndex(of: first),
             names[start...].starts(with: inputs)
         else { return }
         let segments = inputs.compactMap { live[$0] }
         precondition(segments.count == inputs.count, "BUG: a listed segment is not live")
-        let files = SegmentFiles(disk: disk, directory: directory)
-        let output = try MetricCompaction(
-            inputs: segments, level: level, dropBefore: dropBefore,
-            tombstones: manifest.tombstones
-        ).write(files)
+        let output: SegmentRecord?
+        switch signal {
+        case .metrics:
+            output = try MetricCompaction(
+                inputs: segments, level: level, dropBefore: dropBefore,
+                tombstones: manifest.tombstones
+            ).write(SegmentFiles(disk: disk, directory: directory))
+        case .logs:
+            output = try LogCompaction(
+                inputs: segments, level: level, dropBefore: dropBefore,
+                tombstones: manifest.tombstones
+            ).write(disk: disk, directory: directory)
+        }
         guard let place = manifest.segments.firstIndex(where: { $0.name == first }) else { return }
         manifest.segments.removeAll { inputs.contains($0.name) }
         if let output { manifest.segments.insert(output, at: place) }

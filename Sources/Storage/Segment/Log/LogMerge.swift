@@ -5,11 +5,12 @@ package import Model
 /// and arrival (of equal timestamps those of an earlier input come first), but those that are
 /// dropped. A pure function of inputs and rules: replicas get the same bytes.
 package enum LogMerge {
-    /// `inputs`: oldest first. `keepFrom` is asked once per stream: lines before that time are
-    /// dropped; nil drops the stream (its tenant or itself was deleted).
+    /// `inputs`: oldest first. `keepFrom` is asked once per input and stream that it holds: lines
+    /// before that time are dropped; nil drops all of the input's lines of the stream (its tenant
+    /// was deleted after they were written).
     package static func merge(
         _ inputs: [LogSegment], level: LZ4Block.Level = .high,
-        keepFrom: (IndexedSeries) -> Timestamp?
+        keepFrom: (_ input: Int, _ stream: IndexedSeries) -> Timestamp?
     ) throws(StorageError) -> BuiltLogSegment {
         precondition(
             inputs.count <= StorageLimits.compactionInputsMax, "too many segments at once")
@@ -17,29 +18,48 @@ package enum LogMerge {
         for input in inputs { cursors.append(try LogCursor(input)) }
         var writer = LogSegmentWriter(level: level)
         while let series = cursors.compactMap(\.series).min() {
-            let members = cursors.indices.filter { cursors[$0].series == series }
-            guard let cutoff = keepFrom(series)?.nanos else {
-                for member in members {
-                    while cursors[member].series == series { try cursors[member].advance() }
+            var members: [(input: Int, cutoff: Int64)] = []
+            for input in cursors.indices where cursors[input].series == series {
+                if let cutoff = keepFrom(input, series) {
+                    members.append((input, cutoff.nanos))
+                } else {
+                    try cursors[input].skipStream()
                 }
-                continue
             }
-            let rawBytes = members.reduce(0) { $0 + cursors[$1].streamBytes }
-            var hasBegun = false
-            while let member = members.filter({ cursors[$0].series == series }).min(by: {
-                cursors[$0].timestamp < cursors[$1].timestamp
-            }) {
-                if cursors[member].timestamp >= cutoff {
-                    if !hasBegun {
-                        writer.beginStream(series, rawBytes: rawBytes)
-                        hasBegun = true
-                    }
-                    cursors[member].append(to: &writer)
-                }
-                try cursors[member].advance()
-            }
+            try merge(series, members, &cursors, &writer)
         }
         return try writer.finish()
+    }
+
+    /// The lines of one stream, which is the one at hand of each member.
+    private static func merge(
+        _ series: IndexedSeries, _ start: [(input: Int, cutoff: Int64)],
+        _ cursors: inout [LogCursor], _ writer: inout LogSegmentWriter
+    ) throws(StorageError) {
+        var members = start
+        for member in members { try cursors[member.input].skipLines(before: member.cutoff) }
+        members.removeAll { !cursors[$0.input].isInStream }
+        guard !members.isEmpty else { return }
+        writer.beginStream(
+            series, rawBytes: members.reduce(0) { $0 + cursors[$1.input].streamBytes })
+        while !members.isEmpty {
+            var place = 0
+            for other in members.indices
+            where cursors[members[other].input].timestamp
+                < cursors[members[place].input].timestamp
+            {
+                place = other
+            }
+            // Up to where another input's turn comes: of equal timestamps the earlier's.
+            var limit = Int64.max
+            for other in members.indices where other != place {
+                let next = cursors[members[other].input].timestamp
+                limit = min(limit, other < place ? next - 1 : next)
+            }
+            let input = members[place].input
+            try cursors[input].copyLines(through: limit, to: &writer)
+            if !cursors[input].isInStream { members.remove(at: place) }
+        }
     }
 }
 
@@ -50,25 +70,28 @@ private struct LogCursor {
     private var block = -1
     private var lines = LineColumns()
     private var row = 0
+    /// The stream that was begun; `isInStream` until its last line is passed.
+    private var stream: UInt32?
 
     init(_ segment: LogSegment) throws(StorageError) {
         self.segment = segment
         streams = try segment.index.series(of: Array(0..<UInt32(segment.index.seriesCount)))
         try openNext()
+        stream = lines.streamIndexes.first
     }
 
-    /// The stream of the line at hand; nil at the end.
-    var series: IndexedSeries? {
-        row < lines.count ? streams[Int(lines.streamIndexes[row])] : nil
-    }
+    /// The stream at hand; nil at the end.
+    var series: IndexedSeries? { stream.map { streams[Int($0)] } }
 
     var timestamp: Int64 { lines.timestamps[row] }
 
+    /// Whether a line of the stream that `series` was before the last move is at hand. When it is
+    /// not, `series` is the next one.
+    private(set) var isInStream = true
+
     /// About the bytes that are left of the stream at hand.
     var streamBytes: Int {
-        let stream = lines.streamIndexes[row]
-        var end = row
-        while end < lines.count, lines.streamIndexes[end] == stream { end += 1 }
+        let end = streamEnd
         var bytes = lines.lineRange(end - 1).upperBound - lines.lineRange(row).lowerBound
         for later in segment.directory.blocks[(block + 1)...] {
             guard later.firstStream == stream else { break }
@@ -77,15 +100,56 @@ private struct LogCursor {
         return bytes
     }
 
-    func append(to writer: inout LogSegmentWriter) {
-        writer.append(
-            timestamp: timestamp, line: lines.bytes[lines.lineRange(row)],
-            metadata: lines.metadataBytes[lines.metadataRange(row)])
+    /// Past the last row of the stream at hand in the block at hand.
+    private var streamEnd: Int {
+        let own = lines.streamIndexes[row]
+        if lines.streamIndexes[lines.count - 1] == own { return lines.count }
+        var (low, high) = (row, lines.count - 1)
+        while low + 1 < high {
+            let middle = (low + high) / 2
+            if lines.streamIndexes[middle] == own { low = middle } else { high = middle }
+        }
+        return high
     }
 
-    mutating func advance() throws(StorageError) {
-        row += 1
+    /// Passes the rest of the stream at hand.
+    mutating func skipStream() throws(StorageError) {
+        isInStream = true
+        while isInStream { try move(to: streamEnd) }
+    }
+
+    /// Passes the stream's lines that are older than `cutoff`.
+    mutating func skipLines(before cutoff: Int64) throws(StorageError) {
+        isInStream = true
+        while isInStream, timestamp < cutoff {
+            let end = streamEnd
+            var next = row + 1
+            while next < end, lines.timestamps[next] < cutoff { next += 1 }
+            try move(to: next)
+        }
+    }
+
+    /// Copies the stream's lines up to and with timestamp `limit`, of the block at hand.
+    mutating func copyLines(
+        through limit: Int64, to writer: inout LogSegmentWriter
+    ) throws(StorageError) {
+        let end = streamEnd
+        var next = row
+        while next < end, lines.timestamps[next] <= limit {
+            writer.append(
+                timestamp: lines.timestamps[next], line: lines.bytes[lines.lineRange(next)],
+                metadata: lines.metadataBytes[lines.metadataRange(next)])
+            next += 1
+        }
+        try move(to: next)
+    }
+
+    private mutating func move(to next: Int) throws(StorageError) {
+        row = next
         if row == lines.count { try openNext() }
+        let now = row < lines.count ? lines.streamIndexes[row] : nil
+        isInStream = now == stream
+        stream = now
     }
 
     private mutating func openNext() throws(StorageError) {
