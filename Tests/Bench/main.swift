@@ -4,7 +4,7 @@ internal import Glibc
 
 let benches: [(name: String, run: () -> [BenchRow])] = [
     ("encoding", encodingBench), ("query", queryBench), ("ingest", ingestBench),
-    ("storage", storageBench),
+    ("storage", storageBench), ("logs", logBench),
 ]
 
 let wanted = CommandLine.arguments.dropFirst()
