@@ -4,7 +4,8 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 DATA ?= ./data
 SEEDS ?= 200
 SECONDS ?= 60
-# What the build and the server need from Debian; what only the tests need is in scripts/.
+# What the build and the server need from Debian; what only the tests need is in scripts/, what the
+# first things to try need is installed by `run`.
 PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev zlib1g-dev
 
 .PHONY: help deps build run test lint bench sim fuzz e2e clean format
@@ -26,6 +27,7 @@ build: deps
 	swift build -c release --product varve $(SWIFT_FLAGS)
 
 run: build
+	@scripts/install-packages netcat-openbsd bsdutils curl
 	@scripts/run-node .build/release/varve $(DATA)
 
 test: deps
