@@ -99,7 +99,7 @@ private struct LogStore {
                     disk: disk, path: "shard" / record.data.name,
                     indexPath: "shard" / record.index.name))
         }
-        let built = try LogMerge.merge(inputs) { _ in .distantPast }
+        let built = try LogMerge.merge(inputs) { _, _ in .distantPast }
         try disk.replaceDurably("compacted.log", with: built.data)
         try disk.replaceDurably("compacted.logidx", with: built.index)
         compactSeconds = Stopwatch.cpuSeconds() - before
