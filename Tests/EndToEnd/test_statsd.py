@@ -25,6 +25,8 @@ def test_a_counter_is_born_with_a_zero(server):
     assert server.vector("born") == {
         frozenset({("__name__", "born"), ("env", "prod")}): 3.0
     }
+    assert server.get("/api/v1/metadata")["data"]["born"] == [
+        {"type": "counter", "help": "", "unit": ""}]
 
 
 def test_gauges_are_set_and_changed(server):

@@ -91,6 +91,22 @@ struct ShardTests {
         #expect(try fixture.query().map(\.values) == [[0, 3]])
     }
 
+    @Test func whatAccumulatesIsOfAKnownKind() throws {
+        let fixture = try ShardFixture()
+        var sent = WriteBatch(tenant: .standard)
+        sent.metadata = [MetricMetadata(metric: "c", kind: .counter, help: "Clicks.")]
+        try fixture.apply(.write(sent))
+        try Self.writeRound(fixture, 0)
+        for _ in 0..<2 {
+            let known = fixture.shard.metadata(tenant: .standard, metric: nil)
+            #expect(known.map(\.metric) == ["c", "g", "h", "s"], "not the samples' f")
+            #expect(known.map(\.kind) == [.counter, .gauge, .histogram, .gauge])
+            #expect(known.map(\.help) == ["Clicks.", "", "", ""])
+            try fixture.seal()
+            try fixture.reopen()
+        }
+    }
+
     @Test func aBatchWithUnknownFingerprintsIsRefusedWhole() throws {
         let fixture = try ShardFixture()
         let known = SeriesReference(tenant: .standard, labels: labels("known"))

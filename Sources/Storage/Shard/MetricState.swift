@@ -39,6 +39,7 @@ struct MetricState: Sendable {
     /// Applies the metrics of a batch of which nothing is unknown.
     mutating func apply(_ batch: WriteBatch, _ rejections: inout RejectionList) {
         guard !batch.series.isEmpty || !batch.metadata.isEmpty else { return }
+        let knownCount = catalog.count
         let slots = resolve(batch)
         memtable.grow(to: catalog.count)
         applySamples(batch, slots, &rejections)
@@ -53,6 +54,7 @@ struct MetricState: Sendable {
             }
         }
         note(batch.metadata, of: batch.tenant, &rejections)
+        if catalog.count > knownCount { noteKinds(of: batch, slots, newFrom: knownCount) }
     }
 
     private mutating func applySamples(
@@ -142,6 +144,24 @@ struct MetricState: Sendable {
                 metadata[tenant, default: [:]][entry.metric] = entry
             }
         }
+    }
+
+    /// What accumulates says by that what kind of metric it is. Metadata that was sent goes first.
+    private mutating func noteKinds(of batch: WriteBatch, _ slots: SlotMap, newFrom first: Int) {
+        var noted = metadata.removeValue(forKey: batch.tenant) ?? [:]
+        func note(_ seriesIndex: UInt32, _ kind: MetricMetadata.Kind) {
+            let slot = slots.slots[Int(seriesIndex)]
+            guard slot != .max, slot >= first, noted.count < metadataMax else { return }
+            let metric = catalog.labels(of: slot).metricName
+            guard !metric.isEmpty, noted[metric] == nil else { return }
+            noted[metric] = MetricMetadata(metric: metric, kind: kind)
+        }
+        for (kind, index) in zip(batch.increments.kinds, batch.increments.seriesIndexes) {
+            note(index, kind == .counter ? .counter : .gauge)
+        }
+        for increment in batch.histogramIncrements { note(increment.seriesIndex, .histogram) }
+        for set in batch.setIncrements { note(set.seriesIndex, .gauge) }
+        metadata[batch.tenant] = noted.isEmpty ? nil : noted
     }
 
     /// Takes the memtable out and forgets idle series. `idleSeconds`: how long a series may be
