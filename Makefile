@@ -6,7 +6,7 @@ SEEDS ?= 200
 SECONDS ?= 60
 # What the build and the server need from Debian; what only the tests need is in scripts/, what the
 # first things to try need is installed by `run`.
-PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev zlib1g-dev
+PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev libzstd-dev zlib1g-dev
 
 .PHONY: help deps build run test lint bench sim fuzz e2e clean format
 

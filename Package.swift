@@ -77,12 +77,14 @@ let house: [Room] = [
     Room(name: "CLZ4", kind: .systemLibrary, apt: "liblz4-dev"),
     Room(name: "CSnappy", kind: .systemLibrary, apt: "libsnappy-dev"),
     Room(name: "CZlib", kind: .systemLibrary, apt: "zlib1g-dev"),
+    Room(name: "CZstd", kind: .systemLibrary, apt: "libzstd-dev"),
     Room(name: "CKernels", kind: .shim),
     Room(name: "CSocket", kind: .shim),
     Room(name: "CRE2", kind: .shim, link: ["re2"]),
 
     Room(
-        name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CKernels"], cSettings: hot),
+        name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels"],
+        cSettings: hot),
     Room(name: "Platform", rooms: ["CSocket"], products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
     Room(name: "Raft"),
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),

@@ -78,7 +78,7 @@ package enum LineTemplates {
         for _ in 0..<count {
             let slots = try reader.count(limit: reader.remaining)
             var template = Template(firstText: columns.textCount, slotCount: slots)
-            for _ in 0...slots { columns.addText(try reader.lengthPrefixed()) }
+            for _ in 0...slots { try columns.addText(try reader.lengthPrefixed()) }
             template.firstColumn = 0
             templates.append(template)
         }

@@ -1,17 +1,28 @@
 internal import Glibc
 
-/// The columns of a block of templates while it is decoded: all texts in one arena.
+/// The columns of a block of templates while it is decoded: their texts in one arena, and per
+/// value where its text lies.
 struct TextColumns {
+    /// A text: arena[start..<start + count].
+    struct Place {
+        var start: UInt32
+        var count: UInt32
+    }
+
     private var arena: [UInt8] = []
-    /// Value k of column c is arena[places[c.base + k]..<places[c.base + k + 1]].
-    private var places: [UInt32] = []
+    /// Value k of a column is values[base + k], or values[base] of a constant one.
+    private var values: [Place] = []
     private var bases: [(base: Int, isConstant: Bool)] = []
-    private var texts: [Range<Int>] = []
+    private var texts: [Place] = []
+    private let arenaBytesMax: Int
     private let byteCountMax: Int
 
     /// `byteCountMax`: what the lines take together, so that no column can take more.
     init(byteCountMax: Int) {
         self.byteCountMax = byteCountMax
+        // Texts of templates and values that the lines hold more than once take no more than they;
+        // numbers that are written shorter than they are stored do not exist.
+        arenaBytesMax = min(4 * byteCountMax + (1 << 20), Int(UInt32.max) - 64)
         arena.reserveCapacity(byteCountMax)
     }
 
@@ -19,26 +30,23 @@ struct TextColumns {
     var columnCount: Int { bases.count }
 
     /// Adds a fixed text of a template.
-    mutating func addText(_ text: ArraySlice<UInt8>) {
-        texts.append(arena.count..<arena.count + text.count)
-        arena.append(contentsOf: text)
+    mutating func addText(_ text: ArraySlice<UInt8>) throws(EncodingError) {
+        texts.append(try stored(text))
     }
 
     /// Reads a column of `count` texts.
     mutating func read(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
-        let base = places.count
-        places.append(UInt32(arena.count))
         guard count > 0 else {
-            bases.append((base, false))
+            bases.append((values.count, false))
             return
         }
         let offset = reader.offset
         guard let form = TextColumn.Form(rawValue: try reader.u8()) else {
             throw EncodingError.corrupt(what: "column form", offset: offset)
         }
-        bases.append((base, form == .constant))
+        bases.append((values.count, form == .constant))
         switch form {
-        case .constant: try close(try reader.lengthPrefixed())
+        case .constant: values.append(try stored(try reader.lengthPrefixed()))
         case .numbers: try readNumbers(&reader, count, width: 0)
         case .wideNumbers:
             let width = try reader.count(limit: TextColumn.digitsMax)
@@ -48,75 +56,116 @@ struct TextColumns {
             guard width > 0, width % 2 == 0, width <= byteCountMax / count else {
                 throw EncodingError.corrupt(what: "width", offset: reader.offset)
             }
-            for _ in 0..<count {
-                appendHex(try reader.slice(width / 2), dashed: false)
-                places.append(UInt32(arena.count))
-            }
-        case .uuids:
-            for _ in 0..<count {
-                appendHex(try reader.slice(16), dashed: true)
-                places.append(UInt32(arena.count))
-            }
+            try appendHex(try reader.slice(width / 2 * count), count, width, isDashed: false)
+        case .uuids: try appendHex(try reader.slice(16 * count), count, 36, isDashed: true)
         case .terminated: try readTerminated(&reader, count)
         case .counted:
             var counts: [Int] = []
             for _ in 0..<count { counts.append(try reader.count(limit: byteCountMax)) }
-            for length in counts { try close(try reader.slice(length)) }
-        case .few:
-            let distinct = try reader.count(limit: 256)
-            var values: [ArraySlice<UInt8>] = []
-            for _ in 0..<distinct { values.append(try reader.lengthPrefixed()) }
-            for code in try reader.slice(count) {
-                guard Int(code) < distinct else {
-                    throw EncodingError.corrupt(what: "column code", offset: reader.offset)
-                }
-                try close(values[Int(code)])
-            }
+            for length in counts { values.append(try stored(try reader.slice(length))) }
+        case .few: try readFew(&reader, count)
         }
-        guard arena.count <= 4 * byteCountMax + (1 << 20) else {
+    }
+
+    /// Puts a text into the arena.
+    private mutating func stored(_ text: ArraySlice<UInt8>) throws(EncodingError) -> Place {
+        try checkRoom(text.count)
+        let place = Place(start: UInt32(arena.count), count: UInt32(text.count))
+        arena.append(contentsOf: text)
+        return place
+    }
+
+    private func checkRoom(_ count: Int) throws(EncodingError) {
+        guard arena.count + count <= arenaBytesMax else {
             throw EncodingError.tooLarge(limit: byteCountMax)
         }
     }
 
-    /// Appends one value.
-    private mutating func close(_ text: ArraySlice<UInt8>) throws(EncodingError) {
-        guard arena.count + text.count <= 4 * byteCountMax + (1 << 20) else {
-            throw EncodingError.tooLarge(limit: byteCountMax)
+    private mutating func readFew(
+        _ reader: inout ByteReader, _ count: Int
+    ) throws(EncodingError) {
+        let distinct = try reader.count(limit: 256)
+        var known: [Place] = []
+        for _ in 0..<distinct { known.append(try stored(try reader.lengthPrefixed())) }
+        values.reserveCapacity(values.count + count)
+        for code in try reader.slice(count) {
+            guard Int(code) < distinct else {
+                throw EncodingError.corrupt(what: "column code", offset: reader.offset)
+            }
+            values.append(known[Int(code)])
         }
-        arena.append(contentsOf: text)
-        places.append(UInt32(arena.count))
     }
 
     private mutating func readNumbers(
         _ reader: inout ByteReader, _ count: Int, width: Int
     ) throws(EncodingError) {
-        var values: [Int64] = []
-        try IntegerCodec.decode(&reader, count: count, into: &values)
-        for value in values {
-            guard value >= 0 else {
+        var numbers: [Int64] = []
+        try IntegerCodec.decode(&reader, count: count, into: &numbers)
+        var total = 0
+        var start = UInt32(arena.count)
+        values.reserveCapacity(values.count + count)
+        for number in numbers {
+            guard number >= 0 else {
                 throw EncodingError.corrupt(what: "number", offset: reader.offset)
             }
-            appendDecimal(UInt64(value), width: width)
-            places.append(UInt32(arena.count))
+            let digits = max(width, TextColumns.digitCount(UInt64(number)))
+            total += digits
+            values.append(Place(start: start, count: UInt32(digits)))
+            start &+= UInt32(digits)
+        }
+        try checkRoom(total)
+        unsafe arena.appendFilled(total) { target in
+            var at = 0
+            for (index, number) in numbers.enumerated() {
+                let end = at + Int(values[values.count - count + index].count)
+                var rest = UInt64(number)
+                var place = end
+                while place > at {
+                    place -= 1
+                    let tenth = rest / 10
+                    unsafe target[place] = 0x30 + UInt8(truncatingIfNeeded: rest &- tenth &* 10)
+                    rest = tenth
+                }
+                at = end
+            }
         }
     }
 
-    private mutating func appendDecimal(_ value: UInt64, width: Int) {
-        let start = arena.count
-        var rest = value
-        repeat {
-            arena.append(0x30 + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
-        } while rest > 0
-        while arena.count - start < width { arena.append(0x30) }
-        arena[start...].reverse()
+    private static func digitCount(_ value: UInt64) -> Int {
+        var count = 1
+        var bound: UInt64 = 10
+        while value >= bound, count < 20 {
+            count += 1
+            if count == 20 { break }
+            bound &*= 10
+        }
+        return count
     }
 
-    private mutating func appendHex(_ bytes: ArraySlice<UInt8>, dashed: Bool) {
-        for (index, byte) in bytes.enumerated() {
-            if dashed, index == 4 || index == 6 || index == 8 || index == 10 { arena.append(0x2D) }
-            for nibble in [byte >> 4, byte & 15] {
-                arena.append(nibble < 10 ? 0x30 + nibble : 0x57 + nibble)
+    /// `count` texts of `width` digits, dashes included, from packed digits.
+    private mutating func appendHex(
+        _ packed: ArraySlice<UInt8>, _ count: Int, _ width: Int, isDashed: Bool
+    ) throws(EncodingError) {
+        try checkRoom(count * width)
+        var start = UInt32(arena.count)
+        for _ in 0..<count {
+            values.append(Place(start: start, count: UInt32(width)))
+            start += UInt32(width)
+        }
+        let packedWidth = isDashed ? 16 : width / 2
+        unsafe arena.appendFilled(count * width) { target in
+            var at = 0
+            var index = 0
+            for byte in packed {
+                if isDashed, index == 4 || index == 6 || index == 8 || index == 10 {
+                    unsafe target[at] = 0x2D
+                    at += 1
+                }
+                let (high, low) = (byte >> 4, byte & 15)
+                unsafe target[at] = high &+ (high < 10 ? 0x30 : 0x57)
+                unsafe target[at + 1] = low &+ (low < 10 ? 0x30 : 0x57)
+                at += 2
+                index = index + 1 == packedWidth ? 0 : index + 1
             }
         }
     }
@@ -126,42 +175,98 @@ struct TextColumns {
     ) throws(EncodingError) {
         let terminator = try reader.u8()
         let rest = reader.rest
-        var at = rest.startIndex
-        for _ in 0..<count {
-            guard let end = rest[at...].firstIndex(of: terminator) else {
-                throw EncodingError.truncated(offset: reader.offset)
+        let start = UInt32(arena.count)
+        values.reserveCapacity(values.count + count)
+        let room = min(rest.count, arenaBytesMax - arena.count)
+        let used = unsafe rest.withUnsafeBufferPointer { buffer -> Int? in
+            guard let base = buffer.baseAddress else { return nil }
+            var at = 0
+            for _ in 0..<count {
+                guard
+                    let found = unsafe memchr(base + at, Int32(terminator), room - at)
+                else { return nil }
+                let end = unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base)
+                values.append(Place(start: start + UInt32(at), count: UInt32(end - at)))
+                at = end + 1
             }
-            try close(rest[at..<end])
-            at = end + 1
+            return at
         }
-        try reader.skip(at - rest.startIndex)
+        guard let used else { throw EncodingError.truncated(offset: reader.offset) }
+        arena.append(contentsOf: try reader.slice(used))
     }
 
     /// Puts the lines together.
-    func join(
+    mutating func join(
         _ start: [LineTemplates.Template], _ numbers: [UInt16], rawBytes: Int
     ) throws(EncodingError) -> (bytes: [UInt8], lineEnds: [UInt32]) {
         var templates = start
+        // Copies are whole groups of 16 bytes: room behind the last text, and behind the lines.
+        arena.append(contentsOf: repeatElement(0, count: LineJoiner.slackBytes))
+        let (arena, values, texts, bases) = (arena, values, texts, bases)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(rawBytes)
-        var ends: [UInt32] = []
-        ends.reserveCapacity(numbers.count)
-        for number in numbers.map({ Int($0) }) {
-            let template = templates[number]
-            templates[number].next += 1
-            for slot in 0..<template.slotCount {
-                bytes.append(contentsOf: arena[texts[template.firstText + slot]])
-                let column = bases[template.firstColumn + slot]
-                let place = column.base + (column.isConstant ? 0 : template.next)
-                bytes.append(contentsOf: arena[Int(places[place])..<Int(places[place + 1])])
+        var ends = [UInt32](repeating: 0, count: numbers.count)
+        try unsafe bytes.appendFilled(rawBytes, slack: LineJoiner.slackBytes) {
+            target throws(EncodingError) in
+            try unsafe arena.withUnsafeBufferPointer { (arena) throws(EncodingError) in
+                var joiner = unsafe LineJoiner(target: target, capacity: rawBytes, arena: arena)
+                for row in numbers.indices {
+                    let number = Int(numbers[row])
+                    let firstText = templates[number].firstText
+                    let firstColumn = templates[number].firstColumn
+                    let next = templates[number].next
+                    templates[number].next = next + 1
+                    for slot in 0..<templates[number].slotCount {
+                        let column = bases[firstColumn + slot]
+                        try joiner.append(texts[firstText + slot])
+                        try joiner.append(values[column.base + (column.isConstant ? 0 : next)])
+                    }
+                    try joiner.append(texts[firstText + templates[number].slotCount])
+                    ends[row] = UInt32(joiner.count)
+                }
+                guard joiner.count == rawBytes else {
+                    throw EncodingError.corrupt(what: "lines", offset: 0)
+                }
             }
-            bytes.append(contentsOf: arena[texts[template.firstText + template.slotCount]])
-            guard bytes.count <= rawBytes else { throw EncodingError.tooLarge(limit: rawBytes) }
-            ends.append(UInt32(bytes.count))
-        }
-        guard bytes.count == rawBytes else {
-            throw EncodingError.corrupt(what: "lines", offset: 0)
         }
         return (bytes, ends)
+    }
+}
+
+/// Appends texts of an arena to a buffer in groups of 16 bytes: most are that short.
+@safe private struct LineJoiner {
+    static let slackBytes = 16
+
+    private let target: UnsafeMutableRawPointer
+    private let arena: UnsafeRawPointer?
+    private let capacity: Int
+    private(set) var count = 0
+
+    /// `target` and `arena` have `slackBytes` behind `capacity` and behind the last text.
+    init(target: UnsafeMutablePointer<UInt8>, capacity: Int, arena: UnsafeBufferPointer<UInt8>) {
+        unsafe self.target = UnsafeMutableRawPointer(target)
+        unsafe self.arena = unsafe UnsafeRawPointer(arena.baseAddress)
+        self.capacity = capacity
+    }
+
+    @inline(__always)
+    mutating func append(_ place: TextColumns.Place) throws(EncodingError) {
+        let length = Int(place.count)
+        guard length <= capacity - count, let arena = unsafe arena else {
+            throw EncodingError.tooLarge(limit: capacity)
+        }
+        let from = unsafe arena + Int(place.start)
+        let to = unsafe target + count
+        if length > 64 {
+            unsafe memcpy(to, from, length)
+        } else {
+            var at = 0
+            while at < length {
+                let group = unsafe from.loadUnaligned(
+                    fromByteOffset: at, as: SIMD16<UInt8>.self)
+                unsafe to.storeBytes(of: group, toByteOffset: at, as: SIMD16<UInt8>.self)
+                at += 16
+            }
+        }
+        count += length
     }
 }

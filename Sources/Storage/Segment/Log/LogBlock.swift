@@ -6,6 +6,7 @@ internal import Model
 ///
 ///     u32 CRC-32C of what follows │ varint lines │ varint raw bytes │ sections: rows, metadata, text
 ///     section: u8 compression │ varint bytes expanded │ varint bytes stored │ stored
+/// `LogBlockEncoder` writes them.
 enum LogBlock {
     /// How the text section holds the lines.
     enum TextForm: UInt8 {
@@ -18,7 +19,7 @@ enum LogBlock {
     /// How a section is stored.
     enum Compression: UInt8 {
         case none = 0
-        case lz4 = 1
+        case zstd = 2
     }
 
     /// Which parts of a block are wanted.
@@ -27,19 +28,6 @@ enum LogBlock {
         static let metadata = Parts(rawValue: 1)
         static let text = Parts(rawValue: 2)
         static let all: Parts = [.metadata, .text]
-    }
-
-    /// Encodes `lines`, of which `streamIndexes` ascend.
-    static func encode(_ lines: LineColumns, level: LZ4Block.Level) -> [UInt8] {
-        var writer = ByteWriter(reserving: lines.bytes.count / 4 + 64)
-        writer.u32(0)
-        writer.varint(UInt64(lines.count))
-        writer.varint(UInt64(lines.bytes.count))
-        append(rows(of: lines, level: level), level: level, to: &writer)
-        append(metadata(of: lines), level: level, to: &writer)
-        append(text(of: lines, level: level), level: level, to: &writer)
-        writer.patch(u32: CRC32C.checksum(of: writer.bytes[4...]), at: 0)
-        return writer.bytes
     }
 
     /// Checks and decodes a block. Parts that are not wanted stay empty.
@@ -94,23 +82,6 @@ enum LogBlock {
         return sizes
     }
 
-    private static func append(
-        _ content: [UInt8], level: LZ4Block.Level, to writer: inout ByteWriter
-    ) {
-        var stored = content
-        var compression = Compression.none
-        if content.count >= 32 {
-            let packed = LZ4Block.compress(content, level: level)
-            if packed.count < content.count {
-                stored = packed
-                compression = .lz4
-            }
-        }
-        writer.u8(compression.rawValue)
-        writer.varint(UInt64(content.count))
-        writer.lengthPrefixed(stored)
-    }
-
     private static func section(_ reader: inout ByteReader) throws(EncodingError) -> [UInt8] {
         let place = reader.offset
         guard let compression = Compression(rawValue: try reader.u8()) else {
@@ -124,10 +95,8 @@ enum LogBlock {
                 throw EncodingError.corrupt(what: "section length", offset: place)
             }
             return Array(stored)
-        case .lz4:
-            var content: [UInt8] = []
-            try LZ4Block.decompress(stored, into: &content, count: count)
-            return content
+        case .zstd:
+            return try ZstdFrame.decompress(stored, count: count)
         }
     }
 
@@ -138,42 +107,6 @@ enum LogBlock {
     }
 
     // MARK: Rows
-
-    /// varint runs │ per run: varint stream delta, varint lines │ varint unit
-    /// │ timestamps ÷ unit as integers. The unit is what divides all timestamps: clocks that tick
-    /// in ms or s cost accordingly.
-    private static func rows(
-        of lines: LineColumns, level: LZ4Block.Level
-    ) -> [UInt8] {
-        var writer = ByteWriter()
-        var runs: [(stream: UInt32, count: Int)] = []
-        for stream in lines.streamIndexes {
-            if let last = runs.last, last.stream == stream {
-                runs[runs.count - 1].count += 1
-            } else {
-                runs.append((stream, 1))
-            }
-        }
-        writer.varint(UInt64(runs.count))
-        var previous: UInt32 = 0
-        for run in runs {
-            writer.varint(UInt64(run.stream - previous))
-            writer.varint(UInt64(run.count))
-            previous = run.stream
-        }
-        let unit = commonUnit(lines.timestamps)
-        writer.varint(UInt64(unit))
-        IntegerCodec.encode(
-            lines.timestamps.map { $0 / unit }, tier: level == .high ? .dense : .hot,
-            into: &writer)
-        return writer.bytes
-    }
-
-    private static func commonUnit(_ timestamps: [Int64]) -> Int64 {
-        for unit: Int64 in [1_000_000_000, 1_000_000, 1_000]
-        where timestamps.allSatisfy({ $0 % unit == 0 }) { return unit }
-        return 1
-    }
 
     private static func readRows(
         _ content: [UInt8], count: Int, into lines: inout LineColumns
@@ -204,28 +137,6 @@ enum LogBlock {
 
     // MARK: Metadata
 
-    /// varint sets │ each: length, bytes │ per line: varint set. Empty when no line has metadata.
-    private static func metadata(of lines: LineColumns) -> [UInt8] {
-        guard !lines.metadataBytes.isEmpty else { return [] }
-        var numbers: [ArraySlice<UInt8>: Int] = [:]
-        var sets = ByteWriter()
-        var rows = ByteWriter()
-        for row in 0..<lines.count {
-            let set = lines.metadataBytes[lines.metadataRange(row)]
-            let number = numbers[set] ?? numbers.count
-            if number == numbers.count, numbers[set] == nil {
-                numbers[set] = number
-                sets.lengthPrefixed(set)
-            }
-            rows.varint(UInt64(number))
-        }
-        var writer = ByteWriter()
-        writer.varint(UInt64(numbers.count))
-        writer.raw(sets.bytes)
-        writer.raw(rows.bytes)
-        return writer.bytes
-    }
-
     private static func readMetadata(
         _ content: [UInt8], count: Int, into lines: inout LineColumns
     ) throws(EncodingError) {
@@ -250,43 +161,6 @@ enum LogBlock {
     }
 
     // MARK: Text
-
-    /// Both forms are tried on the first lines; the one that packs smaller is taken for all.
-    private static func text(of lines: LineColumns, level: LZ4Block.Level) -> [UInt8] {
-        let tier: CodecTier = level == .high ? .dense : .hot
-        var sample = lines.lineEnds.count
-        if lines.bytes.count > StorageLimits.logSampleBytes {
-            sample = lines.lineEnds.firstIndex { $0 > StorageLimits.logSampleBytes } ?? sample
-        }
-        guard sample > 0 else { return plainText(of: lines, count: lines.count) }
-        let plain = LZ4Block.compress(plainText(of: lines, count: sample)).count
-        let templates = templateText(of: lines, count: sample, tier: tier)
-        if LZ4Block.compress(templates).count < plain {
-            return sample == lines.count
-                ? templates : templateText(of: lines, count: lines.count, tier: tier)
-        }
-        return plainText(of: lines, count: lines.count)
-    }
-
-    private static func plainText(of lines: LineColumns, count: Int) -> [UInt8] {
-        let end = count == 0 ? 0 : Int(lines.lineEnds[count - 1])
-        var writer = ByteWriter(reserving: end + 2 * count + 1)
-        writer.u8(TextForm.plain.rawValue)
-        var start: UInt32 = 0
-        for end in lines.lineEnds.prefix(count) {
-            writer.varint(UInt64(end - start))
-            start = end
-        }
-        writer.raw(lines.bytes[..<end])
-        return writer.bytes
-    }
-
-    private static func templateText(
-        of lines: LineColumns, count: Int, tier: CodecTier
-    ) -> [UInt8] {
-        [TextForm.templates.rawValue]
-            + LineTemplates.encode(lines.bytes, lineEnds: lines.lineEnds[..<count], tier: tier)
-    }
 
     private static func readText(
         _ content: [UInt8], count: Int, rawBytes: Int, into lines: inout LineColumns

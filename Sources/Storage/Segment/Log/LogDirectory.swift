@@ -6,7 +6,7 @@ internal import Model
 struct LogDirectory: Sendable {
     /// The first eight bytes of a file.
     static let magic: [UInt8] = Array("VARVLOG1".utf8)
-    static let formatVersion: UInt32 = 1
+    static let formatVersion: UInt32 = 2
     static let trailerBytes = 40
 
     struct Block: Sendable, Equatable {
@@ -84,6 +84,9 @@ struct LogDirectory: Sendable {
         else { throw EncodingError.corrupt(what: "trailer", offset: 0) }
         guard version <= formatVersion else {
             throw EncodingError.unsupportedVersion(UInt8(truncatingIfNeeded: version))
+        }
+        guard version == formatVersion else {
+            throw EncodingError.corrupt(what: "version", offset: 28)
         }
         guard offset <= UInt64(fileBytes), UInt64(count) <= UInt64(fileBytes) - offset,
             streamsOffset >= UInt64(magic.count), streamsOffset <= offset

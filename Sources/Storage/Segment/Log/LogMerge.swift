@@ -9,14 +9,14 @@ package enum LogMerge {
     /// before that time are dropped; nil drops all of the input's lines of the stream (its tenant
     /// was deleted after they were written).
     package static func merge(
-        _ inputs: [LogSegment], level: LZ4Block.Level = .high,
+        _ inputs: [LogSegment], tier: CodecTier = .dense,
         keepFrom: (_ input: Int, _ stream: IndexedSeries) -> Timestamp?
     ) throws(StorageError) -> BuiltLogSegment {
         precondition(
             inputs.count <= StorageLimits.compactionInputsMax, "too many segments at once")
         var cursors: [LogCursor] = []
         for input in inputs { cursors.append(try LogCursor(input)) }
-        var writer = LogSegmentWriter(level: level)
+        var writer = LogSegmentWriter(tier: tier)
         while let series = cursors.compactMap(\.series).min() {
             var members: [(input: Int, cutoff: Int64)] = []
             for input in cursors.indices where cursors[input].series == series {

@@ -38,7 +38,8 @@ package struct LogSegmentSummary: Sendable, Hashable {
 ///
 /// Small streams that follow one another share a block; a block never holds two tenants.
 struct LogSegmentWriter {
-    private let level: LZ4Block.Level
+    private let encoder: LogBlockEncoder
+    private let blockBytes: Int
     private var data = ByteWriter()
     private var streams: [IndexedSeries] = []
     private var blocks: [LogDirectory.Block] = []
@@ -48,8 +49,10 @@ struct LogSegmentWriter {
     private let tokens = TokenCollector(tokenBytesMax: StorageLimits.tokenBytesMax)
     private var summary = LogSegmentSummary()
 
-    init(level: LZ4Block.Level) {
-        self.level = level
+    init(tier: CodecTier) {
+        encoder = LogBlockEncoder(tier: tier)
+        blockBytes =
+            tier == .dense ? StorageLimits.logBlockBytesDense : StorageLimits.logBlockBytes
         data.raw(LogDirectory.magic)
     }
 
@@ -61,8 +64,8 @@ struct LogSegmentWriter {
         if let last = streams.last {
             precondition(last < series, "BUG: streams are not in order")
             if last.tenant != series.tenant
-                || pending.bytes.count + rawBytes > StorageLimits.logBlockBytes
-                    && max(pending.bytes.count, rawBytes) >= StorageLimits.logBlockSharedBytes
+                || pending.bytes.count + rawBytes > blockBytes
+                    && max(pending.bytes.count, rawBytes) >= blockBytes / 2
             {
                 flush()
             }
@@ -74,9 +77,9 @@ struct LogSegmentWriter {
     mutating func append(
         timestamp: Int64, line: ArraySlice<UInt8>, metadata: ArraySlice<UInt8>
     ) {
-        if pending.bytes.count + line.count > StorageLimits.logBlockBytes && !pending.isEmpty
+        if pending.bytes.count + line.count > blockBytes && !pending.isEmpty
             || pending.count == StorageLimits.logBlockLinesMax
-            || pending.metadataBytes.count + metadata.count > StorageLimits.logBlockBytes * 4
+            || pending.metadataBytes.count + metadata.count > blockBytes * 4
         {
             flush()
         }
@@ -102,7 +105,7 @@ struct LogSegmentWriter {
         guard let firstStream = pending.streamIndexes.first,
             let lastStream = pending.streamIndexes.last
         else { return }
-        let encoded = LogBlock.encode(pending, level: level)
+        let encoded = encoder.encode(pending)
         tokens.addBlock(pending.bytes, lineEnds: pending.lineEnds)
         blocks.append(
             LogDirectory.Block(
@@ -140,9 +143,9 @@ extension LineColumns {
 extension LogMemtable {
     /// The segment of everything in it: a pure function of the lines and their order of arrival.
     package func seal(
-        level: LZ4Block.Level = .fast
+        tier: CodecTier = .hot
     ) throws(StorageError) -> BuiltLogSegment {
-        var writer = LogSegmentWriter(level: level)
+        var writer = LogSegmentWriter(tier: tier)
         let order = streams.indices.sorted { streams[$0].series < streams[$1].series }
         for index in order {
             let stream = streams[index]
