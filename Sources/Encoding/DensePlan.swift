@@ -1,25 +1,39 @@
 /// The entropy stage of the dense tier: each residual's distance to a center becomes a symbol, its
 /// leading bits, and the bits below them as they are; the symbols get a Huffman code of the block's
 /// own. The symbols are log-linear: distances below 2^(p + 1) have one each, larger ones share one
-/// with those that have the same p + 1 leading bits. Four interleaved streams keep four decodings
-/// under way at a time.
+/// with those that have the same p + 1 leading bits.
+///
+/// Where nearly all distances are below 64 each has a symbol of its own, with nothing below it, and
+/// the few others are patches: such a block is read several symbols at a time. Four streams, a
+/// quarter of the residuals each, keep four decodings under way at a time.
 struct DensePlan {
     /// Most leading bits below the top one that a symbol tells apart.
     static let precisionMax = 5
     /// Fewer residuals than this are one stream.
     static let fourStreamsFrom = 512
+    /// Lengths of codes that are tried, in this order, until one costs hardly more than no limit:
+    /// the reader's table has 2^limit entries, and it is made for every block.
+    private static let limits = [8, 9, 10]
 
     private let center: Int64
     private let precision: Int
-    private let limit: Int
+    /// Whether distances from 2^(p + 1) on are patches.
+    private let isBounded: Bool
     private let code: HuffmanCode
     private let header: [UInt8]
     private let streamBits: [Int]
+    private let patches: [UInt8]
 
     static func streamCount(_ count: Int) -> Int { count >= fourStreamsFrom ? 4 : 1 }
+    /// Residuals of each stream but the last, which has what is left.
+    static func streamLength(_ count: Int) -> Int {
+        let streams = streamCount(count)
+        return (count + streams - 1) / streams
+    }
     static func symbolCount(precision: Int) -> Int { (65 - precision) << precision }
 
-    /// Nil unless it comes out smaller than `below` bytes.
+    /// Nil unless it comes out smaller than `below` bytes; with bits below the symbols, which take
+    /// the time of packed values three times over to read, unless it does by a twelfth.
     init?(_ residuals: UnsafePointer<Int64>, count: Int, below: Int) {
         center = unsafe Self.median(residuals, count: count)
         let fine = Self.precisionMax
@@ -28,44 +42,119 @@ struct DensePlan {
             let distance = Varint.zigzag(unsafe residuals[index] &- center)
             counts[Self.symbol(distance, precision: fine).symbol] += 1
         }
+        let bounded = count >= Self.fourStreamsFrom ? Self.bounded(counts, count) : nil
         var best = (precision: fine, counts: counts, bits: Self.estimatedBits(counts, fine))
         for coarser in stride(from: fine - 1, through: 1, by: -1) {
             counts = Self.coarsened(counts, to: coarser)
             let bits = Self.estimatedBits(counts, coarser)
             if bits < best.bits { best = (coarser, counts, bits) }
         }
-        guard best.bits < Double(8 * below) else { return nil }
-
-        precision = best.precision
-        limit = count <= 1_024 ? 10 : HuffmanCode.lengthMax
-        code = HuffmanCode(counts: best.counts, limit: limit)
-        var bits = [Int](repeating: 0, count: Self.streamCount(count))
-        for index in 0..<count {
-            let distance = Varint.zigzag(unsafe residuals[index] &- center)
-            let (symbol, extra) = Self.symbol(distance, precision: precision)
-            bits[index & (bits.count - 1)] += Int(code.lengths[symbol]) + extra
+        if let bounded, bounded.bits <= best.bits * 1.02 {
+            best = (fine, bounded.counts, bounded.bits)
+            isBounded = true
+        } else {
+            isBounded = false
         }
-        streamBits = bits
+        precision = best.precision
+        let symbols = best.counts.indices.last { best.counts[$0] > 0 } ?? 0
+        let hasExtra = Self.extraBits(ofSymbol: symbols, precision: precision) > 0
+        let allowed = hasExtra ? below - below / 12 : below
+        guard best.bits < Double(8 * allowed) else { return nil }
+
+        let limit: Int
+        (code, limit) = Self.code(best.counts, count: count, hasExtra: hasExtra)
+        let plan = unsafe Self.measure(
+            residuals, count: count, center: center, precision: precision,
+            isBounded: isBounded, code: code)
+        streamBits = plan.streamBits
+        patches = plan.patches
         var writer = ByteWriter()
         writer.zigzag(center)
         writer.u8(UInt8(precision) | UInt8(limit) << 4)
         code.write(into: &writer)
         for bits in streamBits { writer.varint(UInt64((bits + 7) / 8)) }
+        writer.varint(UInt64(plan.patchCount))
         header = writer.bytes
-        let byteCount = header.count + streamBits.reduce(0) { $0 + ($1 + 7) / 8 }
-        guard byteCount < below else { return nil }
+        let byteCount =
+            header.count + patches.count + streamBits.reduce(0) { $0 + ($1 + 7) / 8 }
+        guard byteCount < allowed else { return nil }
     }
 
-    /// Appends header and streams.
+    /// A code whose limit suits the number of residuals.
+    private static func code(
+        _ counts: [Int], count: Int, hasExtra: Bool
+    ) -> (code: HuffmanCode, limit: Int) {
+        let limitMax = count <= 1_024 ? 10 : HuffmanCode.lengthMax
+        let longest = HuffmanCode(counts: counts, limit: limitMax)
+        if hasExtra { return (longest, limitMax) }
+        let symbols = counts.reduce(0) { $0 + ($1 > 0 ? 1 : 0) }
+        let bits = longest.bitCount(counts)
+        for limit in limits where limit < limitMax && symbols <= 1 << limit {
+            let code = HuffmanCode(counts: counts, limit: limit)
+            if code.bitCount(counts) <= bits + bits / 128 { return (code, limit) }
+        }
+        return (longest, limitMax)
+    }
+
+    /// The counts and the cost when all distances from 64 on are patches. Nil when these are many.
+    private static func bounded(
+        _ counts: [Int], _ count: Int
+    ) -> (counts: [Int], bits: Double)? {
+        let symbolCount = 2 << precisionMax
+        var kept = Array(counts[..<symbolCount])
+        var patchCount = 0
+        var patchBits = 0
+        for symbol in symbolCount..<counts.count where counts[symbol] > 0 {
+            patchCount += counts[symbol]
+            // A gap, and the distance in bytes of seven bits.
+            let bits = extraBits(ofSymbol: symbol, precision: precisionMax) + precisionMax + 1
+            patchBits += counts[symbol] * (14 + (bits + 6) / 7 * 8)
+        }
+        guard patchCount * 64 <= count else { return nil }
+        kept[0] += patchCount
+        return (kept, estimatedBits(kept, precisionMax) + Double(patchBits))
+    }
+
+    /// Bits of each stream, and the patches.
+    private static func measure(
+        _ residuals: UnsafePointer<Int64>, count: Int, center: Int64, precision: Int,
+        isBounded: Bool, code: HuffmanCode
+    ) -> (streamBits: [Int], patches: [UInt8], patchCount: Int) {
+        var streamBits: [Int] = []
+        var patches = ByteWriter()
+        var patchCount = 0
+        var next = 0
+        let length = streamLength(count)
+        for start in stride(from: 0, to: count, by: length) {
+            var bits = 0
+            for index in start..<min(count, start + length) {
+                var distance = Varint.zigzag(unsafe residuals[index] &- center)
+                if isBounded, distance >> UInt64(precision + 1) != 0 {
+                    patches.varint(UInt64(index - next))
+                    patches.varint(distance)
+                    patchCount += 1
+                    next = index + 1
+                    distance = 0
+                }
+                let (symbol, extra) = symbol(distance, precision: precision)
+                bits += Int(code.lengths[symbol]) + extra
+            }
+            streamBits.append(bits)
+        }
+        return (streamBits, patches.bytes, patchCount)
+    }
+
+    /// Appends header, streams and patches.
     func write(_ residuals: UnsafePointer<Int64>, count: Int, into writer: inout ByteWriter) {
         writer.raw(header)
         let codes = code.codes()
-        let step = streamBits.count
-        for stream in 0..<step {
-            unsafe writer.append(count: (streamBits[stream] + 7) / 8) { target in
+        let length = Self.streamLength(count)
+        for (stream, bits) in streamBits.enumerated() {
+            unsafe writer.append(count: (bits + 7) / 8) { target in
                 var output = unsafe BitOutput(target)
-                for index in stride(from: stream, to: count, by: step) {
-                    let distance = Varint.zigzag(unsafe residuals[index] &- center)
+                for index in stream * length..<min(count, (stream + 1) * length) {
+                    var distance = Varint.zigzag(unsafe residuals[index] &- center)
+                    if isBounded, distance >> UInt64(precision + 1) != 0 { distance = 0 }
                     let (symbol, extra) = Self.symbol(distance, precision: precision)
                     output.put(UInt64(codes[symbol]), Int(code.lengths[symbol]))
                     if extra > 32 {
@@ -77,6 +166,7 @@ struct DensePlan {
                 }
             }
         }
+        writer.raw(patches)
     }
 
     @inline(__always)
@@ -87,7 +177,7 @@ struct DensePlan {
         return ((extra &<< precision) &+ leading, extra)
     }
 
-    private static func extraBits(ofSymbol symbol: Int, precision: Int) -> Int {
+    static func extraBits(ofSymbol symbol: Int, precision: Int) -> Int {
         max(0, (symbol >> precision) - 1)
     }
 

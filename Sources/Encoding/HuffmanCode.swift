@@ -76,6 +76,11 @@ struct HuffmanCode {
         return perLength
     }
 
+    /// What symbols that occur so often take together, in bits.
+    func bitCount(_ counts: [Int]) -> Int {
+        zip(counts, lengths).reduce(0) { $0 + $1.0 * Int($1.1) }
+    }
+
     /// The codes, bit-reversed so that they are written least significant bit first.
     func codes() -> [UInt16] {
         var next = firstCodes()

@@ -38,7 +38,7 @@ struct IntegerHead {
         case (0, _): form = .constant
         case (1, _): form = .ramp
         case (2...5, let order?): form = .packed(order)
-        case (6...9, let order?): form = .dense(order)
+        case (10...13, let order?): form = .dense(order)
         default: throw EncodingError.corrupt(what: "integer form", offset: offset)
         }
         hasDivisor = byte & 0x10 != 0
@@ -51,7 +51,7 @@ struct IntegerHead {
             case .constant: 0
             case .ramp: 1
             case .packed(let order): 2 + order.rawValue
-            case .dense(let order): 6 + order.rawValue
+            case .dense(let order): 10 + order.rawValue
             }
         return low | (hasDivisor ? 0x10 : 0) | (isWide ? 0x20 : 0)
     }

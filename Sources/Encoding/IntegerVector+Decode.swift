@@ -22,8 +22,13 @@ extension IntegerVector {
         case .dense(let order):
             let plan = try Prediction(order, head, &reader, count: count, base: base)
             try unsafe DensePlan.read(
-                &reader, count: count - order.skipped, into: target + order.skipped)
-            unsafe plan.restore(target, count: count)
+                &reader, count: count - order.skipped, placement: plan.placement,
+                into: target + order.skipped)
+            if plan.isPlaced {
+                unsafe target[0] = base
+            } else {
+                unsafe plan.restore(target, count: count)
+            }
         }
     }
 
@@ -45,6 +50,15 @@ extension IntegerVector {
             self.base = base
             divisor = head.hasDivisor ? Int64(bitPattern: try reader.varint()) : 1
             step = order == .line || order == .deltaOfDelta ? try reader.zigzag() : 0
+        }
+
+        /// Whether `placement` turns residuals into values; else it leaves them to `restore`.
+        var isPlaced: Bool { order == .plain || order == .delta }
+
+        /// What the entropy stage makes of the residuals on the way.
+        var placement: DensePlan.Placement {
+            isPlaced
+                ? .init(base: base, divisor: divisor, isRunning: order == .delta) : .init()
         }
 
         /// From residuals to values, in place. The first `skipped` slots are free.

@@ -121,10 +121,11 @@ enum IntegerVector {
         let runLength = count <= 96 ? count - 2 : 8
         guard runLength > 0 else { return (.plain, unsafe values[count - 1]) }
         let stride = runCount == 1 ? 0 : (count - 2 - runLength) / (runCount - 1)
+        let places = count <= 128 ? 9 : 17
         for order in IntegerHead.Order.allCases {
-            var middle: InlineArray<9, Int64> = .init(repeating: 0)
-            for place in 0..<9 {
-                let index = 2 + place * (count - 3) / 8
+            var middle: InlineArray<17, Int64> = .init(repeating: 0)
+            for place in 0..<places {
+                let index = 2 + place * (count - 3) / (places - 1)
                 let value = unsafe residual(values, index, order, lineStep)
                 var hole = place
                 while hole > 0, middle[hole - 1] > value {
@@ -133,7 +134,7 @@ enum IntegerVector {
                 }
                 middle[hole] = value
             }
-            let center = middle[4]
+            let center = middle[places / 2]
             var bits = 0
             for run in 0..<runCount {
                 let start = 2 + run * stride

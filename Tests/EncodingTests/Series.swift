@@ -20,6 +20,25 @@ enum Series {
         }
     }
 
+    /// A counter of small steps that starts over now and then, and has a burst now and then.
+    static func restarted(_ count: Int, seed: UInt64 = 7) -> [Double] {
+        var random = SplitMix(seed: seed)
+        var value = 0
+        return (0..<count).map { _ in
+            value += Int.random(in: 0...12, using: &random)
+            let chance = random.next() % 1_000
+            if chance == 0 { value = 0 }
+            if chance == 1 { value += 1_000_000 }
+            return Double(value)
+        }
+    }
+
+    /// Small whole numbers about five, without memory.
+    static func levels(_ count: Int, seed: UInt64 = 8) -> [Double] {
+        var random = SplitMix(seed: seed)
+        return (0..<count).map { _ in (random.gaussian() * 1.2 + 5).rounded() }
+    }
+
     /// Bytes in use, in pages of 4 KiB, mostly unchanged.
     static func pages(_ count: Int, seed: UInt64 = 3) -> [Double] {
         var random = SplitMix(seed: seed)

@@ -17,7 +17,8 @@ import Testing
             [Double](repeating: 3.25, count: 3_000), [Double](repeating: stale, count: 2_000),
             [Double](repeating: -0.0, count: 100),
             Series.counter(10_000), Series.gauge(10_000), Series.pages(9_000),
-            Series.walk(5_000), Series.noisy(9_000),
+            Series.walk(5_000), Series.noisy(9_000), Series.restarted(10_000),
+            Series.restarted(9_000).map { $0 * 4_096 }, Series.restarted(513), Series.levels(9_000),
             Series.gauge(500).map { $0 == $0.rounded() ? stale : $0 },
             Series.gauge(1_500) + [stale] + Series.gauge(700, seed: 9),
             Series.walk(3_000).map { Double(Float($0)) }, Series.walk(2_000).map { $0 - 100 },
@@ -96,7 +97,9 @@ import Testing
 
     @Test(arguments: 0..<5) func flippedBitsNeverTrap(_ seed: UInt64) {
         var random = SplitMix(seed: seed)
-        for column in [Series.gauge(3_000), Series.noisy(2_000), Series.walk(1_500)] {
+        for column in [
+            Series.gauge(3_000), Series.noisy(2_000), Series.walk(1_500), Series.restarted(2_500),
+        ] {
             for tier in CodecTier.allCases {
                 var writer = ByteWriter()
                 ValueCodec.encode(column, tier: tier, into: &writer)
@@ -140,6 +143,8 @@ import Testing
         ("gauge", Series.gauge(8_192), 1.05, 0.90),
         ("pages", Series.pages(8_192), 0.40, 0.30),
         ("constant", [Double](repeating: 0.25, count: 8_192), 0.01, 0.001),
+        ("restarted", Series.restarted(8_192), 0.56, 0.49),
+        ("levels", Series.levels(8_192), 0.41, 0.31),
         ("walk", Series.walk(8_192), 6.6, 6.5),
         ("noisy", Series.noisy(8_192), 2.2, 2.1),
     ])
