@@ -84,6 +84,8 @@ package struct SeriesData: Sendable {
     /// Of `values`, as many.
     package var timestamps: TimestampColumn
     package var values: [Double]
+    /// Known: no value is lower than the one before, and none is NaN. False says nothing.
+    package var isRising = false
     /// Of `histograms`, as many.
     package var histogramTimestamps: TimestampColumn
     package var histograms: [Histogram]

@@ -30,6 +30,9 @@ package enum StorageLimits {
 
     /// Series of one batch of an answer.
     package static let seriesPerBatch = 64
+    /// … and samples, but for the last series: 128 KiB of values stay near the processor that
+    /// decoded them.
+    package static let samplesPerBatch = 16_384
 
     /// Samples of one value vector before and after compaction (DESIGN §5).
     package static let hotVectorSamples = 1_024

@@ -39,34 +39,22 @@ enum CounterWindows {
         _ row: inout [Double], _ windows: FloatWindows, _ reach: WindowIndex.Extrapolation,
         isCounter: Bool, _ isPerSecond: Bool
     ) {
-        let (_, lowArray, highArray) = windows.index.arrays
         let values = windows.values.span
-        let lows = lowArray.span
-        let highs = highArray.span
-        let factors = reach.factors.span
-        let intervals = reach.intervals.span
-        let toStarts = reach.toStarts.span
-        let toEnds = reach.toEnds.span
-        let windowSeconds = StepGrid.seconds(nanos: windows.windowNanos)
+        let ends = reach.windows.span
         var out = row.mutableSpan
         for step in 0..<out.count {
-            let low = Int(lows[step])
-            let high = Int(highs[step])
-            guard high - low > 1 else {
+            let window = ends[step]
+            guard window.high &- window.low > 1 else {
                 out[step] = StepMatrix.absent
                 continue
             }
-            let first = values[low]
-            let delta = values[high - 1] - first
-            let interval = intervals[step]
-            let toStart = toStarts[step]
+            let first = values[Int(window.low)]
+            let delta = values[Int(window.high) &- 1] - first
             // Division is left to the few windows that the counter's zero point may shorten.
-            if !isCounter || interval * first > toStart * delta * 1.000001 || delta <= 0 {
-                out[step] = delta * factors[step]
+            if !isCounter || first > window.ratio * delta || delta <= 0 {
+                out[step] = delta * window.factor
             } else {
-                out[step] = shortened(
-                    first, delta, interval, toStart, toEnds[step],
-                    isPerSecond ? windowSeconds : nil)
+                out[step] = shortened(first, delta, reach, step, windows, isPerSecond)
             }
         }
     }
@@ -76,21 +64,35 @@ enum CounterWindows {
         _ isPerSecond: Bool
     ) {
         let values = windows.values.span
+        let ends = reach.windows.span
         var resets = Resets(values)
-        let windowSeconds = StepGrid.seconds(nanos: windows.windowNanos)
-        for step in row.indices {
-            let low = Int(windows.index.lows[step])
-            let high = Int(windows.index.highs[step])
-            guard high - low > 1 else {
-                row[step] = StepMatrix.absent
+        var out = row.mutableSpan
+        for step in 0..<out.count {
+            let window = ends[step]
+            guard window.high &- window.low > 1 else {
+                out[step] = StepMatrix.absent
                 continue
             }
+            let low = Int(window.low)
+            let high = Int(window.high)
             let first = values[low]
-            let delta = resets.correct(values[high - 1] - first, low, high)
-            row[step] = shortened(
-                first, delta, reach.intervals[step], reach.toStarts[step],
-                reach.toEnds[step], isPerSecond ? windowSeconds : nil)
+            var delta = values[high &- 1] - first
+            if resets.mayBeBefore(high) { delta = resets.correct(delta, low, high) }
+            if first > window.ratio * delta || delta <= 0 {
+                out[step] = delta * window.factor
+            } else {
+                out[step] = shortened(first, delta, reach, step, windows, isPerSecond)
+            }
         }
+    }
+
+    private static func shortened(
+        _ first: Double, _ delta: Double, _ reach: WindowIndex.Extrapolation, _ step: Int,
+        _ windows: FloatWindows, _ isPerSecond: Bool
+    ) -> Double {
+        shortened(
+            first, delta, reach.intervals[step], reach.toStarts[step], reach.toEnds[step],
+            isPerSecond ? StepGrid.seconds(nanos: windows.windowNanos) : nil)
     }
 
     /// A counter cannot have been below zero: where the line through the window meets zero within
@@ -121,11 +123,27 @@ enum CounterWindows {
         private var high = 0
 
         init(_ values: Span<Double>) {
-            for place in 1..<values.count where values[place] < values[place - 1] {
-                places.append(place)
-                before.append(values[place - 1])
-                running.append((running.last ?? 0) + values[place - 1])
+            // Counted without a branch, as falls are rare; then looked for where there are any.
+            var start = 1
+            while start < values.count {
+                let end = min(values.count, start + 64)
+                var falls = 0
+                for place in start..<end { falls &+= values[place] < values[place &- 1] ? 1 : 0 }
+                for place in start..<end where falls > 0 && values[place] < values[place - 1] {
+                    places.append(place)
+                    before.append(values[place - 1])
+                    running.append((running.last ?? 0) + values[place - 1])
+                    falls -= 1
+                }
+                start = end
             }
+        }
+
+        /// Whether a window that ends before sample `end` can have a reset: it has none while the
+        /// last one lies behind its first sample and the next one beyond its end.
+        @inline(__always)
+        func mayBeBefore(_ end: Int) -> Bool {
+            low < high || high < places.count && places[high] < end
         }
 
         /// `delta` plus what was lost by resets between samples `first` and `end` − 1.

@@ -35,7 +35,9 @@ struct WindowEvaluator {
         _ series: SeriesData, into row: inout [Double], _ histograms: inout [HistogramBox?]
     ) throws(QueryError) {
         histograms.removeAll(keepingCapacity: true)
-        let isRising = isCounterFunction && CounterWindows.isRising(series.values.span)
+        let isRising =
+            isCounterFunction
+            && (series.isRising || CounterWindows.isRising(series.values.span))
         let floats =
             isRising
             ? (series.timestamps, series.values) : WindowEvaluator.withoutStaleMarkers(series)

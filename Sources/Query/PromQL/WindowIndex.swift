@@ -36,13 +36,24 @@ final class WindowIndex {
     var arrays: (nanos: [Int64], lows: [Int32], highs: [Int32]) { (column.nanos, lows, highs) }
 
     /// How `rate` and kin reach out to the ends of each window: what depends on times alone.
-    /// factors: (interval + to the start + to the end) / interval [/ window], for windows that
-    /// the zero point of a counter does not shorten; NaN where there are fewer than two samples.
+    /// The factors are for windows that the zero point of a counter does not shorten.
     struct Extrapolation {
         var intervals: [Double] = []
         var toStarts: [Double] = []
         var toEnds: [Double] = []
-        var factors: [Double] = []
+        var windows: [Window] = []
+    }
+
+    /// What nearly every window needs, side by side.
+    struct Window {
+        var low: Int32
+        var high: Int32
+        /// (interval + to the start + to the end) / interval [/ window]; NaN where there are fewer
+        /// than two samples.
+        var factor = Double.nan
+        /// To the start / interval, and a little more than rounding can make of it: a counter
+        /// whose first value is greater than its increase times this was above zero all along.
+        var ratio = Double.nan
     }
 
     private var extrapolation: Extrapolation?
@@ -56,17 +67,18 @@ final class WindowIndex {
         result.intervals.reserveCapacity(grid.count)
         result.toStarts.reserveCapacity(grid.count)
         result.toEnds.reserveCapacity(grid.count)
-        result.factors.reserveCapacity(grid.count)
+        result.windows.reserveCapacity(grid.count)
         let windowSeconds = StepGrid.seconds(nanos: windowNanos)
         let nanos = column.nanos
         for step in 0..<grid.count {
             let low = Int(lows[step])
             let high = Int(highs[step])
+            var window = Window(low: lows[step], high: highs[step])
             guard high - low > 1 else {
                 result.intervals.append(.nan)
                 result.toStarts.append(.nan)
                 result.toEnds.append(.nan)
-                result.factors.append(.nan)
+                result.windows.append(window)
                 continue
             }
             let reach = WindowReach(
@@ -76,7 +88,9 @@ final class WindowIndex {
             result.toStarts.append(reach.toStart)
             result.toEnds.append(reach.toEnd)
             let factor = (reach.interval + reach.toStart + reach.toEnd) / reach.interval
-            result.factors.append(isPerSecond ? factor / windowSeconds : factor)
+            window.factor = isPerSecond ? factor / windowSeconds : factor
+            window.ratio = reach.toStart / reach.interval * 1.000001
+            result.windows.append(window)
         }
         extrapolation = result
         return result

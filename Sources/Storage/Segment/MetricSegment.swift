@@ -81,6 +81,20 @@ final class MetricSegment: Sendable {
         return low < high ? (first + low, Array(nanos[low..<high])) : (first, [])
     }
 
+    /// Whether the vectors' stats say that no value at `positions` is lower than the one before
+    /// and none is NaN.
+    func isRising(_ vectors: [FloatVectorPlace], positions: Range<Int>) -> Bool {
+        guard !positions.isEmpty else { return true }
+        let last = (positions.upperBound - 1) / vectorSamples
+        guard last < vectors.count else { return false }
+        var previous = -Double.infinity
+        for vector in vectors[positions.lowerBound / vectorSamples...last] {
+            guard vector.stats.isRising, vector.stats.first >= previous else { return false }
+            previous = vector.stats.last
+        }
+        return true
+    }
+
     /// Appends the values at `positions` of the series' float column.
     func values(
         _ vectors: [FloatVectorPlace], positions: Range<Int>, into values: inout [Double]

@@ -4,6 +4,8 @@ internal import Model
 struct SamplePart {
     var timestamps: TimestampColumn
     var values: [Double]
+    /// Known: no value is lower than the one before, and none is NaN.
+    var isRising = false
 }
 
 /// Merges the samples that several segments and memtables hold of one series. Parts come in the
@@ -35,13 +37,20 @@ struct SampleMerge {
         let merged = plan(parts.map(\.timestamps))
         var values: [Double] = []
         values.reserveCapacity(merged.column.nanos.count)
+        var isRising = false
         switch merged.plan {
         case .append(let order):
-            for part in order { values += parts[part].values }
+            isRising = true
+            for part in order {
+                let joins = values.last.map { $0 <= parts[part].values[0] } ?? true
+                isRising = isRising && joins && parts[part].isRising
+                values += parts[part].values
+            }
         case .pick(let picks):
             for pick in picks { values.append(parts[Int(pick.part)].values[Int(pick.position)]) }
         }
-        return SamplePart(timestamps: merged.column, values: values)
+        return SamplePart(
+            timestamps: merged.column, values: values, isRising: isRising)
     }
 
     /// The same for histograms; parts as (column, histograms).

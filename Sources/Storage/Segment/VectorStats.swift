@@ -10,6 +10,9 @@ package struct VectorStats: Sendable, Equatable {
     package var sum: Double
     package var first: Double
     package var last: Double
+    /// No value is lower than the one before, and none is NaN: as far as this vector goes the
+    /// series can be a counter without resets.
+    package var isRising: Bool
 
     /// Of at least one value.
     init(_ values: ArraySlice<Double>) {
@@ -18,12 +21,18 @@ package struct VectorStats: Sendable, Equatable {
         var low = Double.infinity
         var high = -Double.infinity
         var sum = 0.0
-        for value in values where !value.isNaN {
+        var falls = 0
+        var previous = -Double.infinity
+        for value in values {
+            falls += value >= previous ? 0 : 1
+            previous = value
+            if value.isNaN { continue }
             count += 1
             low = value < low ? value : low
             high = value > high ? value : high
             sum += value
         }
+        isRising = falls == 0
         self.count = count
         min = low
         max = high
@@ -39,16 +48,18 @@ package struct VectorStats: Sendable, Equatable {
         sum = 0
         first = 0
         last = 0
+        isRising = false
     }
 
     /// `total`: values of the vector, NaNs included. A constant is one number.
     ///
-    ///     u8 flags: bit 0 all values have the bits of `first`, bit 1 there are NaNs
+    ///     u8 flags: bit 0 all values have the bits of `first`, bit 1 there are NaNs,
+    ///               bit 2 values rise or stay, none is NaN
     func write(to writer: inout ByteWriter, total: Int) {
         let isConstant =
             count == total && min.bitPattern == max.bitPattern
             && first.bitPattern == min.bitPattern && sum == first * Double(total)
-        writer.u8((isConstant ? 1 : 0) | (count == total ? 0 : 2))
+        writer.u8((isConstant ? 1 : 0) | (count == total ? 0 : 2) | (isRising ? 4 : 0))
         CompactNumber.write(first, to: &writer)
         if isConstant { return }
         if count != total { writer.varint(UInt64(count)) }
@@ -65,6 +76,7 @@ package struct VectorStats: Sendable, Equatable {
         var stats = VectorStats()
         stats.first = try CompactNumber.read(&reader)
         stats.count = total
+        stats.isRising = flags & 4 != 0
         guard flags & 1 == 0 else {
             stats.last = stats.first
             stats.min = stats.first

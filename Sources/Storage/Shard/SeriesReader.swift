@@ -38,20 +38,26 @@ struct SeriesReader {
         self.request = request
     }
 
-    /// Calls `sink` with batches of up to 64 series. Throws what the budget and the sink throw;
-    /// data that can not be read is in `completeness`.
+    /// Calls `sink` with batches of up to 64 series, fewer when they are long. Throws what the
+    /// budget and the sink throw; data that can not be read is in `completeness`.
     mutating func run(_ sink: ([SeriesData]) throws -> Void) throws {
         try collect()
         try request.budget.charge(series: found.count)
         found.sort { $0.series.labels < $1.series.labels }
         var batch: [SeriesData] = []
+        var samples = 0
         for index in found.indices {
             guard let data = read(found[index]) else { continue }
-            try request.budget.charge(samples: data.values.count + data.histograms.count)
+            let count = data.values.count + data.histograms.count
+            try request.budget.charge(samples: count)
             batch.append(data)
-            if batch.count == StorageLimits.seriesPerBatch {
+            samples += count
+            if batch.count == StorageLimits.seriesPerBatch
+                || samples >= StorageLimits.samplesPerBatch
+            {
                 try sink(batch)
                 batch.removeAll(keepingCapacity: true)
+                samples = 0
             }
         }
         if !batch.isEmpty { try sink(batch) }
@@ -153,6 +159,7 @@ struct SeriesReader {
             let merged = merge.merge(floats)
             data.timestamps = merged.timestamps
             data.values = merged.values
+            data.isRising = merged.isRising
         }
         guard !histograms.isEmpty else { return data }
         let merged = merge.merge(histograms)
@@ -176,9 +183,12 @@ struct SeriesReader {
         guard !column.nanos.isEmpty else { return nil }
         var values: [Double] = []
         values.reserveCapacity(column.nanos.count)
-        try view.segments[part.segment].data().values(
-            part.entry.floats, positions: first..<first + column.nanos.count, into: &values)
-        return SamplePart(timestamps: column, values: values)
+        let data = try view.segments[part.segment].data()
+        let positions = first..<first + column.nanos.count
+        try data.values(part.entry.floats, positions: positions, into: &values)
+        return SamplePart(
+            timestamps: column, values: values,
+            isRising: data.isRising(part.entry.floats, positions: positions))
     }
 
     private mutating func readHistograms(
@@ -210,13 +220,17 @@ struct SeriesReader {
     ) -> SamplePart? {
         let range = positions(samples.timestamps)
         guard !range.isEmpty else { return nil }
+        var part = SamplePart(timestamps: .empty, values: samples.values)
         if range.count == samples.values.count {
-            return SamplePart(
-                timestamps: interner.intern(samples.timestamps), values: samples.values)
+            part.timestamps = interner.intern(samples.timestamps)
+        } else {
+            part.timestamps = interner.intern(Array(samples.timestamps[range]))
+            part.values = Array(samples.values[range])
         }
-        return SamplePart(
-            timestamps: interner.intern(Array(samples.timestamps[range])),
-            values: Array(samples.values[range]))
+        part.isRising = part.values[0] == part.values[0]
+        for place in part.values.indices.dropFirst()
+        where !(part.values[place] >= part.values[place - 1]) { part.isRising = false }
+        return part
     }
 
     private func positions(_ timestamps: [Int64]) -> Range<Int> {
