@@ -65,8 +65,13 @@ package struct ByteKeyTable: Sendable {
                             let slot = unsafe table[home]
                             guard slot.id != ScannedLine.missing else { continue }
                             // Where another key may have the slot these are the wrong lines of
-                            // memory: a hint that was of no use.
-                            unsafe prefetch(arena, Int(slot.place) * 8)
+                            // memory: a hint that was of no use. A key of the line's length lies
+                            // on two or three cache lines, and each of them is a miss.
+                            let place = Int(slot.place) * 8
+                            unsafe prefetch(arena, place)
+                            unsafe prefetch(arena, place + 64)
+                            let byteCount = unsafe Int(lines[index].end - lines[index].start)
+                            if byteCount > 64 { unsafe prefetch(arena, place + 128) }
                             unsafe prefetch(records, Int(slot.id) * stride)
                         }
                         for index in lines.indices where unsafe lines[index].hasKey {

@@ -25,12 +25,12 @@ extension StatsdAggregator {
         var expired: [Int] = []
         for slot in records.indices where isLive[slot] {
             if records[slot].isTouched {
-                records[slot].idleCount = 0
-            } else if records[slot].idleCount >= records[slot].idleMax {
+                idle[slot].count = 0
+            } else if idle[slot].count >= idle[slot].countMax {
                 expired.append(slot)
                 continue
             } else {
-                records[slot].idleCount += 1
+                idle[slot].count += 1
             }
             write(slot, to: &writer)
             records[slot].value = 0

@@ -9,23 +9,28 @@ internal import Model
 /// plain number, take the slow path: `StatsdParser` in full, labels and fingerprint, then the same
 /// records. Both give the same result, which a differential test holds them to.
 ///
-/// Invariants: `records`, `references` and `isLive` have one element per series slot; a key in
+/// Invariants: `records`, `idle`, `references` and `isLive` have one element per series slot; a key in
 /// `cache` names a live slot of its kind; every line ends in a record, a buffer or a reason of
 /// `figures`.
 package struct StatsdAggregator: ~Copyable {
-    /// What one series has gathered in this interval.
+    /// What one series has gathered in this interval: 16 bytes, so that none lies across two cache
+    /// lines.
     struct Record: BitwiseCopyable {
         /// A counter's sum; a gauge's value or change; unused by the others.
         var value = 0.0
         /// The index into `histograms` or `sets`.
         var detail: UInt32 = 0
-        var idleCount: UInt16 = 0
-        var idleMax: UInt16 = 0
         var kind = StatsdKind.counter
         /// Got a value in this interval.
         var isTouched = false
         /// The gauge's value replaces what the shard has; else it is added.
         var isAbsolute = false
+    }
+
+    /// For how long a series has had no value, in intervals, and for how long it may.
+    struct Idle: BitwiseCopyable {
+        var count: UInt16 = 0
+        var countMax: UInt16
     }
 
     /// A value with a time of its own, which is not aggregated.
@@ -42,6 +47,7 @@ package struct StatsdAggregator: ~Copyable {
     package internal(set) var figures = StatsdFigures()
 
     var records: [Record] = []
+    var idle: [Idle] = []
     var references: [SeriesReference] = []
     var isLive: [Bool] = []
     var freeSlots: [UInt32] = []
@@ -269,7 +275,8 @@ package struct StatsdAggregator: ~Copyable {
         newSeriesBudget -= 1
         var record = Record()
         record.kind = group.kind
-        record.idleMax = UInt16(clamping: group.idleIntervals ?? options.limits.idleIntervals)
+        let idle = Idle(
+            countMax: UInt16(clamping: group.idleIntervals ?? options.limits.idleIntervals))
         switch group.kind {
         case .histogram:
             record.detail = freeHistograms.popLast() ?? UInt32(histograms.count)
@@ -282,10 +289,12 @@ package struct StatsdAggregator: ~Copyable {
         let slot = Int(freeSlots.popLast() ?? UInt32(records.count))
         if slot == records.count {
             records.append(record)
+            self.idle.append(idle)
             references.append(reference)
             isLive.append(true)
         } else {
             records[slot] = record
+            self.idle[slot] = idle
             references[slot] = reference
             isLive[slot] = true
         }
