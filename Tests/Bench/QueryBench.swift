@@ -27,7 +27,8 @@ func queryBench() -> [BenchRow] {
     }
 }
 
-private func hash(of answer: QueryAnswer?) -> String {
+/// Of labels and values of a range query's answer.
+func hash(of answer: QueryAnswer?) -> String {
     guard case .matrix(let series)? = answer?.value else { return "FAILED" }
     var writer = ByteWriter()
     for item in series {
@@ -38,12 +39,12 @@ private func hash(of answer: QueryAnswer?) -> String {
 }
 
 /// A range query, run to its end on the calling thread's time.
-private struct QueryBenchRange {
+struct QueryBenchRange {
     var startSeconds: Int64
     var endSeconds: Int64
     var stepSeconds: Int64
 
-    func answer(_ text: String, _ querier: SyntheticMetrics) -> QueryAnswer? {
+    func answer(_ text: String, _ querier: any Querier) -> QueryAnswer? {
         let done = DispatchSemaphore(value: 0)
         let slot = AnswerSlot()
         let range = self
@@ -118,7 +119,9 @@ private final class SyntheticMetrics: Querier {
         tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription { NoSubscription() }
 
-    private final class NoSubscription: FollowSubscription {
-        func cancel() {}
-    }
+}
+
+/// Of queriers that nobody follows.
+final class NoSubscription: FollowSubscription {
+    func cancel() {}
 }

@@ -4,8 +4,16 @@ internal import Glibc
 
 let benches: [(name: String, run: () -> [BenchRow])] = [
     ("encoding", encodingBench), ("query", queryBench), ("ingest", ingestBench),
-    ("storage", storageBench), ("logs", logBench),
+    ("storage-hosts", { storageBench(.hosts) }), ("storage-statsd", { storageBench(.statsd) }),
+    ("storage-noisy", { storageBench(.noisy) }),
+    ("storage-counters", { storageBench(.counters) }), ("storage-memory", storageMemoryBench),
+    ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
 ]
+
+if CommandLine.arguments.count == 3, CommandLine.arguments[1] == SeriesMemory.childArgument {
+    SeriesMemory.printMeasured(Int(CommandLine.arguments[2]) ?? 0)
+    exit(0)
+}
 
 let wanted = CommandLine.arguments.dropFirst()
 var rows: [BenchRow] = []
