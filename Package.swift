@@ -43,15 +43,15 @@ struct Room {
 
 let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
 
+let hummingbird = Package.Dependency.package(
+    url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: [])
+
 /// product → (package, its declaration). Each enters with the feature that needs it.
 let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
     "NIOConcurrencyHelpers": ("swift-nio", nio),
-    "Hummingbird": (
-        "hummingbird",
-        .package(
-            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: [])
-    ),
+    "Hummingbird": ("hummingbird", hummingbird),
+    "HummingbirdCore": ("hummingbird", hummingbird),
     "ServiceLifecycle": (
         "swift-service-lifecycle",
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0")
@@ -60,6 +60,10 @@ let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "HTTPTypes": (
         "swift-http-types",
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: [])
+    ),
+    "NIOHTTPTypes": (
+        "swift-nio-extras",
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.34.1")
     ),
     "ArgumentParser": (
         "swift-argument-parser",
@@ -99,7 +103,8 @@ let house: [Room] = [
         name: "Server",
         rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],
         products: [
-            "Hummingbird", "HTTPTypes", "NIOCore", "NIOPosix", "ServiceLifecycle", "Logging",
+            "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
+            "ServiceLifecycle", "Logging",
         ]),
     Room(
         name: "varve", kind: .executable, rooms: ["Server", "Cluster", "Platform"],

@@ -6,12 +6,6 @@ internal import Synchronization
 /// The thread that keeps a node's data in shape: it runs the jobs that entries ordered, and as
 /// leader decides when to seal, compact and expire; that decision is an entry like any other.
 final class Maintenance: Sendable {
-    /// What can change while the node runs.
-    private struct Retention: Sendable {
-        var nanos: Int64?
-        var bytesMax: Int?
-    }
-
     private static let expireIntervalNanos: Int64 = 60_000_000_000
     /// A flush gives up after so many rounds of compaction.
     private static let flushRoundsMax = 64
@@ -24,7 +18,9 @@ final class Maintenance: Sendable {
     private let time: any TimeSource
     private let disk: any Disk
     private let telemetry: Telemetry
-    private let retention: Mutex<Retention>
+    private let bounds: Mutex<NodeBounds>
+    /// Set when bounds changed: what is past them goes at once.
+    private let isExpiryWanted = Atomic<Bool>(false)
     private let flushes = Mutex<[CheckedContinuation<AppendError?, Never>]>([])
     private let thread = Mutex<WorkerThread?>(nil)
 
@@ -41,9 +37,7 @@ final class Maintenance: Sendable {
         self.time = time
         self.disk = disk
         self.telemetry = telemetry
-        retention = Mutex(
-            Retention(
-                nanos: configuration.retentionNanos, bytesMax: configuration.retentionBytesMax))
+        bounds = Mutex(configuration.bounds)
     }
 
     func start() {
@@ -59,8 +53,9 @@ final class Maintenance: Sendable {
         }
     }
 
-    func setRetention(nanos: Int64?, bytesMax: Int?) {
-        retention.withLock { $0 = Retention(nanos: nanos, bytesMax: bytesMax) }
+    func setBounds(_ new: NodeBounds) {
+        bounds.withLock { $0 = new }
+        isExpiryWanted.store(true, ordering: .relaxed)
         signal.raise()
     }
 
@@ -80,7 +75,8 @@ final class Maintenance: Sendable {
             for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
             sealWhatIsDue()
             let now = time.monotonicNanos()
-            if lastExpiry.map({ now - $0 >= Self.expireIntervalNanos }) ?? true {
+            let isWanted = isExpiryWanted.exchange(false, ordering: .relaxed)
+            if isWanted || lastExpiry.map({ now - $0 >= Self.expireIntervalNanos }) ?? true {
                 expire()
                 lastExpiry = now
             }
@@ -119,7 +115,7 @@ final class Maintenance: Sendable {
             shard: replica.number, payload: command.encoded(),
             completion: { outcome in result.update { $0 = outcome } }, freesSpace: true)
         do {
-            try queue.add(proposal)
+            try queue.add([proposal])
         } catch {
             return error
         }
@@ -136,11 +132,13 @@ final class Maintenance: Sendable {
         let pressure = loop.journalPressure
         let isJournalLong = pressure.segmentCount > configuration.journalSegmentsMax
         let pinning = Set(isJournalLong ? pressure.pinning : [])
+        let bounds = bounds.withLock { $0 }
         var total = replicas.reduce(0) { $0 + $1.shard.memoryBytes }
         for replica in replicas.sorted(by: { $0.shard.unsealedBytes > $1.shard.unsealedBytes }) {
-            let isHeavy = total > configuration.memoryBytesMax
+            let isHeavy = total > bounds.memoryBytesMax
             let isDue =
-                replica.shard.wantsSeal(now: now) || pinning.contains(replica.number) || isHeavy
+                replica.shard.wantsSeal(now: now, ageNanos: bounds.sealAgeNanos)
+                || pinning.contains(replica.number) || isHeavy
             guard isDue, replica.shard.unsealedBytes > 0 || pinning.contains(replica.number)
             else { continue }
             let before = replica.shard.memoryBytes
@@ -161,7 +159,7 @@ final class Maintenance: Sendable {
 
     /// Samples before it are past their retention.
     private var cut: Timestamp {
-        guard let nanos = retention.withLock({ $0.nanos }) else { return .distantPast }
+        guard let nanos = bounds.withLock({ $0.retentionNanos }) else { return .distantPast }
         return now.advanced(byNanos: -nanos)
     }
 
@@ -181,7 +179,7 @@ final class Maintenance: Sendable {
 
     /// The time up to which segments have to go for the rest to fit `bytesMax`.
     private func cutByBytes() -> Timestamp {
-        guard let bytesMax = retention.withLock({ $0.bytesMax }) else { return .distantPast }
+        guard let bytesMax = bounds.withLock({ $0.retentionBytesMax }) else { return .distantPast }
         var sizes = replicas.flatMap { $0.shard.segmentSizes }
         var total = sizes.reduce(0) { $0 + $1.byteCount }
         sizes.sort { $0.end < $1.end }

@@ -11,9 +11,10 @@ internal import Synchronization
 /// A node of one is a cluster of one: every shard is a group with a single voter, and nothing
 /// above the consensus core knows.
 package final class Node: Sendable {
-    package let appender: any Appender
+    package var appender: any Appender { router }
     package let querier: any Querier
 
+    private let router: Router
     private let replicas: [ShardReplica]
     private let queue: ProposalQueue
     private let loop: NodeLoop
@@ -60,10 +61,16 @@ package final class Node: Sendable {
             }
             var options = Replicator.Options()
             options.journal.segmentBytes = configuration.journalFileBytes
+            // The queue in front bounds what is in flight, all parts of a batch or none.
+            options.inFlightBytesMax = .max / 2
             let replicator = try Replicator(
                 disk: world.disk, directory: DiskPath("journal"), node: NodeID(1),
                 options: options, random: world.random, time: world.time, telemetry: world.telemetry
             )
+            // With short journal files an entry has to be shorter too.
+            var configuration = configuration
+            configuration.entryBytesMax = min(
+                configuration.entryBytesMax, replicator.payloadBytesMax)
             let now = Timestamp(nanos: world.time.wallNanos())
             for replica in replicas {
                 try replica.replay(from: replicator)
@@ -97,7 +104,7 @@ package final class Node: Sendable {
             replicas: replicas, queue: queue, loop: loop, signal: wake,
             configuration: configuration, time: world.time, disk: world.disk,
             telemetry: world.telemetry)
-        appender = Router(
+        router = Router(
             replicas: replicas, queue: queue, hub: hub, time: world.time,
             configuration: configuration, telemetry: world.telemetry)
         querier = LocalQuerier(replicas: replicas, hub: hub)
@@ -121,9 +128,10 @@ package final class Node: Sendable {
     /// Seals and compacts what is there; returns when it is done. Throws what kept it from that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
 
-    /// Bounds that can change while the node runs.
-    package func setRetention(nanos: Int64?, bytesMax: Int?) {
-        maintenance.setRetention(nanos: nanos, bytesMax: bytesMax)
+    /// Takes over retention, memory and the age of a seal; the rest is fixed while it runs.
+    package func reload(_ configuration: NodeConfiguration) {
+        router.setRetention(nanos: configuration.retentionNanos)
+        maintenance.setBounds(configuration.bounds)
     }
 
     /// Takes nothing more in, makes durable and applies what was taken, and ends the threads.

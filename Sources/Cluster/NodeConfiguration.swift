@@ -14,6 +14,9 @@ package struct NodeConfiguration: Sendable {
     package var memoryBytesMax = 512 << 20
     /// Bytes of proposals that wait for the journal; above, writes are refused for a while.
     package var inFlightBytesMax = 128 << 20
+    /// Bytes of one entry of a shard's log; larger batches are cut. What applies at once, and so
+    /// how long a shard's readers wait.
+    package var entryBytesMax = 4 << 20
     /// Length of a file of the journal, bytes; whole pages of 4 KiB.
     package var journalFileBytes = 64 << 20
     /// Segment files of the journal above which the shards that pin the oldest are sealed.
@@ -26,6 +29,21 @@ package struct NodeConfiguration: Sendable {
     }
 
     package init() {}
+
+    /// What of it can change while the node runs.
+    var bounds: NodeBounds {
+        NodeBounds(
+            retentionNanos: retentionNanos, retentionBytesMax: retentionBytesMax,
+            memoryBytesMax: memoryBytesMax, sealAgeNanos: sealAgeNanos)
+    }
+}
+
+/// Bounds that can change while a node runs, each as in `NodeConfiguration`.
+struct NodeBounds: Sendable {
+    var retentionNanos: Int64?
+    var retentionBytesMax: Int?
+    var memoryBytesMax: Int
+    var sealAgeNanos: Int64
 }
 
 /// What keeps a node from starting or running, as one line for a person.

@@ -38,17 +38,18 @@ final class ProposalQueue: Sendable {
         state = Monitor(State())
     }
 
-    /// Throws `overloaded` when too many bytes are in flight and `unavailable` after `close`. A
-    /// proposal is always taken when nothing is in flight, however large.
-    func add(_ proposal: Proposal) throws(AppendError) {
+    /// Takes all of them or none. Throws `overloaded` when too many bytes are in flight and
+    /// `unavailable` after `close`. They are always taken when nothing is in flight, however large.
+    func add(_ proposals: [Proposal]) throws(AppendError) {
         try state.update { state throws(AppendError) in
             if state.isClosed { throw AppendError.unavailable(detail: "the node is stopping") }
-            let total = state.bytesInFlight + proposal.payload.count
-            guard total <= bytesMax || state.bytesInFlight == 0 || proposal.freesSpace else {
+            let total = proposals.reduce(state.bytesInFlight) { $0 + $1.payload.count }
+            let isUrgent = proposals.allSatisfy(\.freesSpace)
+            guard total <= bytesMax || state.bytesInFlight == 0 || isUrgent else {
                 throw AppendError.overloaded(retryAfterSeconds: 1)
             }
             state.bytesInFlight = total
-            state.work.proposals.append(proposal)
+            state.work.proposals += proposals
         }
     }
 

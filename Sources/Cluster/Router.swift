@@ -3,8 +3,11 @@ internal import Platform
 internal import Storage
 internal import Synchronization
 
-/// The way in of a node: checks times, splits a batch by shard, leaves out the labels that shards
-/// know, and answers when every part was applied.
+/// The way in of a node: cuts a batch into entries, checks times, splits by shard, leaves out the
+/// labels that shards know, and answers when every part was applied.
+///
+/// The parts of a batch are taken together or refused together; when the disk fails while they are
+/// on their way, some may have been applied: docs/decisions/006-large-batches.md.
 final class Router: Appender {
     /// A batch that shards keep refusing as unknown is sent with all labels; more rounds than
     /// this mean a broken invariant.
@@ -15,8 +18,9 @@ final class Router: Appender {
     private let queue: ProposalQueue
     private let hub: FollowHub
     private let time: any TimeSource
-    private let retentionNanos: Int64?
+    private let retentionNanos: Mutex<Int64?>
     private let futureNanosMax: Int64
+    private let entryBytesMax: Int
     private let figures: RouterFigures
 
     init(
@@ -28,27 +32,34 @@ final class Router: Appender {
         self.queue = queue
         self.hub = hub
         self.time = time
-        retentionNanos = configuration.retentionNanos
+        retentionNanos = Mutex(configuration.retentionNanos)
         futureNanosMax = configuration.futureNanosMax
+        entryBytesMax = configuration.entryBytesMax
         figures = RouterFigures(telemetry)
     }
 
+    func setRetention(nanos: Int64?) { retentionNanos.withLock { $0 = nanos } }
+
     func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
-        var accepted = batch
-        var rejections = TimeBounds(
-            nowNanos: time.wallNanos(), retentionNanos: retentionNanos,
-            futureNanosMax: futureNanosMax
-        ).trim(&accepted)
-        let parts = splitter.split(accepted)
+        let bounds = TimeBounds(
+            nowNanos: time.wallNanos(), retentionNanos: retentionNanos.withLock { $0 },
+            futureNanosMax: futureNanosMax)
+        var rejections: [AppendReceipt.Rejection] = []
+        // Cut before anything is left out: the pieces of a batch that is sent again are the same.
+        var accepted = batch.cut(bytesMax: entryBytesMax)
+        for index in accepted.indices { rejections += bounds.trim(&accepted[index]) }
+        let parts = accepted.flatMap { splitter.split($0) }
         if !parts.isEmpty {
             let started = time.monotonicNanos()
             rejections += try await send(parts)
             figures.commit.record(nanos: time.monotonicNanos() - started)
-            hub.offer(accepted)
+            for piece in accepted { hub.offer(piece) }
         }
         for rejection in rejections { figures.count(rejection) }
-        figures.samples.add(accepted.samples.count + accepted.histograms.count)
-        figures.lines.add(accepted.lines.count)
+        for piece in accepted {
+            figures.samples.add(piece.samples.count + piece.histograms.count)
+            figures.lines.add(piece.lines.count)
+        }
         return AppendReceipt(rejections: rejections)
     }
 
@@ -81,19 +92,19 @@ final class Router: Appender {
         let results = await withCheckedContinuation {
             (continuation: CheckedContinuation<[Result<AppliedEntry, AppendError>], Never>) in
             let gathering = Gathering(count: parts.count, continuation)
-            for (index, part) in parts.enumerated() {
+            let proposals = parts.enumerated().map { index, part in
                 let batch =
                     leavingOutKnown
                     ? replicas[part.shard].withoutKnownLabels(part.batch) : part.batch
                 let payload = ShardCommand.payload(ofEncodedBatch: batch.encoded())
-                let proposal = Proposal(shard: part.shard, payload: payload) { result in
+                return Proposal(shard: part.shard, payload: payload) { result in
                     gathering.finish(index, result)
                 }
-                do throws(AppendError) {
-                    try queue.add(proposal)
-                } catch {
-                    gathering.finish(index, .failure(error))
-                }
+            }
+            do throws(AppendError) {
+                try queue.add(proposals)
+            } catch {
+                for index in parts.indices { gathering.finish(index, .failure(error)) }
             }
         }
         var outcomes: [ApplyOutcome] = []

@@ -31,7 +31,7 @@ package enum IngestError: Error, Hashable, Sendable {
 extension IngestError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .tooLarge(let limit, let bytesMax): "body passes \(limit) (\(bytesMax) bytes)"
+        case .tooLarge(let limit, let bytesMax): "the body passes \(limit) of \(bytesMax) bytes"
         case .badCoding(let coding, let detail): "body is not \(coding): \(detail)"
         case .malformed(let what, .line(let line)): "line \(line): \(what)"
         case .malformed(let what, .offset(let offset)): "byte \(offset): \(what)"

@@ -1,10 +1,10 @@
 /// What may come in, with its reasons. Every limit has a counter: the `SkipReason` or error of the
 /// same name.
 package struct IngestLimits: Sendable, Hashable {
-    /// A body as it comes over the wire. Remote write and Loki's agents stay below 10 MiB.
-    package var bodyBytesMax = 32 << 20
+    /// A body as it comes over the wire.
+    package var bodyBytesMax = 64 << 20
     /// What a body may expand to: bounds what one request can make this process hold.
-    package var decodedBytesMax = 64 << 20
+    package var decodedBytesMax = 128 << 20
     /// Pairs of one series or stream, `__name__` among them. cAdvisor with container labels
     /// reaches 40.
     package var labelCountMax = 64

@@ -38,9 +38,9 @@ package final class QueryBudget: Sendable {
     package var seriesCharged: Int { series.load(ordering: .relaxed) }
     package var bytesCharged: Int { bytes.load(ordering: .relaxed) }
 
-    /// Throws when cancelled or late. Call at least every few milliseconds of work.
+    /// Throws when it or the task is cancelled, or late. Call at least every few milliseconds of work.
     package func check() throws(QueryLimitError) {
-        if isCancelled.load(ordering: .relaxed) { throw .cancelled }
+        if isCancelled.load(ordering: .relaxed) || Task.isCancelled { throw .cancelled }
         if isExpired() { throw .timeout }
     }
 

@@ -13,11 +13,19 @@ package struct ServerConfiguration: Sendable {
     package var statsdOptions = StatsdOptions()
     package var syslogOptions = SyslogOptions()
     package var ingestLimits = IngestLimits()
+    /// Of one body after decompression, bytes.
+    package var decodedBytesMax: Int {
+        get { ingestLimits.decodedBytesMax }
+        set { ingestLimits.decodedBytesMax = newValue }
+    }
     package var queryLimits = QueryContext.Limits()
     /// Queries at a time.
     package var queriesMax = 32
-    /// Of one request, still compressed.
-    package var bodyBytesMax = 64 << 20
+    /// Of one request, still compressed, bytes.
+    package var bodyBytesMax: Int {
+        get { ingestLimits.bodyBytesMax }
+        set { ingestLimits.bodyBytesMax = newValue }
+    }
     package var version = "0.1.0"
 
     /// Where statsd listens.

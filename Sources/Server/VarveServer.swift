@@ -26,12 +26,24 @@ package final class VarveServer: Sendable {
     private let http: HTTPService?
     private let httpTask: Task<Void, any Error>?
     private let group: MultiThreadedEventLoopGroup
+    private let limits: AdjustableLimits
     private let logger: Logger
+
+    /// What is read anew for each request.
+    private struct AdjustableLimits: Sendable {
+        let query: Adjustable<QueryContext.Limits>
+        let ingest: Adjustable<IngestLimits>
+
+        init(_ configuration: ServerConfiguration) {
+            query = Adjustable(configuration.queryLimits)
+            ingest = Adjustable(configuration.ingestLimits)
+        }
+    }
 
     private init(
         addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
         http: HTTPService?, httpTask: Task<Void, any Error>?, group: MultiThreadedEventLoopGroup,
-        logger: Logger
+        limits: AdjustableLimits, logger: Logger
     ) {
         self.addresses = addresses
         self.node = node
@@ -40,6 +52,7 @@ package final class VarveServer: Sendable {
         self.http = http
         self.httpTask = httpTask
         self.group = group
+        self.limits = limits
         self.logger = logger
     }
 
@@ -52,6 +65,7 @@ package final class VarveServer: Sendable {
         let node = try Node.start(configuration.node, in: world)
         ProcessFigures.register(in: world.telemetry, version: configuration.version)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        let limits = AdjustableLimits(configuration)
         var addresses = Addresses()
         var statsd: StatsdService?
         var syslog: SyslogService?
@@ -64,14 +78,14 @@ package final class VarveServer: Sendable {
             guard case .inet(let host, let port)? = configuration.http else {
                 return VarveServer(
                     addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: nil,
-                    httpTask: nil, group: group, logger: logger)
+                    httpTask: nil, group: group, limits: limits, logger: logger)
             }
-            let http = makeHTTP(configuration, node, world, logger)
+            let http = makeHTTP(configuration, limits, node, world, logger)
             let (task, bound) = try await run(http, host: host, port: port)
             addresses.http = .inet(host: host, port: bound)
             return VarveServer(
                 addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: http,
-                httpTask: task, group: group, logger: logger)
+                httpTask: task, group: group, limits: limits, logger: logger)
         } catch {
             _ = await statsd?.stop()
             await syslog?.stop()
@@ -95,11 +109,16 @@ package final class VarveServer: Sendable {
         }
     }
 
-    /// Takes over what can change while it runs.
+    /// Takes over what can change while it runs: bounds of data, queries and bodies, and how
+    /// statsd and syslog are read. The rest needs a restart.
     package func reload(_ configuration: ServerConfiguration) {
-        node.setRetention(
-            nanos: configuration.node.retentionNanos,
-            bytesMax: configuration.node.retentionBytesMax)
+        node.reload(configuration.node)
+        statsd?.reload(configuration.statsdOptions)
+        syslog?.reload(configuration.syslogOptions)
+        http?.setLimits(
+            bodyBytesMax: configuration.bodyBytesMax, queriesMax: configuration.queriesMax)
+        limits.query.value = configuration.queryLimits
+        limits.ingest.value = configuration.ingestLimits
     }
 
     private static func startStatsd(
@@ -133,11 +152,11 @@ package final class VarveServer: Sendable {
     }
 
     private static func makeHTTP(
-        _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
-        _ logger: Logger
+        _ configuration: ServerConfiguration, _ adjustable: AdjustableLimits, _ node: Node,
+        _ world: Node.Surroundings, _ logger: Logger
     ) -> HTTPService {
         let context = QueryContext(
-            querier: node.querier, time: world.time, limits: configuration.queryLimits,
+            querier: node.querier, time: world.time, limits: adjustable.query,
             version: configuration.version)
         let logs = LogQLEngine(querier: node.querier)
         var table = RouteTable()
@@ -149,7 +168,7 @@ package final class VarveServer: Sendable {
             .addRoutes(to: &table)
         PushAPI(
             appender: node.appender, caches: SeriesCaches(seed: world.random.next()),
-            limits: configuration.ingestLimits, time: world.time, telemetry: world.telemetry,
+            adjustableLimits: adjustable.ingest, time: world.time, telemetry: world.telemetry,
             version: configuration.version
         ).addRoutes(to: &table)
         var limits = HTTPService.Limits()

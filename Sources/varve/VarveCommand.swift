@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Foundation
 
 /// The `varve` binary: a server and the tools to read from it.
 @main
@@ -10,6 +11,23 @@ struct VarveCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, QueryCommand.self, LogsCommand.self, InspectCommand.self,
         ])
+
+    /// A wrong command line is one line and exit status 2, as any other error.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let words = message(for: error).split(whereSeparator: \.isNewline)
+            Terminal.complain("\(words.joined(separator: " ")); try --help")
+            Foundation.exit(2)
+        }
+    }
 }
 
 /// The version of this binary.

@@ -82,6 +82,10 @@ class Server:
         with open(self.log.name, encoding="utf-8", errors="replace") as file:
             return file.read()[-4000:]
 
+    def log_lines(self):
+        with open(self.log.name, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+
     def kill(self):
         """As a power cut would: no signal that can be caught."""
         self.process.kill()

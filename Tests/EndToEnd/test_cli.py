@@ -1,7 +1,11 @@
 """The commands as a person types them."""
 
 import json
+import os
+import pathlib
 import subprocess
+
+import pytest
 
 from conftest import BINARY, until
 from test_http import now_ns, push
@@ -75,6 +79,74 @@ def test_inspect_lists_and_verifies(server):
     assert "log" in listing.stdout and "metric" in listing.stdout
     checked = server.cli("inspect", server.directory, "--verify")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_inspect_names_damage_and_what_it_cannot_read(make_server, tmp_path):
+    server = make_server()
+    empty = server.cli("inspect", server.directory)
+    assert empty.returncode == 1 and "journal" in empty.stdout
+    stamp = now_ns()
+    push(server, [[str(stamp + i), f"line {i}"] for i in range(500)])
+    server.flush()
+    live = server.cli("inspect", server.directory, "--verify")
+    assert live.returncode == 0, live.stderr
+    server.stop()
+    shards = pathlib.Path(server.directory) / "shards"
+    largest = max(
+        (path for path in shards.rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 0x55
+    largest.write_bytes(content)
+    damaged = server.cli("inspect", server.directory, "--verify")
+    assert damaged.returncode == 2 and largest.name.split(".")[0] in damaged.stderr
+    missing = server.cli("inspect", str(tmp_path / "nowhere"))
+    assert missing.returncode == 2 and missing.stderr.count("\n") == 1
+    (pathlib.Path(server.directory) / "varve.format").write_text(
+        "varve data directory\nformat 99\nshards 16\n")
+    newer = server.cli("inspect", server.directory)
+    assert newer.returncode == 2 and "newer" in newer.stderr and newer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["logs", "--color", "sometimes"], ["sometimes", "auto"]),
+    (["logs", "-n", "many"], ["many"]),
+    (["logs", "--limit=-3"], ["-3"]),
+    (["logs", "-C", "x"], ["x"]),
+    (["logs", "--nosuch"], ["nosuch"]),
+    (["logs", "x", "--since", "10x"], ["since", "10x"]),
+    (["logs", "x", "--from", "yesterday"], ["from", "yesterday"]),
+    (["query", "1", "--range", "x"], ["range", "x"]),
+    (["query", "1", "--range", "1h", "--step", "0"], ["step"]),
+    (["query"], ["expression"]),
+    (["nosuch"], ["nosuch"]),
+    (["logs", "x", "--addr", "127.0.0.1:1"], ["127.0.0.1:1"]),
+    (["query", "1", "--addr", "nowhere.invalid:1"], ["nowhere.invalid"]),
+    (["logs", "x", "--tenant", "a/b"], ["tenant", "a/b"]),
+])
+def test_what_is_wrong_is_one_line_and_exit_status_two(server, arguments, words):
+    result = server.cli(*arguments)
+    assert result.returncode == 2, result
+    assert result.stderr.count("\n") == 1 and result.stdout == "", result
+    for word in words:
+        assert word in result.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(server):
+    push(server, [[str(now_ns() + i), f"line {i} " + "x" * 200] for i in range(5_000)])
+    process = subprocess.run(
+        ["bash", "-c", f"{BINARY} logs -n 0 line --addr {server.url} | head -1"],
+        capture_output=True, text=True, timeout=60)
+    assert process.stdout.count("\n") == 1 and process.stderr == ""
+
+
+def test_tenants_on_the_command_line(server):
+    push(server, [[str(now_ns()), "of a"]], tenant="a")
+    assert "of a" in server.cli("logs", "--tenant", "a").stdout
+    assert server.cli("logs").returncode == 1
+    found = subprocess.run(
+        [BINARY, "logs", "--addr", server.url], capture_output=True, text=True,
+        env=dict(os.environ, VARVE_TENANT="a"))
+    assert found.returncode == 0 and "of a" in found.stdout
 
 
 def test_wrong_settings_are_one_line(server, tmp_path):

@@ -188,18 +188,18 @@ import Testing
         var limits = IngestLimits()
         limits.decodedBytesMax = 1000
         let body = SnappyBlock.compress([UInt8](repeating: 0, count: 2000))
-        #expect(throws: IngestError.tooLarge(limit: "decodedBytesMax", bytesMax: 1000)) {
+        #expect(throws: IngestError.tooLarge(limit: "body-decoded-max", bytesMax: 1000)) {
             try ContentCoding.snappy.decode(body, limits: limits)
         }
         #expect(throws: IngestError.self) {
             try ContentCoding.snappy.decode([0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0], limits: limits)
         }
         let zip = Gzip.compress([UInt8](repeating: 0, count: 2000))
-        #expect(throws: IngestError.tooLarge(limit: "decodedBytesMax", bytesMax: 1000)) {
+        #expect(throws: IngestError.tooLarge(limit: "body-decoded-max", bytesMax: 1000)) {
             try ContentCoding.gzip.decode(zip, limits: limits)
         }
         limits.bodyBytesMax = 10
-        #expect(throws: IngestError.tooLarge(limit: "bodyBytesMax", bytesMax: 10)) {
+        #expect(throws: IngestError.tooLarge(limit: "body-max", bytesMax: 10)) {
             try ContentCoding.identity.decode([UInt8](repeating: 0, count: 11), limits: limits)
         }
         let round = try ContentCoding.snappy.decode(

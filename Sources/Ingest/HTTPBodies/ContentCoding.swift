@@ -22,7 +22,7 @@ package enum ContentCoding: String, Sendable, Hashable, CaseIterable {
     /// The content of `body`: never more than `decodedBytesMax`, whatever the body claims.
     package func decode(_ body: [UInt8], limits: IngestLimits) throws(IngestError) -> [UInt8] {
         if body.count > limits.bodyBytesMax {
-            throw .tooLarge(limit: "bodyBytesMax", bytesMax: limits.bodyBytesMax)
+            throw .tooLarge(limit: "body-max", bytesMax: limits.bodyBytesMax)
         }
         do {
             switch self {
@@ -31,7 +31,7 @@ package enum ContentCoding: String, Sendable, Hashable, CaseIterable {
             case .snappy: return try SnappyBlock.decompress(body, limit: limits.decodedBytesMax)
             }
         } catch EncodingError.tooLarge {
-            throw .tooLarge(limit: "decodedBytesMax", bytesMax: limits.decodedBytesMax)
+            throw .tooLarge(limit: "body-decoded-max", bytesMax: limits.decodedBytesMax)
         } catch {
             throw .badCoding(coding: rawValue, detail: "\(error)")
         }

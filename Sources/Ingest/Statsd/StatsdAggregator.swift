@@ -76,6 +76,14 @@ package struct StatsdAggregator: ~Copyable {
         newSeriesBudget = StatsdAggregator.newSeriesMax(options)
     }
 
+    /// The successor of one that was flushed just now, with other options: counts go on, series
+    /// are known again when they come again.
+    init(continuing old: consuming StatsdAggregator, options: StatsdOptions, seed: UInt64) {
+        self.init(options: options, seed: seed)
+        figures = old.figures
+        lastEndNanos = old.lastEndNanos
+    }
+
     static func newSeriesMax(_ options: StatsdOptions) -> Int {
         let seconds = Double(options.intervalNanos) / 1e9
         return max(1, Int(Double(options.limits.newSeriesPerSecond) * seconds))

@@ -58,7 +58,8 @@ package final class StatsdService: Sendable {
     private let timers: any Timers
     private let receivers: [DatagramReceiver]
     private let listener: StreamListener?
-    private let tickers: [any Cancellable]
+    private let flusher: Mutex<any Cancellable>
+    private let retries: any Cancellable
 
     private init(
         endpoints: Endpoints, sink: StatsdSink, timers: any Timers,
@@ -69,14 +70,33 @@ package final class StatsdService: Sendable {
         self.timers = timers
         self.receivers = receivers
         self.listener = listener
-        tickers = [
-            timers.every(sink.options.intervalNanos, aligned: true, name: "statsd-flush") { due in
-                if sink.flush(endNanos: due) { Task { _ = await sink.deliver() } }
-            },
-            timers.every(Self.retryNanos, aligned: false, name: "statsd-retry") { _ in
-                if sink.hasPending { Task { _ = await sink.deliver() } }
-            },
-        ]
+        flusher = Mutex(Self.flush(sink, every: sink.options.intervalNanos, timers))
+        retries = timers.every(Self.retryNanos, aligned: false, name: "statsd-retry") { _ in
+            if sink.hasPending { Task { _ = await sink.deliver() } }
+        }
+    }
+
+    private static func flush(
+        _ sink: StatsdSink, every intervalNanos: Int64, _ timers: any Timers
+    ) -> any Cancellable {
+        timers.every(intervalNanos, aligned: true, name: "statsd-flush") { due in
+            if sink.flush(endNanos: due) { Task { _ = await sink.deliver() } }
+        }
+    }
+
+    /// Reads lines by other options, and flushes at another interval, from the end of this
+    /// interval on. Endpoints stay.
+    package func reload(_ options: StatsdOptions) {
+        let intervalBefore = sink.options.intervalNanos
+        sink.reload(options)
+        guard options.intervalNanos != intervalBefore else { return }
+        let next = Self.flush(sink, every: options.intervalNanos, timers)
+        let old = flusher.withLock { flusher in
+            let old = flusher
+            flusher = next
+            return old
+        }
+        old.cancel()
     }
 
     /// Listens, and flushes at each end of an interval. `name` is the `listener` label of all
@@ -132,7 +152,8 @@ package final class StatsdService: Sendable {
     package func stop() async -> Bool {
         for receiver in receivers { receiver.stop() }
         await listener?.stop()
-        for ticker in tickers { ticker.cancel() }
+        flusher.withLock { $0 }.cancel()
+        retries.cancel()
         var attempts = 0
         var isFlushed = false
         while attempts < Self.stopAttemptsMax {

@@ -14,7 +14,8 @@ final class StatsdSink: Sendable {
         var isDelivering = false
     }
 
-    let options: StatsdOptions
+    private let settings: Mutex<(now: StatsdOptions, next: StatsdOptions?)>
+    private let random: any RandomSource
     private let aggregator: Mutex<StatsdAggregator>
     private let outbox: Mutex<Outbox>
     private let appender: any Appender
@@ -31,7 +32,8 @@ final class StatsdSink: Sendable {
         name: String, options: StatsdOptions, appender: any Appender, time: any TimeSource,
         random: any RandomSource, telemetry: Telemetry
     ) {
-        self.options = options
+        settings = Mutex((options, nil))
+        self.random = random
         self.appender = appender
         self.time = time
         self.telemetry = telemetry
@@ -60,6 +62,12 @@ final class StatsdSink: Sendable {
         publish()
     }
 
+    /// By which lines are read now.
+    var options: StatsdOptions { settings.withLock { $0.now } }
+
+    /// Reads lines by other options from the end of this interval on.
+    func reload(_ options: StatsdOptions) { settings.withLock { $0.next = options } }
+
     /// Takes lines from a datagram batch or a stream.
     func take(_ bytes: [UInt8], _ ranges: [Range<Int>], arrivedNanos: Int64) {
         aggregator.withLock { $0.take(bytes, ranges: ranges, arrivedNanos: arrivedNanos) }
@@ -79,11 +87,27 @@ final class StatsdSink: Sendable {
             return true
         }
         let start = time.monotonicNanos()
-        let batches = aggregator.withLock { $0.flush(endNanos: endNanos) }
+        let batches = aggregator.withLock { aggregator in
+            let batches = aggregator.flush(endNanos: endNanos)
+            // Not when the clock stepped back: then it still holds what it had.
+            if aggregator.lastEndNanos == endNanos, let options = takeNextOptions() {
+                aggregator = StatsdAggregator(
+                    continuing: aggregator, options: options, seed: random.next())
+            }
+            return batches
+        }
         flushLatency.record(nanos: time.monotonicNanos() - start)
         return outbox.withLock { outbox in
             outbox.queue.enqueue(batches)
             return outbox.queue.count > 0
+        }
+    }
+
+    private func takeNextOptions() -> StatsdOptions? {
+        settings.withLock { settings in
+            guard let next = settings.next else { return nil }
+            settings = (next, nil)
+            return next
         }
     }
 

@@ -17,6 +17,8 @@ final class SyslogLane: Sendable {
         /// The batch to offer again.
         var held: WriteBatch?
         var isStopping = false
+        /// What reads messages from the next batch on.
+        var nextIntake: SyslogIntake?
         var paused: [StreamConnection] = []
         var sequence: UInt64 = 0
         var task: Task<Void, Never>?
@@ -69,6 +71,17 @@ final class SyslogLane: Sendable {
         }
     }
 
+    /// Reads messages by another intake from the next batch on.
+    func reload(_ intake: SyslogIntake) {
+        state.withLock { state in
+            if state.intake.batch.isEmpty {
+                state.intake = intake
+            } else {
+                state.nextIntake = intake
+            }
+        }
+    }
+
     /// Offers a held batch again.
     func tick() {
         state.withLock { state in
@@ -102,6 +115,10 @@ final class SyslogLane: Sendable {
     private func stamped(_ state: inout State) -> WriteBatch {
         state.sequence += 1
         var batch = state.intake.takeBatch()
+        if let next = state.nextIntake {
+            state.intake = next
+            state.nextIntake = nil
+        }
         batch.stamp = BatchStamp(source: source, sequence: state.sequence)
         for connection in state.paused { connection.resume() }
         state.paused.removeAll()

@@ -35,15 +35,31 @@ package final class SyslogService: Sendable {
     private let listener: StreamListener?
     private let lanes: [SyslogLane]
     private let retries: any Cancellable
+    private let random: any RandomSource
+    private let lineBytesMax: LineBound
+
+    /// What connections are begun with from now on.
+    private final class LineBound: Sendable {
+        private let bytesMax: Atomic<Int>
+
+        init(_ bytesMax: Int) { self.bytesMax = Atomic(bytesMax) }
+
+        var value: Int {
+            get { bytesMax.load(ordering: .relaxed) }
+            set { bytesMax.store(newValue, ordering: .relaxed) }
+        }
+    }
 
     private init(
         receiver: DatagramReceiver?, listener: StreamListener?, lanes: [SyslogLane],
-        retries: any Cancellable
+        retries: any Cancellable, random: any RandomSource, lineBytesMax: LineBound
     ) {
         self.receiver = receiver
         self.listener = listener
         self.lanes = lanes
         self.retries = retries
+        self.random = random
+        self.lineBytesMax = lineBytesMax
         udpEndpoint = receiver?.endpoint
         tcpEndpoint = listener?.endpoint
     }
@@ -63,7 +79,7 @@ package final class SyslogService: Sendable {
                 appender: appender, figures: figures, source: random.next(),
                 batchBytesMax: options.batchBytesMax)
         }
-        let lineBytesMax = options.syslog.lineBytesMax
+        let lineBytesMax = LineBound(options.syslog.lineBytesMax)
         let turn = Atomic<Int>(0)
         var listener: StreamListener?
         if let tcp = options.tcp {
@@ -74,7 +90,7 @@ package final class SyslogService: Sendable {
                 let next = turn.wrappingAdd(1, ordering: .relaxed).newValue
                 return SyslogSession(
                     connection: connection, lane: lanes[1 + abs(next % options.laneCount)],
-                    figures: figures, time: time, lineBytesMax: lineBytesMax)
+                    figures: figures, time: time, lineBytesMax: lineBytesMax.value)
             }
         }
         var receiver: DatagramReceiver?
@@ -93,7 +109,15 @@ package final class SyslogService: Sendable {
             for lane in lanes { lane.tick() }
         }
         return SyslogService(
-            receiver: receiver, listener: listener, lanes: lanes, retries: retries)
+            receiver: receiver, listener: listener, lanes: lanes, retries: retries,
+            random: random, lineBytesMax: lineBytesMax)
+    }
+
+    /// Reads messages by other options from the next batch on; open connections keep the length
+    /// of a line.
+    package func reload(_ options: SyslogOptions) {
+        lineBytesMax.value = options.lineBytesMax
+        for lane in lanes { lane.reload(SyslogIntake(options: options, seed: random.next())) }
     }
 
     /// Stops listening, takes what connections have sent so far, and returns when all of it is

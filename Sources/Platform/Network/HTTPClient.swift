@@ -40,14 +40,16 @@ package struct HTTPClient: Sendable {
     }
 
     /// GETs `url` and calls `onLine` with each line, without its end, until the answer ends or
-    /// `onLine` returns false. An answer that is no success is thrown as `refused`, with its body.
+    /// `onLine` returns false. An answer that is no success is thrown as `refused`, with its body;
+    /// a server that is silent for longer than `silenceSecondsMax`, if that is given, as `broken`.
     package func lines(
-        _ url: String, headers: [(String, String)] = [], onLine: ([UInt8]) -> Bool
+        _ url: String, headers: [(String, String)] = [], silenceSecondsMax: Int64? = nil,
+        onLine: ([UInt8]) -> Bool
     ) async throws(NetworkError) {
         let target = try HTTPTarget(url)
         var status = 0
         var rest: [UInt8] = []
-        try await exchange(target, headers) { part in
+        try await exchange(target, headers, silenceSecondsMax) { part in
             switch part {
             case .head(let head):
                 status = Int(head.status.code)
@@ -77,7 +79,7 @@ package struct HTTPClient: Sendable {
 
     /// Sends the request and calls `onPart` with the parts of the answer until it returns false.
     private func exchange(
-        _ target: HTTPTarget, _ headers: [(String, String)],
+        _ target: HTTPTarget, _ headers: [(String, String)], _ silenceSecondsMax: Int64? = nil,
         _ onPart: (HTTPClientResponsePart) throws -> Bool
     ) async throws(NetworkError) {
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
@@ -86,6 +88,12 @@ package struct HTTPClient: Sendable {
                 .connectTimeout(connectTimeout)
                 .connect(host: target.host, port: target.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
+                        if let silenceSecondsMax {
+                            try channel.pipeline.syncOperations.addHandlers([
+                                IdleStateHandler(readTimeout: .seconds(silenceSecondsMax)),
+                                SilenceHandler(),
+                            ])
+                        }
                         try channel.pipeline.syncOperations.addHTTPClientHandlers()
                         return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
                     }
@@ -121,6 +129,19 @@ package struct HTTPClient: Sendable {
         }
         if let error = error as? IOError { return SystemError.text(error.errnoCode) }
         return "\(error)"
+    }
+}
+
+/// Closes a connection on which nothing comes in any more.
+private final class SilenceHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is IdleStateHandler.IdleStateEvent {
+            context.close(promise: nil)
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
     }
 }
 

@@ -54,7 +54,8 @@ package struct HTTPAnswer: Sendable {
         /// Written piece by piece; a failure ends the connection, so that it cannot be taken for
         /// the end of the answer.
         case stream(
-            @Sendable (_ write: @Sendable ([UInt8]) async throws -> Void) async throws -> Void)
+            @Sendable (_ write: @escaping @Sendable ([UInt8]) async throws -> Void) async throws ->
+                Void)
     }
 
     package var status: Int

@@ -9,6 +9,8 @@ package struct HTTPFailure: Error, Sendable, Equatable {
     package var type: String
     package var message: String
     package var retryAfterSeconds: Int?
+    /// Methods for the header Allow.
+    package var allowed: [String] = []
 
     package init(status: Int, type: String, message: String, retryAfterSeconds: Int? = nil) {
         self.status = status
@@ -87,6 +89,9 @@ package struct HTTPFailure: Error, Sendable, Equatable {
         var answer = HTTPAnswer.json(json.bytes, status: status)
         if let retryAfterSeconds {
             answer.headers.append(("Retry-After", "\(retryAfterSeconds)"))
+        }
+        if !allowed.isEmpty {
+            answer.headers.append(("Allow", allowed.joined(separator: ", ")))
         }
         return answer
     }

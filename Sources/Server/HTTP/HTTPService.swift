@@ -1,6 +1,7 @@
 internal import Encoding
 internal import HTTPTypes
 internal import Hummingbird
+internal import HummingbirdCore
 internal import Logging
 internal import Model
 internal import NIOCore
@@ -12,22 +13,26 @@ internal import Synchronization
 /// where their work belongs, turns what they throw into answers, and counts.
 final class HTTPService: Sendable {
     struct Limits: Sendable, Hashable {
-        /// `http.body_bytes_max`: of one request, still compressed.
+        /// `body-max`: of one request, still compressed.
         var bodyBytesMax = 64 << 20
-        /// `http.bodies_bytes_max`: of all requests in hand.
+        /// Of all requests in hand.
         var bodiesBytesMax = 512 << 20
-        /// `query.concurrency_max`
+        /// `query-concurrency`
         var queriesMax = 32
+        /// Connections at a time; more wait in the backlog.
+        var connectionsMax = 8_192
+        var deadlines = RequestDeadline.Limits()
     }
 
     private let table: RouteTable
-    private let limits: Limits
+    private let adjustableLimits: Adjustable<Limits>
     private let executor: QueryExecutor
     private let telemetry: Telemetry
     private let time: any TimeSource
     private let logger: Logger
     private let bodyBytesHeld = Atomic<Int>(0)
-    private let queriesRunning = Atomic<Int>(0)
+    private let slots: QuerySlots
+    private let watch = ConnectionWatch()
     private let group = Mutex<ServiceGroup?>(nil)
 
     init(
@@ -35,7 +40,8 @@ final class HTTPService: Sendable {
         time: any TimeSource, logger: Logger
     ) {
         self.table = table
-        self.limits = limits
+        adjustableLimits = Adjustable(limits)
+        slots = QuerySlots(telemetry)
         self.executor = executor
         self.telemetry = telemetry
         self.time = time
@@ -46,14 +52,21 @@ final class HTTPService: Sendable {
     func run(
         host: String, port: Int, onReady: @escaping @Sendable (Int) -> Void
     ) async throws {
-        let responder = CallbackResponder<BasicRequestContext> { [self] request, _ in
-            await respond(to: request)
+        let responder = CallbackResponder<ConnectionContext> { [self] request, context in
+            await respond(to: request, on: context.channel)
         }
+        let (deadlines, telemetry, watch) = (limits.deadlines, telemetry, watch)
         let application = Application(
             responder: responder,
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [
+                        RequestDeadline(limits: deadlines, telemetry: telemetry, watch: watch)
+                    ])),
             configuration: .init(
                 address: .hostname(host.isEmpty ? "0.0.0.0" : host, port: port),
-                serverName: "varve"),
+                serverName: "varve",
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connectionsMax)),
             onServerRunning: { onReady($0.localAddress?.port ?? port) },
             logger: logger)
         let group = ServiceGroup(
@@ -68,14 +81,24 @@ final class HTTPService: Sendable {
         await group?.triggerGracefulShutdown()
     }
 
-    private func respond(to request: Request) async -> Response {
+    private var limits: Limits { adjustableLimits.value }
+
+    /// Takes effect with the next request; connections and deadlines stay.
+    func setLimits(bodyBytesMax: Int, queriesMax: Int) {
+        var limits = adjustableLimits.value
+        limits.bodyBytesMax = bodyBytesMax
+        limits.queriesMax = queriesMax
+        adjustableLimits.value = limits
+    }
+
+    private func respond(to request: Request, on channel: any Channel) async -> Response {
         let started = time.monotonicNanos()
         let isHead = request.method == .head
         let path = FormParameters.decoded(
             Array(request.uri.path.utf8).map { $0 == UInt8(ascii: "+") ? 0x2B : $0 })
         var answer: HTTPAnswer
         do {
-            answer = try await handle(request, path: path)
+            answer = try await handle(request, path: path, channel)
         } catch {
             let failure = HTTPFailure(wrapping: error)
             if failure.status >= 500 {
@@ -88,7 +111,9 @@ final class HTTPService: Sendable {
         return response(for: answer, gzip: acceptsGzip(request))
     }
 
-    private func handle(_ request: Request, path: String) async throws -> HTTPAnswer {
+    private func handle(
+        _ request: Request, path: String, _ channel: any Channel
+    ) async throws -> HTTPAnswer {
         guard let method = HTTPCall.Method(rawValue: request.method.rawValue) else {
             throw HTTPFailure(
                 status: 405, type: "bad_data", message: "method \(request.method) is not known")
@@ -98,9 +123,15 @@ final class HTTPService: Sendable {
         switch table.match(method, path) {
         case .found(let found, let pathValues): (route, values) = (found, pathValues)
         case .wrongMethod(let allowed):
-            throw HTTPFailure(
+            if method == .options {
+                return HTTPAnswer(
+                    status: 204, headers: [("Allow", allowed.joined(separator: ", "))])
+            }
+            var failure = HTTPFailure(
                 status: 405, type: "bad_data",
                 message: "\(path) takes \(allowed.joined(separator: ", ")), not \(method.rawValue)")
+            failure.allowed = allowed
+            throw failure
         case .unknown: throw HTTPFailure.notFound("no such path: \(path)")
         }
         var held = 0
@@ -113,23 +144,32 @@ final class HTTPService: Sendable {
         if call.contentType == "application/x-www-form-urlencoded", route.work != .write {
             try call.parameters.add(encoded: body)
         }
-        return try await run(route, call)
+        return try await run(route, call, channel)
     }
 
-    private func run(_ route: RouteTable.Route, _ call: HTTPCall) async throws -> HTTPAnswer {
+    /// Queries run on their own threads, within their number, until the client goes away. The rest
+    /// of an answer that is streamed counts.
+    private func run(
+        _ route: RouteTable.Route, _ call: HTTPCall, _ channel: any Channel
+    ) async throws -> HTTPAnswer {
         guard route.work == .query else { return try await route.endpoint(call) }
-        let running = queriesRunning.add(1, ordering: .relaxed).newValue
-        defer { queriesRunning.subtract(1, ordering: .relaxed) }
-        guard running <= limits.queriesMax else {
-            telemetry.counter(
-                "varve_queries_refused_total", help: "Queries refused at query.concurrency_max."
-            ).add()
-            throw HTTPFailure(
-                status: 429, type: "unavailable",
-                message: "query.concurrency_max of \(limits.queriesMax) queries are running",
-                retryAfterSeconds: 1)
+        let slot = try slots.take(upTo: limits.queriesMax)
+        let executor = executor
+        var answer = try await watch.run(on: channel) {
+            try await withTaskExecutorPreference(executor) { try await route.endpoint(call) }
         }
-        return try await withTaskExecutorPreference(executor) { try await route.endpoint(call) }
+        if case .stream(let produce) = answer.body {
+            let watch = watch
+            answer.body = .stream { write in
+                defer { slot.release() }
+                try await watch.run(on: channel) {
+                    try await withTaskExecutorPreference(executor) { try await produce(write) }
+                }
+            }
+        } else {
+            slot.release()
+        }
+        return answer
     }
 
     private func collect(_ request: Request, held: inout Int) async throws -> [UInt8] {
@@ -137,13 +177,14 @@ final class HTTPService: Sendable {
         try checkBody(declared)
         var body: [UInt8] = []
         body.reserveCapacity(declared)
-        for try await part in request.body {
+        var parts = request.body.makeAsyncIterator()
+        while let part = try await next(&parts) {
             let total = bodyBytesHeld.add(part.readableBytes, ordering: .relaxed).newValue
             held += part.readableBytes
             guard total <= limits.bodiesBytesMax else {
                 throw HTTPFailure(
                     status: 429, type: "overloaded",
-                    message: "http.bodies_bytes_max of \(limits.bodiesBytesMax) bytes are in hand",
+                    message: "bodies of \(limits.bodiesBytesMax) bytes are in hand already",
                     retryAfterSeconds: 1)
             }
             try checkBody(held)
@@ -152,11 +193,24 @@ final class HTTPService: Sendable {
         return body
     }
 
+    private func next(
+        _ parts: inout RequestBody.AsyncIterator
+    ) async throws -> ByteBuffer? {
+        do {
+            return try await parts.next()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw HTTPFailure.badData("the body cannot be read: \(error)")
+        }
+    }
+
     private func checkBody(_ count: Int) throws(HTTPFailure) {
+        let limits = limits
         guard count > limits.bodyBytesMax else { return }
         throw HTTPFailure(
             status: 413, type: "bad_data",
-            message: "the body passes http.body_bytes_max of \(limits.bodyBytesMax) bytes")
+            message: "the body passes body-max of \(limits.bodyBytesMax) bytes")
     }
 
     private func headers(of request: Request) -> [String: String] {
@@ -223,8 +277,8 @@ final class HTTPService: Sendable {
     /// of one, so that a slow client slows the producer down.
     private static func stream(
         _ produce:
-            @escaping @Sendable (@Sendable ([UInt8]) async throws -> Void) async throws ->
-            Void,
+            @escaping @Sendable (@escaping @Sendable ([UInt8]) async throws -> Void) async throws
+            -> Void,
         to writer: inout any ResponseBodyWriter
     ) async throws {
         let channel = PieceChannel()

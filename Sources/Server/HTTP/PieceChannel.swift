@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Hands pieces of an answer from who makes them to who writes them, one at a time: `send`
-/// returns when its piece was taken. One sender, one receiver.
+/// returns when its piece was taken. One receiver; senders that wait are served in order.
 final class PieceChannel: Sendable {
     /// Thrown at the sender when nobody receives any more: the client went away.
     struct Closed: Error {}
@@ -15,9 +15,8 @@ final class PieceChannel: Sendable {
     }
 
     private struct State {
-        var piece: [UInt8]?
+        var waiting: [(piece: [UInt8], sender: CheckedContinuation<Void, any Error>)] = []
         var end = End.open
-        var sender: CheckedContinuation<Void, any Error>?
         var receiver: CheckedContinuation<[UInt8]?, any Error>?
     }
 
@@ -33,8 +32,7 @@ final class PieceChannel: Sendable {
                     receiver.resume(returning: piece)
                     continuation.resume()
                 } else {
-                    state.piece = piece
-                    state.sender = continuation
+                    state.waiting.append((piece, continuation))
                 }
                 return false
             }
@@ -61,10 +59,9 @@ final class PieceChannel: Sendable {
     func receive() async throws -> [UInt8]? {
         try await withCheckedThrowingContinuation { continuation in
             state.withLock { state in
-                if let piece = state.piece {
-                    state.piece = nil
-                    state.sender?.resume()
-                    state.sender = nil
+                if !state.waiting.isEmpty {
+                    let (piece, sender) = state.waiting.removeFirst()
+                    sender.resume()
                     continuation.resume(returning: piece)
                     return
                 }
@@ -81,9 +78,8 @@ final class PieceChannel: Sendable {
     func close() {
         state.withLock { state in
             state.end = .closed
-            state.piece = nil
-            state.sender?.resume(throwing: Closed())
-            state.sender = nil
+            for (_, sender) in state.waiting { sender.resume(throwing: Closed()) }
+            state.waiting = []
         }
     }
 }

@@ -27,13 +27,16 @@ package struct QueryContext: Sendable {
 
     package let querier: any Querier
     package let time: any TimeSource
-    package let limits: Limits
+    package var limits: Limits { adjustableLimits.value }
     package let version: String
+    private let adjustableLimits: Adjustable<Limits>
 
-    package init(querier: any Querier, time: any TimeSource, limits: Limits, version: String) {
+    package init(
+        querier: any Querier, time: any TimeSource, limits: Adjustable<Limits>, version: String
+    ) {
         self.querier = querier
         self.time = time
-        self.limits = limits
+        adjustableLimits = limits
         self.version = version
     }
 
@@ -41,6 +44,7 @@ package struct QueryContext: Sendable {
 
     /// A budget that ends at the `timeout` parameter or the configured one, whichever is first.
     func budget(for call: HTTPCall) throws(HTTPFailure) -> QueryBudget {
+        let limits = limits
         var nanos = limits.timeoutNanos
         if let text = call.parameters["timeout"], !text.isEmpty {
             guard let wanted = TimeText.duration(text), wanted > 0 else {

@@ -15,6 +15,8 @@ struct LogStreamAPI: Sendable {
     private static let pageLineCount = 2_000
     /// A blank line this often tells a quiet follower's connection from a dead one.
     private static let heartbeatNanos: Int64 = 10_000_000_000
+    /// How often a search says how far it is.
+    private static let progressNanos: Int64 = 500_000_000
     /// Pieces that a follower may be behind before it is cut off.
     private static let backlogMax = 4_096
     private static let contentType = "application/x-ndjson"
@@ -25,7 +27,7 @@ struct LogStreamAPI: Sendable {
     }
 
     /// Parameters: `query`, `ignore_case=1`, `start`, `end`, `limit` (0 or none: all),
-    /// `direction`.
+    /// `direction`, `progress=1` (notes of the bytes searched so far among the lines).
     func stream(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try self.query(call)
         guard query.kind == .lines else {
@@ -39,20 +41,46 @@ struct LogStreamAPI: Sendable {
             limit: limit == 0 ? nil : limit,
             direction: call.parameters["direction"] == "forward" ? .forward : .backward,
             budget: try context.budget(for: call))
-        let engine = engine
+        let (engine, timers) = (engine, timers)
+        let wantsProgress = call.parameters["progress"] == "1"
         return HTTPAnswer(
             contentType: Self.contentType,
             body: .stream { write in
-                do {
-                    var pages = LogPages(request: request, pageLineCount: Self.pageLineCount)
-                    while let (page, missing) = try await pages.next(engine) {
-                        try await write(LokiJSON.lines(page))
-                        for sentence in missing { try await write(Self.note("warning", sentence)) }
+                guard wantsProgress else { return try await Self.search(request, engine, write) }
+                let (ticks, clock) = AsyncStream.makeStream(
+                    of: Void.self, bufferingPolicy: .bufferingNewest(1))
+                let ticker = timers.every(
+                    Self.progressNanos, aligned: false, name: "log-progress"
+                ) { _ in clock.yield() }
+                defer { ticker.cancel() }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        for await _ in ticks {
+                            try await write(Self.progress(request.budget.bytesCharged))
+                        }
                     }
-                } catch let error as QueryError {
-                    try await write(Self.note("error", error.description))
+                    do {
+                        defer { clock.finish() }
+                        try await Self.search(request, engine, write)
+                    }
+                    try await group.waitForAll()
                 }
             })
+    }
+
+    private static func search(
+        _ request: LogQLRequest, _ engine: LogQLEngine,
+        _ write: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        do {
+            var pages = LogPages(request: request, pageLineCount: pageLineCount)
+            while let (page, missing) = try await pages.next(engine) {
+                try await write(LokiJSON.lines(page))
+                for sentence in missing { try await write(note("warning", sentence)) }
+            }
+        } catch let error as QueryError {
+            try await write(note("error", error.description))
+        }
     }
 
     /// Parameters: `query`, `ignore_case=1`.
@@ -91,6 +119,10 @@ struct LogStreamAPI: Sendable {
     private func query(_ call: HTTPCall) throws -> LogQLQuery {
         try LogSearch.compile(
             call.parameters["query"] ?? "", ignoresCase: call.parameters["ignore_case"] == "1")
+    }
+
+    private static func progress(_ byteCount: Int) -> [UInt8] {
+        Array("{\"progress\":{\"bytes\":\(byteCount)}}\n".utf8)
     }
 
     private static func note(_ kind: String, _ sentence: String) -> [UInt8] {

@@ -7,7 +7,7 @@ internal import Platform
 struct PushAPI: Sendable {
     let appender: any Appender
     let caches: SeriesCaches
-    let limits: IngestLimits
+    let adjustableLimits: Adjustable<IngestLimits>
     let time: any TimeSource
     let telemetry: Telemetry
     let version: String
@@ -97,6 +97,8 @@ struct PushAPI: Sendable {
         json.raw("{\"results\":[{\"statement_id\":0}]}")
         return .json(json.bytes)
     }
+
+    private var limits: IngestLimits { adjustableLimits.value }
 
     private var now: Timestamp { Timestamp(nanos: time.wallNanos()) }
 

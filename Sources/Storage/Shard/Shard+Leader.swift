@@ -24,8 +24,9 @@ extension Shard {
         }
     }
 
-    /// Whether a seal is due by size or age. `now`: the leader's clock.
-    package func wantsSeal(now: Timestamp) -> Bool {
+    /// Whether a seal is due by size or age. `now`: the leader's clock; `ageNanos`: the age, that
+    /// of the configuration when nil.
+    package func wantsSeal(now: Timestamp, ageNanos: Int64? = nil) -> Bool {
         state.withLock { state in
             guard state.frozen.count < StorageLimits.frozenMemtablesMax else { return false }
             let lines = state.logs.memtable
@@ -33,7 +34,7 @@ extension Shard {
             guard !metrics.isEmpty || !lines.isEmpty else { return false }
             if metrics.byteCount + lines.byteCount >= configuration.sealBytes { return true }
             guard let last = state.lastSealTime else { return false }
-            return now.nanos &- last.nanos >= configuration.sealAgeNanos
+            return now.nanos &- last.nanos >= ageNanos ?? configuration.sealAgeNanos
         }
     }
 

@@ -25,9 +25,13 @@ struct InspectCommand: AsyncParsableCommand {
     private func inspect() throws -> Bool {
         let disk = try LocalDisk(root: directory)
         let inspection = try DataInspection(disk: disk)
+        guard !inspection.segments.isEmpty else {
+            Terminal.print(["no segments yet: what is there is in the journal"])
+            return false
+        }
         if !summary { printSegments(inspection) }
         printSums(inspection)
-        guard verify else { return !inspection.segments.isEmpty }
+        guard verify else { return true }
         let total = inspection.segments.count
         let damages = inspection.verify { done in
             guard TerminalFacts.isTerminal(.error) else { return }

@@ -2,14 +2,26 @@ internal import Foundation
 internal import Platform
 
 /// One line as the server sends it.
-struct LogEntry: Sendable, Equatable {
+struct LogEntry: Sendable, Hashable {
     var nanos: Int64
     var line: String
     var labels: [String: String]
+}
 
-    /// Nil for what is no line: heartbeats are blank; errors and warnings are notes.
-    static func parse(_ bytes: [UInt8]) throws(CommandFailure) -> LogEntry? {
-        guard !bytes.isEmpty else { return nil }
+/// What one line of the server's stream says.
+enum LogMessage: Sendable {
+    case entry(LogEntry)
+    case warning(String)
+    /// Bytes searched so far.
+    case progress(byteCount: Int)
+    case heartbeat
+
+    /// Throws what is an error, also the server's own.
+    init(_ bytes: [UInt8]) throws(CommandFailure) {
+        guard !bytes.isEmpty else {
+            self = .heartbeat
+            return
+        }
         let parsed = try? JSONSerialization.jsonObject(with: Data(bytes))
         guard let object = parsed as? [String: Any] else {
             let text = String(decoding: bytes.prefix(120), as: UTF8.self)
@@ -17,14 +29,17 @@ struct LogEntry: Sendable, Equatable {
         }
         if let error = object["error"] as? String { throw CommandFailure(error) }
         if let warning = object["warning"] as? String {
-            Terminal.warn([warning])
-            return nil
-        }
-        guard let text = object["ts"] as? String, let nanos = Int64(text),
+            self = .warning(warning)
+        } else if let progress = object["progress"] as? [String: Int] {
+            self = .progress(byteCount: progress["bytes"] ?? 0)
+        } else if let text = object["ts"] as? String, let nanos = Int64(text),
             let line = object["line"] as? String
-        else { throw CommandFailure("the server sent a line without its time") }
-        return LogEntry(
-            nanos: nanos, line: line, labels: object["labels"] as? [String: String] ?? [:])
+        {
+            let labels = object["labels"] as? [String: String] ?? [:]
+            self = .entry(LogEntry(nanos: nanos, line: line, labels: labels))
+        } else {
+            throw CommandFailure("the server sent a line without its time")
+        }
     }
 }
 
@@ -32,8 +47,10 @@ struct LogEntry: Sendable, Equatable {
 struct LogFetch: Sendable {
     let client: ServerClient
     let parameters: [(String, String)]
+    /// Where to say how far it is, if anywhere.
+    var progress: Progress?
 
-    /// The lines in the order of the server: newest first.
+    /// The lines in the order of the server: newest first unless the parameters say otherwise.
     func collect() async throws(CommandFailure) -> [LogEntry] {
         let entries = Collected()
         try await lines(parameters) { entries.add($0) }
@@ -58,9 +75,20 @@ struct LogFetch: Sendable {
         _ parameters: [(String, String)], _ body: @escaping @Sendable (LogEntry) -> Void
     ) async throws(CommandFailure) {
         let failure = FailureSlot()
-        try await client.stream("/api/v1/logs/stream", parameters) { bytes in
+        let progress = progress
+        let asked = parameters + (progress == nil ? [] : [("progress", "1")])
+        try await client.stream("/api/v1/logs/stream", asked) { bytes in
             do throws(CommandFailure) {
-                if let entry = try LogEntry.parse(bytes) { body(entry) }
+                switch try LogMessage(bytes) {
+                case .entry(let entry):
+                    progress?.countItem()
+                    body(entry)
+                case .warning(let sentence):
+                    progress?.erase()
+                    Terminal.warn([sentence])
+                case .progress(let byteCount): progress?.set(byteCount: byteCount)
+                case .heartbeat: break
+                }
                 return true
             } catch {
                 failure.set(error)
@@ -68,39 +96,5 @@ struct LogFetch: Sendable {
             }
         }
         if let error = failure.value { throw error }
-    }
-}
-
-/// Prints what comes in from now on, across reconnects.
-struct LogFollow: Sendable {
-    let client: ServerClient
-    let query: String
-    let ignoresCase: Bool
-
-    /// Between attempts to reach a server that went away.
-    private static let pauseNanos: Int64 = 1_000_000_000
-
-    /// Ends when the process does, or with an error of the server.
-    func run(_ body: @escaping @Sendable (LogEntry) -> Void) async throws(CommandFailure) {
-        var parameters = [("query", query)]
-        if ignoresCase { parameters.append(("ignore_case", "1")) }
-        let failure = FailureSlot()
-        while true {
-            do {
-                try await client.stream("/api/v1/logs/follow", parameters) { bytes in
-                    do throws(CommandFailure) {
-                        if let entry = try LogEntry.parse(bytes) { body(entry) }
-                        return true
-                    } catch {
-                        failure.set(error)
-                        return false
-                    }
-                }
-            } catch {
-                Terminal.complain("\(error); trying again")
-            }
-            if let error = failure.value { throw error }
-            await Pause.nanos(Self.pauseNanos)
-        }
     }
 }

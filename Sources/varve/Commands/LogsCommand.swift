@@ -38,7 +38,7 @@ struct LogsCommand: AsyncParsableCommand {
     @Option(help: "auto, always or never.") var color: ColorChoice = .auto
 
     /// When to colour.
-    enum ColorChoice: String, ExpressibleByArgument { case auto, always, never }
+    enum ColorChoice: String, CaseIterable, ExpressibleByArgument { case auto, always, never }
 
     mutating func run() async throws {
         try await CommandExit.run { try await search() }
@@ -47,22 +47,32 @@ struct LogsCommand: AsyncParsableCommand {
     private func search() async throws -> Bool {
         let span = try timeSpan()
         let text = try LogQueryText(words: query, ignoresCase: ignoreCase, inverts: invert)
+        let progress = Progress("searching")
+        defer { progress?.end() }
         let printer = LogPrinter(
             isJSON: json,
             isColorful: color == .always || (color == .auto && Terminal.isColorful),
-            highlights: invert ? [] : text.words, foldsCase: ignoreCase)
+            highlights: invert ? [] : text.words, foldsCase: ignoreCase,
+            isForTerminal: color == .always || TerminalFacts.isTerminal(.output),
+            progress: progress)
         let client = server.client()
         var parameters = [
             ("query", text.query), ("start", "\(span.start)"), ("end", "\(span.end)"),
             ("limit", "\(number)"), ("direction", "backward"),
         ]
         if ignoreCase { parameters.append(("ignore_case", "1")) }
-        let search = LogFetch(client: client, parameters: parameters)
+        let search = LogFetch(client: client, parameters: parameters, progress: progress)
+        let printed = Collected()
         // All lines come oldest first, as they are found; the newest few have to be turned round.
         var entries: [LogEntry] = []
         var found = false
         if number == 0, !wantsContext {
-            found = try await search.stream(forward: true) { printer.print($0) }
+            found = try await search.stream(forward: true) { entry in
+                printer.print(entry)
+                if follow, entry.nanos >= span.end - FollowLedger.overlapNanos {
+                    printed.add(entry)
+                }
+            }
         } else {
             entries = try await search.collect()
             found = !entries.isEmpty
@@ -75,9 +85,16 @@ struct LogsCommand: AsyncParsableCommand {
                 for entry in entries.reversed() { printer.print(entry) }
             }
         }
+        progress?.end()
         guard follow else { return found }
+        // What the limit left out is not made up for.
+        let isCut = number > 0 && entries.count >= number
+        let oldest = isCut ? (entries.last?.nanos ?? span.end) + 1 : span.start
+        var ledger = FollowLedger(
+            startNanos: max(oldest, span.end - FollowLedger.overlapNanos), nowNanos: span.end)
+        for entry in entries + printed.all { ledger.note(entry) }
         try await LogFollow(client: client, query: text.query, ignoresCase: ignoreCase)
-            .run { printer.print($0) }
+            .run(ledger) { printer.print($0) }
         return true
     }
 

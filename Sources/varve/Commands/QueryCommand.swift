@@ -38,7 +38,7 @@ struct QueryCommand: AsyncParsableCommand {
     }
 
     private func instant() async throws -> Bool {
-        let (data, warnings) = try await server.client().get(
+        let (data, warnings) = try await get(
             "/api/v1/query", [("query", expression), ("time", timeText(try endNanos()))])
         Terminal.warn(warnings)
         if json { return try printJSON(data) }
@@ -61,7 +61,7 @@ struct QueryCommand: AsyncParsableCommand {
         let end = try endNanos()
         let width = Terminal.width
         let stepNanos = try step.map(chosenStep) ?? fittingStep(span: span, width: width)
-        let (data, warnings) = try await server.client().get(
+        let (data, warnings) = try await get(
             "/api/v1/query_range",
             [
                 ("query", expression), ("start", timeText(end - span)), ("end", timeText(end)),
@@ -82,6 +82,14 @@ struct QueryCommand: AsyncParsableCommand {
             usesColor: Terminal.isColorful)
         Terminal.print(chart.lines)
         return true
+    }
+
+    private func get(
+        _ path: String, _ parameters: [(String, String)]
+    ) async throws(CommandFailure) -> (data: Any, warnings: [String]) {
+        let progress = Progress("querying")
+        defer { progress?.end() }
+        return try await server.client().get(path, parameters)
     }
 
     private func endNanos() throws(CommandFailure) -> Int64 {

@@ -14,7 +14,8 @@ struct ServeCommand: AsyncParsableCommand {
             Every setting can be given as a flag, as an environment variable or in a TOML file \
             (--config), in this order of precedence; the names are in brackets behind each. The \
             file has the keys at its top level: retention = "90d". SIGTERM and SIGINT flush and \
-            stop; SIGHUP reads the file again and takes over the retention.
+            stop. SIGHUP reads the file again and takes over all that needs no restart; when the \
+            file is wrong everything stays as it is.
             """)
 
     @Option(help: "The TOML file. [VARVE_CONFIG]") var config: String?
@@ -54,6 +55,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.sealAfter.help)) var sealAfter: String?
     @Option(help: .init(Setting.memory.help)) var memory: String?
     @Option(help: .init(Setting.bodyMax.help)) var bodyMax: String?
+    @Option(help: .init(Setting.bodyDecodedMax.help)) var bodyDecodedMax: String?
     @Option(help: .init(Setting.queryTimeout.help)) var queryTimeout: String?
     @Option(help: .init(Setting.querySamplesMax.help)) var querySamplesMax: String?
     @Option(help: .init(Setting.querySeriesMax.help)) var querySeriesMax: String?
@@ -70,8 +72,9 @@ struct SettingFlags: ParsableArguments {
             (.flushInterval, flushInterval), (.syslog, syslog), (.syslogTenant, syslogTenant),
             (.syslogLineMax, syslogLineMax), (.syslogTimestamps, syslogTimestamps),
             (.retention, retention), (.retentionBytes, retentionBytes), (.sealAfter, sealAfter),
-            (.memory, memory), (.bodyMax, bodyMax), (.queryTimeout, queryTimeout),
-            (.querySamplesMax, querySamplesMax), (.querySeriesMax, querySeriesMax),
+            (.memory, memory), (.bodyMax, bodyMax), (.bodyDecodedMax, bodyDecodedMax),
+            (.queryTimeout, queryTimeout), (.querySamplesMax, querySamplesMax),
+            (.querySeriesMax, querySeriesMax),
             (.queryConcurrency, queryConcurrency), (.logLevel, logLevel),
         ]
         var given: [Setting: String] = [:]

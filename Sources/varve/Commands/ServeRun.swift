@@ -11,14 +11,10 @@ struct ServeRun {
     let configPath: String?
 
     func run() async throws {
-        let sources = try readSources()
+        var sources = try readSources()
         let configuration = try sources.serverConfiguration()
-        let level = try sources.logLevel()
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
-        }
+        let level = LogLevel(try sources.logLevel())
+        LoggingSystem.bootstrap { LevelledLogHandler(label: $0, level: level) }
         let logger = Logger(label: "varve")
         let directory = sources[.data].text
         let disk = try LocalDisk(root: directory)
@@ -36,7 +32,7 @@ struct ServeRun {
         greet(server.addresses, directory)
         for await signal in signals.stream {
             guard signal == .hangup else { break }
-            reload(server, logger)
+            reload(server, &sources, level, logger)
         }
         logger.info("stopping")
         await server.stop()
@@ -50,12 +46,29 @@ struct ServeRun {
             file: configPath ?? environment["VARVE_CONFIG"])
     }
 
-    private func reload(_ server: VarveServer, _ logger: Logger) {
+    /// All of it or nothing: what is wrong leaves every setting as it was.
+    private func reload(
+        _ server: VarveServer, _ sources: inout SettingSources, _ level: LogLevel,
+        _ logger: Logger
+    ) {
         do {
-            server.reload(try readSources().serverConfiguration())
-            logger.notice("configuration read again")
+            let new = try readSources()
+            let configuration = try new.serverConfiguration()
+            let newLevel = try new.logLevel()
+            server.reload(configuration)
+            // Said before a higher level would keep it from being said.
+            level.set(min(level.value, newLevel))
+            defer { level.set(newLevel) }
+            let changed = Setting.allCases.filter { new[$0].text != sources[$0].text }
+            let taken = changed.filter(\.isReloadable).map(\.rawValue)
+            let left = changed.filter { !$0.isReloadable }.map(\.rawValue)
+            var sentence = "settings read again"
+            if !taken.isEmpty { sentence += "; changed: \(taken.joined(separator: ", "))" }
+            if !left.isEmpty { sentence += "; need a restart: \(left.joined(separator: ", "))" }
+            logger.notice("\(sentence)")
+            sources.takeReloadable(of: new)
         } catch {
-            logger.error("configuration not taken over: \(error)")
+            logger.error("settings stay as they were: \(error)")
         }
     }
 
@@ -91,6 +104,7 @@ extension SettingSources {
         configuration.statsd.unixPath = path(.statsdUnix)
         configuration.syslog = try endpoint(.syslog)
         configuration.bodyBytesMax = try byteCount(.bodyMax, atLeast: 1 << 10) ?? .max
+        configuration.decodedBytesMax = try byteCount(.bodyDecodedMax, atLeast: 1 << 10) ?? .max
         configuration.queryLimits.timeoutNanos = try duration(
             .queryTimeout, atLeast: second / 100)
         configuration.queryLimits.samplesMax = try count(.querySamplesMax, 1...(.max))

@@ -26,6 +26,8 @@ struct ServerOptions: ParsableArguments {
 /// What a command failed with: one line for a person, exit status 2.
 struct CommandFailure: Error, CustomStringConvertible {
     var description: String
+    /// The server understood and said no: asking again brings the same.
+    var isFinal = false
 
     init(_ description: String) { self.description = description }
 }
@@ -51,13 +53,16 @@ struct ServerClient: Sendable {
         return try ServerClient.read(bytes, status: status)
     }
 
-    /// Lines of a streamed answer, one call each; ends when the server does or `onLine` says so.
+    /// Lines of a streamed answer, one call each; ends when the server does or `onLine` says so,
+    /// or when nothing comes for `silenceSecondsMax`.
     func stream(
-        _ path: String, _ parameters: [(String, String)],
+        _ path: String, _ parameters: [(String, String)], silenceSecondsMax: Int64? = nil,
         onLine: @Sendable @escaping ([UInt8]) -> Bool
     ) async throws(CommandFailure) {
         do {
-            try await HTTPClient().lines(url(path, parameters), headers: headers, onLine: onLine)
+            try await HTTPClient().lines(
+                url(path, parameters), headers: headers, silenceSecondsMax: silenceSecondsMax,
+                onLine: onLine)
         } catch .refused(let status, let body) {
             _ = try ServerClient.read(body, status: status)
         } catch {
@@ -86,7 +91,9 @@ struct ServerClient: Sendable {
             throw CommandFailure("the server answered \(status): \(text)")
         }
         guard status / 100 == 2, let data = answer["data"] else {
-            throw CommandFailure("\(answer["error"] ?? "the server answered \(status)")")
+            var failure = CommandFailure("\(answer["error"] ?? "the server answered \(status)")")
+            failure.isFinal = status / 100 == 4 && status != 429
+            throw failure
         }
         return (data, answer["warnings"] as? [String] ?? [])
     }

@@ -23,6 +23,7 @@ enum Setting: String, CaseIterable, Sendable {
     case sealAfter = "seal-after"
     case memory
     case bodyMax = "body-max"
+    case bodyDecodedMax = "body-decoded-max"
     case queryTimeout = "query-timeout"
     case querySamplesMax = "query-samples-max"
     case querySeriesMax = "query-series-max"
@@ -51,6 +52,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .sealAfter: "1h"
         case .memory: "512MiB"
         case .bodyMax: "64MiB"
+        case .bodyDecodedMax: "128MiB"
         case .queryTimeout: "2m"
         case .querySamplesMax: "500000000"
         case .querySeriesMax: "2000000"
@@ -83,11 +85,20 @@ enum Setting: String, CaseIterable, Sendable {
         case .sealAfter: "Age at which what is in memory becomes a segment."
         case .memory: "Unsealed data above which segments are sealed early."
         case .bodyMax: "Largest body of a request."
+        case .bodyDecodedMax: "Largest body of a request after decompression."
         case .queryTimeout: "Longest time of a query."
         case .querySamplesMax: "Most samples a query may read."
         case .querySeriesMax: "Most series a query may read."
         case .queryConcurrency: "Most queries at a time."
         case .logLevel: "trace, debug, info, notice, warning, error, critical."
+        }
+    }
+
+    /// Whether SIGHUP takes a new value over; the others need a restart.
+    var isReloadable: Bool {
+        switch self {
+        case .data, .shards, .http, .statsd, .statsdUnix, .syslog: false
+        default: true
         }
     }
 
@@ -99,7 +110,8 @@ enum Setting: String, CaseIterable, Sendable {
     var fileKey: String { rawValue.map { $0 == "-" ? "_" : String($0) }.joined() }
 
     var help: String {
-        "\(summary) [\(environmentName), \(fileKey)] (default: \(standard))"
+        "\(summary) [\(environmentName), \(fileKey)] (default: \(standard)"
+            + (isReloadable ? "" : "; restart to change") + ")"
     }
 }
 

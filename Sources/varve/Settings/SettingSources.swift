@@ -44,6 +44,13 @@ struct SettingSources {
         values[setting] ?? Value(text: setting.standard, source: "default")
     }
 
+    /// Takes over the values that need no restart; the others stay those of the start.
+    mutating func takeReloadable(of new: SettingSources) {
+        for setting in Setting.allCases where setting.isReloadable {
+            values[setting] = new.values[setting]
+        }
+    }
+
     private mutating func read(file: String) throws(SettingError) {
         let text: String
         do {
