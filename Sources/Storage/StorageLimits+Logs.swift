@@ -47,6 +47,14 @@ extension StorageLimits {
     /// Estimate of what a stream in memory costs beside its labels.
     package static let streamMemoryBytes = 400
 
-    /// Longest token in the dictionary; the blocks that hold a longer one are marked.
-    package static let tokenBytesMax = 128
+    /// Longest word in the dictionary: longer than any hash in hexadecimal. The blocks that hold a
+    /// longer one (encoded data mostly) are marked, and read for whatever may be inside of it.
+    package static let tokenBytesMax = 256
+
+    /// Words of a page of the dictionary: about 10 KiB, decoded in 50 µs.
+    package static let wordsPerPage = 4_096
+
+    /// Bytes of decoded word pages in memory, of all segments together: the words of about 2 GB of
+    /// raw lines.
+    package static let wordCacheBytesMax = 64 << 20
 }

@@ -229,13 +229,32 @@ private struct LogStore {
         return (lines, budget.bytesCharged)
     }
 
-    /// The first trace id of 16 digits past the middle of the corpus.
+    /// The first trace id past the middle of the corpus that stands in one line only.
     private func rareWord() -> String {
-        guard let stream = corpus.streams.filter({ $0.app.hasPrefix("distributor") }).last,
-            let place = ByteScan.firstRange(
-                of: Array("traceID=".utf8), in: stream.bytes, from: stream.bytes.count / 2,
-                to: stream.bytes.count)
-        else { return "absent0000000000" }
-        return String(decoding: stream.bytes[(place + 8)..<(place + 24)], as: UTF8.self)
+        let mark = Array("traceID=".utf8)
+        for stream in corpus.streams where stream.app.hasPrefix("distributor") {
+            var from = stream.bytes.count / 2
+            while let place = ByteScan.firstRange(
+                of: mark, in: stream.bytes, from: from, to: stream.bytes.count)
+            {
+                let word = Array(stream.bytes[(place + mark.count)..<(place + mark.count + 16)])
+                if isUnique(word) { return String(decoding: word, as: UTF8.self) }
+                from = place + 1
+            }
+        }
+        return "absent0000000000"
+    }
+
+    private func isUnique(_ word: [UInt8]) -> Bool {
+        let needle = Needle(word)
+        var count = 0
+        for stream in corpus.streams {
+            var from = 0
+            while let hit = needle.find(in: stream.bytes, from: from, to: stream.bytes.count) {
+                count += 1
+                from = hit + 1
+            }
+        }
+        return count == 1
     }
 }

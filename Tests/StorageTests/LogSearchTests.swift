@@ -15,16 +15,22 @@ struct LogSearchTests {
         (0..<count).map { number in
             var text = ""
             for _ in 0...dice.below(8) {
-                switch dice.below(6) {
+                switch dice.below(9) {
                 case 0: text += String(dice.next() % 100_000, radix: 16)
                 case 1: text += "\(dice.below(1_000))"
                 case 2: text += "10.\(dice.below(4)).\(dice.below(256)).\(dice.below(256))"
                 case 3: text += "\u{1F600}"
+                case 4: text += String(dice.next(), radix: 16, uppercase: dice.below(4) == 0)
+                case 5: text += "\(dice.next() >> UInt64(dice.below(60)))00\(dice.below(99))"
+                case 6:
+                    text += String(dice.next(), radix: 16) + String(dice.next(), radix: 16)
                 default: text += dice.pick(words)
                 }
                 text += dice.pick([" ", "=", "-", ".", "", "\n", "\u{0}"])
             }
-            if dice.below(400) == 0 { text += String(repeating: "Qz9", count: 60) }
+            if dice.below(400) == 0 {
+                text += String(repeating: "Qz9", count: dice.pick([40, 60, 85, 86, 100]))
+            }
             return PlainLine(
                 labels: Labels([("app", "a\(dice.below(3))"), ("pod", "p\(dice.below(40))")]),
                 timestamp: Int64(number / 3 + dice.below(20)), text: text)
@@ -36,7 +42,8 @@ struct LogSearchTests {
     ) throws -> LineFilter.Pattern {
         let line = dice.pick(lines).text
         let start = dice.below(line.count + 1)
-        let piece = Array(line[start..<min(line.count, start + 1 + dice.below(12))])
+        let count = 1 + dice.below(dice.below(4) == 0 ? 300 : 14)
+        let piece = Array(line[start..<min(line.count, start + count)])
         switch dice.below(4) {
         case 0: return .contains(piece)
         case 1: return .containsFolded(piece.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 })
@@ -46,7 +53,8 @@ struct LogSearchTests {
             let expressions = [
                 "(?i)\(text)", "\(text)[=-]\\d+", "(error|timeout)\\W", "^\(text)", "\(text)$",
                 "10\\.3\\.(1|2)7", "u(ser)?_id", "(?i:kelvin|naïve)x?", "\\bGET\\b", ".*",
-                "stat(us|e)=2", "[Ee]rror+", "Qz9Qz", "x{0}1|tr(?:ac)e", "\\QERR-\\E17",
+                "stat(us|e)=2", "[0-9a-f]{14}0", "\\.2[0-9]{2}\\b", "dead", "(?i)F00", "0000?",
+                "[Ee]rror+", "Qz9Qz", "x{0}1|tr(?:ac)e", "\\QERR-\\E17",
             ]
             return .matches(try RegularExpression(dice.pick(expressions)))
         }

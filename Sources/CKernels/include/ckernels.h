@@ -88,6 +88,35 @@ static inline uint64_t varve_high64(const uint8_t *_Nonnull p) {
 #endif
 }
 
+/// One bit per byte of the 64 at `p` that is part of a word: an ASCII letter or digit, or not ASCII.
+/// Reads 64 bytes.
+static inline uint64_t varve_word64(const uint8_t *_Nonnull p) {
+#if defined(__x86_64__)
+    const __m128i bit5 = _mm_set1_epi8(0x20), a = _mm_set1_epi8(0x61), zero = _mm_set1_epi8(0x30);
+    const __m128i letters = _mm_set1_epi8(25), digits = _mm_set1_epi8(9);
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        const __m128i v = _mm_loadu_si128((const __m128i *)(p + 16 * i));
+        const __m128i letter = _mm_sub_epi8(_mm_or_si128(v, bit5), a);
+        const __m128i digit = _mm_sub_epi8(v, zero);
+        // The top bit of v itself says "not ASCII"; movemask reads top bits.
+        const __m128i is = _mm_or_si128(
+            v, _mm_or_si128(
+                   _mm_cmpeq_epi8(_mm_min_epu8(letter, letters), letter),
+                   _mm_cmpeq_epi8(_mm_min_epu8(digit, digits), digit)));
+        mask |= (uint64_t)(uint16_t)_mm_movemask_epi8(is) << (16 * i);
+    }
+    return mask;
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 64; i++) {
+        const uint8_t letter = (uint8_t)((p[i] | 0x20) - 0x61), digit = (uint8_t)(p[i] - 0x30);
+        mask |= (uint64_t)(letter < 26 || digit < 10 || p[i] > 0x7F) << i;
+    }
+    return mask;
+#endif
+}
+
 /// How many of the `count` bytes at `p` equal `byte`.
 static inline size_t varve_count_byte(const uint8_t *_Nonnull p, size_t count, uint8_t byte) {
     size_t total = 0;

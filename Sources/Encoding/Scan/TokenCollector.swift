@@ -1,48 +1,60 @@
+internal import CKernels
 internal import Glibc
 
-/// Finds the words of log blocks and remembers which blocks hold each: what the token dictionary of
-/// a log segment is made of.
+/// Finds the words of log blocks and remembers which blocks hold each: what the word pages of a log
+/// segment's index are made of (`groups`).
 ///
-/// A token is a maximal run of ASCII letters, ASCII digits and bytes above 0x7F within one line, in
+/// A word is a maximal run of ASCII letters, ASCII digits and bytes above 0x7F within one line, in
 /// ASCII lower case. Runs of one byte are left out; runs longer than `tokenBytesMax` only mark their
 /// block. The same blocks in the same order give the same answers.
 ///
-/// Owns its tables (open addressing over an arena of distinct tokens); about 35 bytes and the text
-/// per distinct token. Not thread-safe.
+/// Words are cut out of whole blocks, 64 bytes at a time; one of up to eight bytes is a number,
+/// which is compared in its slot of the hash table, a longer one is compared as text. No word holds
+/// a zero byte, so that the number tells the length too.
+///
+/// Owns its tables; about 50 bytes and the text per distinct word. Not thread-safe.
 @safe
 package final class TokenCollector {
-    private struct Token {
+    struct Token {
         var offset: UInt32
         var count: UInt32
         var firstBlock: UInt32
-        var lastBlock: UInt32
+        var isRepeated: Bool
     }
 
     private struct Slot {
-        var tag: UInt32
-        /// Number of the token plus one; 0 is free.
+        /// The word itself, zeroes behind it, or the hash of a longer one.
+        var key: UInt64
+        /// Number of the token plus one; 0 is free. The top bit marks a word over eight bytes.
         var token: UInt32
+        var lastBlock: UInt32
     }
+
+    private static let longMark: UInt32 = 1 << 31
 
     package let tokenBytesMax: Int
     /// Blocks added so far: the number of the next one.
     package private(set) var blockCount: UInt32 = 0
-    /// Blocks with a token longer than `tokenBytesMax`, ascending.
+    /// Blocks with a word longer than `tokenBytesMax`, ascending.
     package private(set) var longTokenBlocks: [UInt32] = []
-    /// Token occurrences seen, for figures.
+    /// Occurrences of words seen, for figures.
     package private(set) var occurrenceCount = 0
 
-    private var arena: UnsafeMutablePointer<UInt8>
+    private(set) var arena: UnsafeMutablePointer<UInt8>
     private var arenaCount = 0
     private var arenaCapacity: Int
-    private var tokens: UnsafeMutablePointer<Token>
-    private var tokenCount = 0
+    private(set) var tokens: UnsafeMutablePointer<Token>
+    private(set) var tokenCount = 0
     private var tokenCapacity: Int
     private var slots: UnsafeMutablePointer<Slot>
     private var slotCount: Int
     /// token << 32 | block for every block of a token after its first.
-    private var pairs: [UInt64] = []
+    private(set) var pairs: [UInt64] = []
     private let scratch: UnsafeMutablePointer<UInt8>
+    /// Bit i: a line ends before byte i of the block.
+    private var cuts: [UInt64] = []
+    private var starts: [UInt32] = []
+    private var ends: [UInt32] = []
 
     package init(tokenBytesMax: Int) {
         precondition(tokenBytesMax >= 2 && tokenBytesMax <= 65_536, "token length out of range")
@@ -53,7 +65,8 @@ package final class TokenCollector {
         unsafe tokens = .allocate(capacity: tokenCapacity)
         slotCount = 1 << 13
         unsafe slots = .allocate(capacity: slotCount)
-        unsafe slots.initialize(repeating: Slot(tag: 0, token: 0), count: slotCount)
+        unsafe slots.initialize(
+            repeating: Slot(key: 0, token: 0, lastBlock: 0), count: slotCount)
         unsafe scratch = .allocate(capacity: tokenBytesMax + 16)
         unsafe scratch.initialize(repeating: 0, count: tokenBytesMax + 16)
     }
@@ -65,120 +78,209 @@ package final class TokenCollector {
         unsafe scratch.deallocate()
     }
 
+    /// Distinct words.
+    package var distinctCount: Int { tokenCount }
+
     /// Adds the next block: line i is bytes[lineEnds[i−1]..<lineEnds[i]].
     package func addBlock(_ bytes: [UInt8], lineEnds: [UInt32]) {
         let block = blockCount
         blockCount += 1
+        precondition(bytes.count < Int(UInt32.max), "a block has 32-bit offsets")
+        markCuts(lineEnds, count: bytes.count)
         var hasLong = false
         unsafe bytes.withUnsafeBufferPointer { buffer in
             guard let text = buffer.baseAddress else { return }
-            var start = 0
-            for end in lineEnds {
-                let stop = Int(end)
-                precondition(stop >= start && stop <= buffer.count, "BUG: line ends do not ascend")
-                if unsafe addLine(text, start, stop, block) { hasLong = true }
-                start = stop
+            unsafe findWords(text, count: buffer.count)
+            unsafe starts.withUnsafeBufferPointer { starts in
+                unsafe ends.withUnsafeBufferPointer { ends in
+                    for index in 0..<starts.count {
+                        let start = Int(unsafe starts[index])
+                        let count = Int(unsafe ends[index]) &- start
+                        if count < 2 { continue }
+                        occurrenceCount &+= 1
+                        // Eight bytes behind the word can be read.
+                        if count <= 8, start &+ 8 <= buffer.count {
+                            let word = unsafe UnsafeRawPointer(text + start)
+                                .loadUnaligned(as: UInt64.self)
+                            let kept =
+                                UInt64(littleEndian: word)
+                                & (~0 &>> UInt64(64 &- 8 &* count))
+                            note(short: TokenCollector.lowered(kept), count, block)
+                        } else if count <= tokenBytesMax {
+                            unsafe noteSlowly(text + start, count, block)
+                        } else {
+                            hasLong = true
+                        }
+                    }
+                }
             }
         }
         if hasLong { longTokenBlocks.append(block) }
     }
 
-    /// True when there was a token longer than is kept.
-    private func addLine(
-        _ text: UnsafePointer<UInt8>, _ start: Int, _ stop: Int, _ block: UInt32
-    ) -> Bool {
-        var hasLong = false
-        let limit = tokenBytesMax
-        unsafe TokenCollector.classes.withUnsafeBufferPointer { classes in
-            var at = start
-            while at < stop {
-                var folded = unsafe classes[Int(text[at])]
-                if folded == 0 {
-                    at += 1
-                    continue
-                }
-                var count = 0
-                repeat {
-                    if count < limit { unsafe scratch[count] = folded }
-                    count += 1
-                    at += 1
-                    if at == stop { break }
-                    folded = unsafe classes[Int(text[at])]
-                } while folded != 0
-                if count < 2 { continue }
-                if count > limit {
-                    hasLong = true
-                    continue
-                }
-                note(count, block)
-            }
+    private func markCuts(_ lineEnds: [UInt32], count: Int) {
+        cuts.removeAll(keepingCapacity: true)
+        cuts.append(contentsOf: repeatElement(0, count: count / 64 + 1))
+        var before: UInt32 = 0
+        for end in lineEnds {
+            precondition(end >= before && Int(end) <= count, "BUG: line ends do not ascend")
+            cuts[Int(end >> 6)] |= 1 &<< UInt64(end & 63)
+            before = end
         }
-        return hasLong
     }
 
-    /// Counts the token in `scratch` for `block`.
-    private func note(_ count: Int, _ block: UInt32) {
-        occurrenceCount += 1
-        let hash = scratchHash(count)
-        let tag = UInt32(truncatingIfNeeded: hash >> 32)
-        var place = Int(truncatingIfNeeded: hash) & (slotCount - 1)
+    /// Fills `starts` and `ends`. What stands behind the last line is words of no line: there is
+    /// nothing, as blocks are made.
+    private func findWords(_ text: UnsafePointer<UInt8>, count: Int) {
+        starts.removeAll(keepingCapacity: true)
+        ends.removeAll(keepingCapacity: true)
+        var carry: UInt64 = 0
+        for window in 0...count / 64 {
+            let at = window &* 64
+            var mask: UInt64 = 0
+            if at &+ 64 <= count {
+                mask = unsafe varve_word64(text + at)
+            } else {
+                for index in at..<count where unsafe TokenCollector.isWord(text[index]) {
+                    mask |= 1 &<< UInt64(index &- at)
+                }
+            }
+            let before = mask &<< 1 | carry
+            carry = mask &>> 63
+            let cut = cuts[window]
+            var first = mask & (~before | cut)
+            var last = before & (~mask | cut)
+            let base = UInt32(truncatingIfNeeded: at)
+            while first != 0 {
+                starts.append(base &+ UInt32(truncatingIfNeeded: first.trailingZeroBitCount))
+                first &= first &- 1
+            }
+            while last != 0 {
+                ends.append(base &+ UInt32(truncatingIfNeeded: last.trailingZeroBitCount))
+                last &= last &- 1
+            }
+        }
+        // The window of byte `count`, which is none, has closed the last word.
+        assert(ends.count == starts.count, "BUG: a word without an end")
+    }
+
+    @inline(__always)
+    private static func isWord(_ byte: UInt8) -> Bool {
+        (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte > 0x7F
+    }
+
+    /// ASCII capitals of eight bytes in lower case.
+    @inline(__always)
+    private static func lowered(_ word: UInt64) -> UInt64 {
+        let low = word & 0x7F7F_7F7F_7F7F_7F7F
+        let fromA = low &+ 0x3F3F_3F3F_3F3F_3F3F
+        let afterZ = low &+ 0x2525_2525_2525_2525
+        let capitals = ~word & (fromA ^ afterZ) & 0x8080_8080_8080_8080
+        return word | capitals &>> 2
+    }
+
+    /// A long word, or one near the end of the block.
+    private func noteSlowly(_ text: UnsafePointer<UInt8>, _ count: Int, _ block: UInt32) {
+        unsafe memcpy(scratch, text, count)
+        unsafe memset(scratch + count, 0, 8)
+        let raw = unsafe UnsafeMutableRawPointer(scratch)
+        var hash: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(count)
+        var at = 0
+        while at < count {
+            let word = TokenCollector.lowered(
+                unsafe raw.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+            unsafe raw.storeBytes(of: word, toByteOffset: at, as: UInt64.self)
+            if count <= 8 {
+                return note(short: UInt64(littleEndian: word), count, block)
+            }
+            let product = (hash ^ word).multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
+            hash = product.high ^ product.low
+            at &+= 8
+        }
+        note(long: hash ^ (hash &>> 29), count, block)
+    }
+
+    @inline(__always)
+    private func place(of key: UInt64) -> Int {
+        let product = (key ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
+            by: 0xD6E8_FEB8_6659_FD93)
+        return Int(truncatingIfNeeded: product.high ^ product.low) & (slotCount &- 1)
+    }
+
+    @inline(__always)
+    private func note(short key: UInt64, _ count: Int, _ block: UInt32) {
+        var place = place(of: key)
         while true {
-            let slot = unsafe slots[place]
-            if slot.token == 0 { break }
-            if slot.tag == tag {
-                let token = unsafe tokens + Int(slot.token - 1)
+            let slot = unsafe slots + place
+            let token = unsafe slot.pointee.token
+            if token == 0 { break }
+            if unsafe slot.pointee.key == key, token < TokenCollector.longMark {
+                if unsafe slot.pointee.lastBlock != block { unsafe repeated(slot, block) }
+                return
+            }
+            place = (place &+ 1) & (slotCount &- 1)
+        }
+        makeRoom(count)
+        let raw = unsafe UnsafeMutableRawPointer(arena + arenaCount)
+        unsafe raw.storeBytes(of: key.littleEndian, as: UInt64.self)
+        enter(key, at: place, count, block, mark: 0)
+    }
+
+    /// The word in `scratch`, whose hash is `key`.
+    private func note(long key: UInt64, _ count: Int, _ block: UInt32) {
+        var place = place(of: key)
+        while true {
+            let slot = unsafe slots + place
+            let number = unsafe slot.pointee.token
+            if number == 0 { break }
+            if unsafe slot.pointee.key == key, number >= TokenCollector.longMark {
+                let token = unsafe tokens + Int(number - TokenCollector.longMark - 1)
                 if unsafe Int(token.pointee.count) == count,
                     unsafe memcmp(arena + Int(token.pointee.offset), scratch, count) == 0
                 {
-                    if unsafe token.pointee.lastBlock != block {
-                        unsafe token.pointee.lastBlock = block
-                        pairs.append(UInt64(slot.token - 1) << 32 | UInt64(block))
-                    }
+                    if unsafe slot.pointee.lastBlock != block { unsafe repeated(slot, block) }
                     return
                 }
             }
-            place = (place + 1) & (slotCount - 1)
+            place = (place &+ 1) & (slotCount &- 1)
         }
         makeRoom(count)
-        unsafe slots[place] = Slot(tag: tag, token: UInt32(tokenCount + 1))
         unsafe memcpy(arena + arenaCount, scratch, count)
+        enter(key, at: place, count, block, mark: TokenCollector.longMark)
+    }
+
+    private func repeated(_ slot: UnsafeMutablePointer<Slot>, _ block: UInt32) {
+        unsafe slot.pointee.lastBlock = block
+        let number = unsafe slot.pointee.token & ~TokenCollector.longMark - 1
+        unsafe tokens[Int(number)].isRepeated = true
+        pairs.append(UInt64(number) << 32 | UInt64(block))
+    }
+
+    /// The word whose text was put behind the arena's.
+    private func enter(
+        _ key: UInt64, at place: Int, _ count: Int, _ block: UInt32, mark: UInt32
+    ) {
+        unsafe slots[place] = Slot(
+            key: key, token: UInt32(tokenCount + 1) | mark, lastBlock: block)
         unsafe tokens[tokenCount] = Token(
-            offset: UInt32(arenaCount), count: UInt32(count), firstBlock: block, lastBlock: block)
+            offset: UInt32(arenaCount), count: UInt32(count), firstBlock: block,
+            isRepeated: false)
         arenaCount += count
         tokenCount += 1
         if tokenCount * 2 > slotCount { growSlots() }
     }
 
-    /// Of the `count` bytes in `scratch`; zeroes behind them up to the next word.
-    @inline(__always)
-    private func scratchHash(_ count: Int) -> UInt64 {
-        unsafe memset(scratch + count, 0, 8)
-        return unsafe TokenCollector.hash(scratch, count)
-    }
-
-    /// Of `count` bytes, which must be followed by zeroes up to a whole word.
-    @inline(__always)
-    private static func hash(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
-        let raw = unsafe UnsafeRawPointer(bytes)
-        var state: UInt64 = 0x9E37_79B9_7F4A_7C15 ^ UInt64(count)
-        var at = 0
-        while at < count {
-            let word = unsafe raw.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            let product = (state ^ word).multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
-            state = product.high ^ product.low
-            at += 8
-        }
-        return state ^ (state >> 29)
-    }
-
+    /// Room for a word and eight bytes in the arena, and for a token.
     private func makeRoom(_ count: Int) {
-        precondition(arenaCount + count < Int(UInt32.max), "BUG: token text not limited")
-        if arenaCount + count > arenaCapacity {
-            let wider = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * arenaCapacity)
+        precondition(
+            arenaCount + count < Int(UInt32.max) && tokenCount < 1 << 30,
+            "BUG: token text not limited")
+        if arenaCount + count + 8 > arenaCapacity {
+            let wider = UnsafeMutablePointer<UInt8>.allocate(capacity: 2 * arenaCapacity + count)
             unsafe memcpy(wider, arena, arenaCount)
             unsafe arena.deallocate()
             unsafe arena = wider
-            arenaCapacity *= 2
+            arenaCapacity = 2 * arenaCapacity + count
         }
         if tokenCount == tokenCapacity {
             let wider = UnsafeMutablePointer<Token>.allocate(capacity: 2 * tokenCapacity)
@@ -190,88 +292,18 @@ package final class TokenCollector {
     }
 
     private func growSlots() {
-        let wider = slotCount * 2
-        let fresh = UnsafeMutablePointer<Slot>.allocate(capacity: wider)
-        unsafe fresh.initialize(repeating: Slot(tag: 0, token: 0), count: wider)
-        for number in 0..<tokenCount {
-            let token = unsafe tokens[number]
-            let count = Int(token.count)
-            unsafe memcpy(scratch, arena + Int(token.offset), count)
-            let hash = scratchHash(count)
-            var place = Int(truncatingIfNeeded: hash) & (wider - 1)
-            while unsafe fresh[place].token != 0 { place = (place + 1) & (wider - 1) }
-            unsafe fresh[place] = Slot(
-                tag: UInt32(truncatingIfNeeded: hash >> 32), token: UInt32(number + 1))
+        let old = unsafe slots
+        let oldCount = slotCount
+        slotCount *= 2
+        unsafe slots = .allocate(capacity: slotCount)
+        unsafe slots.initialize(
+            repeating: Slot(key: 0, token: 0, lastBlock: 0), count: slotCount)
+        for index in 0..<oldCount where unsafe old[index].token != 0 {
+            var place = unsafe place(of: old[index].key)
+            while unsafe slots[place].token != 0 { place = (place &+ 1) & (slotCount &- 1) }
+            unsafe slots[place] = unsafe old[index]
         }
-        unsafe slots.deallocate()
-        unsafe slots = fresh
-        slotCount = wider
-    }
-
-    /// Distinct tokens.
-    package var distinctCount: Int { tokenCount }
-
-    /// The tokens that stand in two blocks or more, ascending, each with its blocks, ascending.
-    package func forEachRepeated(_ body: (ArraySlice<UInt8>, [UInt32]) -> Void) {
-        var starts = [UInt32](repeating: 0, count: tokenCount + 1)
-        for pair in pairs { starts[Int(pair >> 32) + 1] += 1 }
-        for index in 0..<tokenCount { starts[index + 1] += starts[index] }
-        var filled = starts
-        var blocks = [UInt32](repeating: 0, count: pairs.count)
-        for pair in pairs {
-            let token = Int(pair >> 32)
-            blocks[Int(filled[token])] = UInt32(truncatingIfNeeded: pair)
-            filled[token] += 1
-        }
-        let repeated = sorted { unsafe tokens[$0].firstBlock != tokens[$0].lastBlock }
-        for number in repeated {
-            let range = Int(starts[number])..<Int(starts[number + 1])
-            let token = unsafe tokens[number]
-            body(text(number)[...], [token.firstBlock] + blocks[range])
-        }
-    }
-
-    /// For each block the tokens that stand in no other: their texts, ascending, as an array of its
-    /// own for each block.
-    package func rareTokens() -> [[[UInt8]]] {
-        var result = [[[UInt8]]](repeating: [], count: Int(blockCount))
-        for number in sorted(where: { unsafe tokens[$0].firstBlock == tokens[$0].lastBlock }) {
-            result[Int(unsafe tokens[number].firstBlock)].append(text(number))
-        }
-        return result
-    }
-
-    private func text(_ number: Int) -> [UInt8] {
-        let token = unsafe tokens[number]
-        return unsafe Array(
-            UnsafeBufferPointer(start: arena + Int(token.offset), count: Int(token.count)))
-    }
-
-    private func sorted(where isWanted: (Int) -> Bool) -> [Int] {
-        struct Key {
-            var prefix: UInt64
-            var number: UInt32
-        }
-        var keys: [Key] = []
-        for number in 0..<tokenCount where isWanted(number) {
-            let token = unsafe tokens[number]
-            var prefix: UInt64 = 0
-            for index in 0..<min(8, Int(token.count)) {
-                let byte = unsafe arena[Int(token.offset) + index]
-                prefix |= UInt64(byte) << UInt64(56 - 8 * index)
-            }
-            keys.append(Key(prefix: prefix, number: UInt32(number)))
-        }
-        keys.sort { a, b in
-            if a.prefix != b.prefix { return a.prefix < b.prefix }
-            let left = unsafe tokens[Int(a.number)]
-            let right = unsafe tokens[Int(b.number)]
-            let order = unsafe memcmp(
-                arena + Int(left.offset), arena + Int(right.offset),
-                Int(min(left.count, right.count)))
-            return order != 0 ? order < 0 : left.count < right.count
-        }
-        return keys.map { Int($0.number) }
+        unsafe old.deallocate()
     }
 
     /// Zero for a byte that ends a token, else the byte in ASCII lower case.

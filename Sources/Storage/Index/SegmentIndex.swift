@@ -21,6 +21,8 @@ package final class SegmentIndex: Sendable {
     package let blockCount: Int
     /// Blocks with tokens that are longer than the dictionary holds.
     let longTokenBlocks: [UInt32]
+    let wordPages: WordPages
+    private let cacheNumber = WordPageCache.shared.nextIndex()
 
     /// Opens the file at `path`. With `checksum` the whole file is read and compared first.
     package static func open(
@@ -54,7 +56,7 @@ package final class SegmentIndex: Sendable {
                 file: image.name, version: version,
                 versionMax: SegmentIndexBuilder.formatVersion)
         }
-        guard version > 0,
+        guard version == SegmentIndexBuilder.formatVersion,
             let count = try image.integer("SELECT value FROM meta WHERE name='series'"),
             count >= 0, count < Int64(UInt32.max)
         else { throw StorageError.corrupt(file: image.name, what: "index header", offset: 0) }
@@ -95,6 +97,25 @@ package final class SegmentIndex: Sendable {
             }
         }
         longTokenBlocks = long
+        wordPages = try WordPages(image)
+    }
+
+    deinit { WordPageCache.shared.forget(index: cacheNumber) }
+
+    /// A page of the token dictionary.
+    func wordPage(_ number: Int64) throws(StorageError) -> WordPage {
+        try WordPageCache.shared.page(number, of: cacheNumber) { () throws(StorageError) in
+            var row: [UInt8] = []
+            try image.rows("SELECT content FROM word WHERE page=?", [.integer(number)]) { found in
+                row = found.blob(0)
+                return false
+            }
+            do {
+                return try WordPage(row, blockCount: blockCount)
+            } catch {
+                throw corrupt("word page", Int(number))
+            }
+        }
     }
 
     /// The tenants with series here, ascending.

@@ -31,7 +31,7 @@ extension IndexedSeries: Comparable {
 /// version of SQLite). Format: docs/format/index.md.
 package enum SegmentIndexBuilder {
     /// Written as `PRAGMA user_version`; a reader refuses later ones.
-    package static let formatVersion = 1
+    package static let formatVersion = 2
 
     static let schema = """
         CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -41,8 +41,8 @@ package enum SegmentIndexBuilder {
             PRIMARY KEY(tenant, name)) WITHOUT ROWID;
         CREATE TABLE value(label INTEGER, first BLOB, content BLOB,
             PRIMARY KEY(label, first)) WITHOUT ROWID;
-        CREATE TABLE token(first BLOB PRIMARY KEY, content BLOB) WITHOUT ROWID;
-        CREATE TABLE rare(block INTEGER PRIMARY KEY, content BLOB);
+        CREATE TABLE word(page INTEGER PRIMARY KEY, kind INTEGER, length INTEGER, first BLOB,
+            content BLOB);
         """
 
     /// `series`: ascending, each once; ordinal i is series[i]. `tokens`: of a log segment.

@@ -119,95 +119,26 @@ extension SegmentIndex {
         if needle.isWhole, needle.text.count > StorageLimits.tokenBytesMax {
             return found
         }
-        try findRepeated(needle, candidates, &found)
-        try findRare(needle, candidates, &found)
+        try findWords(needle, candidates, &found)
         return found
     }
 
-    private func findRepeated(
+    private func findWords(
         _ needle: TokenNeedle, _ candidates: OrdinalSet, _ found: inout OrdinalSet
     ) throws(StorageError) {
-        let separator = TokenDictionary.separator
-        var sql = "SELECT content FROM token"
-        var values: [SQLiteImageWriter.Value] = []
-        if needle.isWhole {
-            sql += " WHERE first<=? ORDER BY first DESC LIMIT 1"
-            values = [.blob(needle.text)]
-        }
-        let scan = Needle(
-            (needle.isWholeAtStart ? [separator] : []) + needle.text
-                + (needle.isWholeAtEnd ? [separator] : []))
-        try image.rows(sql, values) { (row) throws(StorageError) in
+        let digits = DigitSearch(
+            needle.text, isAtStart: needle.isWholeAtStart, isAtEnd: needle.isWholeAtEnd)
+        for number in wordPages.pages(for: needle) {
+            let page = try wordPage(number)
             do {
-                let page = try DictionaryPage(row.blob(0), separator: separator)
-                let hits = page.keys(holding: scan, separator: separator)
-                guard !hits.isEmpty else { return true }
-                var next = 0
-                try page.forEach(
-                    where: { index in
-                        while next < hits.count, hits[next] < index { next += 1 }
-                        return next < hits.count && hits[next] == index
-                    },
-                    { _, blocks in
-                        for block in blocks
-                        where Int(block) < blockCount && candidates.contains(block) {
-                            found.insert(block)
-                        }
-                    })
-            } catch {
-                throw corrupt("token page", 0)
-            }
-            return true
-        }
-    }
-
-    private func findRare(
-        _ needle: TokenNeedle, _ candidates: OrdinalSet, _ found: inout OrdinalSet
-    ) throws(StorageError) {
-        let separator = TokenDictionary.separator
-        let scan = Needle(
-            (needle.isWholeAtStart ? [separator] : []) + needle.text
-                + (needle.isWholeAtEnd ? [separator] : []))
-        try image.rows("SELECT block, content FROM rare ORDER BY block") {
-            (row) throws(StorageError) in
-            let block = row.integer(0)
-            guard block >= 0, block < Int64(blockCount), candidates.contains(UInt32(block)),
-                !found.contains(UInt32(block))
-            else { return true }
-            do {
-                let words = try DictionaryPage.expand(row.blob(1))
-                if scan.isFound(in: words, from: 0, to: words.count) {
-                    found.insert(UInt32(block))
+                try page.forEachList(holding: needle, digits) { blocks in
+                    for block in blocks where candidates.contains(block) { found.insert(block) }
                 }
             } catch {
-                throw corrupt("word list", Int(block))
+                throw corrupt("word page", Int(number))
             }
-            return true
+            if found == candidates { return }
         }
-    }
-}
-
-extension DictionaryPage {
-    /// The keys that hold the needle, ascending. Keys are followed by the separator, with which the
-    /// needle may begin or end.
-    fileprivate func keys(holding needle: Needle, separator: UInt8) -> [Int] {
-        var hits: [Int] = []
-        var at = 0
-        var index = 0
-        // Before the first key there is no separator to find.
-        if needle.bytes.first == separator, count > 0 {
-            let rest = needle.bytes.dropFirst()
-            if arena.starts(with: rest), rest.count <= Int(ends[0]) { hits.append(0) }
-        }
-        while let hit = needle.find(in: arena, from: at, to: arena.count) {
-            let inside = needle.bytes.first == separator ? hit + 1 : hit
-            while index < count, Int(ends[index]) <= inside { index += 1 }
-            guard index < count else { break }
-            if hits.last != index { hits.append(index) }
-            at = Int(ends[index]) - 1
-            if at <= hit { at = hit + 1 }
-        }
-        return hits
     }
 }
 

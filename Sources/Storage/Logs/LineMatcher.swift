@@ -28,61 +28,102 @@ struct LineMatcher {
                     }
                 }, isNegated: filter.negated)
         }
-        // Plain text first: it is cheapest and leaves fewer lines to the expressions.
-        clauses = clauses.filter(\.isPlain) + clauses.filter { !$0.isPlain }
+        // A text that a line must hold comes first, and of these the longest: then those that are
+        // cheap, the expressions last.
+        clauses = clauses.enumerated().sorted { a, b in
+            let left = a.element.rank
+            let right = b.element.rank
+            return left != right ? left < right : a.offset < b.offset
+        }.map(\.element)
     }
 
-    /// Removes from `rows` (ascending rows of `lines`) those that a filter refuses.
-    func filter(_ rows: inout [UInt32], of lines: LineColumns) {
-        for clause in clauses where !rows.isEmpty {
-            if clause.tests.count == 1, !clause.isNegated {
-                switch clause.tests[0] {
-                case .needle(let needle): keep(&rows, of: lines, holding: needle)
-                case .expression(let expression, let prefilter):
-                    if let prefilter { keep(&rows, of: lines, holding: prefilter) }
-                    rows.removeAll { row in
-                        !expression.matches(in: lines.bytes[lines.lineRange(Int(row))])
-                    }
-                }
-                continue
-            }
+    /// Whether every line passes.
+    var isEmpty: Bool { clauses.isEmpty }
+
+    /// The rows of `lines`, ascending, that pass; of those for which `isWanted`, if there is one.
+    func rows(of lines: LineColumns, isWanted: ((Int) -> Bool)?) -> [UInt32] {
+        var rows: [UInt32]
+        var left = clauses[...]
+        if let needle = left.first?.needle {
+            // Looked for in the block as a whole: lines without it cost nothing each.
+            rows = LineMatcher.rows(of: lines, holding: needle)
+            if let isWanted { rows.removeAll { !isWanted(Int($0)) } }
+            if clauses[0].isDecidedByNeedle { left = left.dropFirst() }
+        } else if let isWanted {
+            rows = (0..<UInt32(lines.count)).filter { isWanted(Int($0)) }
+        } else {
+            rows = Array(0..<UInt32(lines.count))
+        }
+        for clause in left where !rows.isEmpty {
             rows.removeAll { row in
                 let range = lines.lineRange(Int(row))
                 let isMatch = clause.tests.contains { $0.matches(lines.bytes, range) }
                 return isMatch == clause.isNegated
             }
         }
+        return rows
     }
 
-    /// Looks for the needle in the block as a whole: lines without it cost nothing each.
-    private func keep(_ rows: inout [UInt32], of lines: LineColumns, holding needle: Needle) {
-        guard !needle.bytes.isEmpty, let last = rows.last else { return }
-        let end = Int(lines.lineEnds[Int(last)])
-        var kept = 0
-        var next = 0
+    /// The rows, ascending, that hold the needle, which is not empty.
+    private static func rows(of lines: LineColumns, holding needle: Needle) -> [UInt32] {
+        var rows: [UInt32] = []
+        var row = 0
         var at = 0
-        while next < rows.count {
-            at = max(at, lines.lineRange(Int(rows[next])).lowerBound)
-            guard let hit = needle.find(in: lines.bytes, from: at, to: end) else { break }
-            // The first row that ends behind the hit; rows in between have none.
-            while next < rows.count, Int(lines.lineEnds[Int(rows[next])]) <= hit { next += 1 }
-            guard next < rows.count else { break }
-            let range = lines.lineRange(Int(rows[next]))
-            if hit >= range.lowerBound, hit + needle.bytes.count <= range.upperBound {
-                rows[kept] = rows[next]
-                kept += 1
-                next += 1
-                at = range.upperBound
+        while let hit = needle.find(in: lines.bytes, from: at, to: lines.bytes.count) {
+            row = lines.row(of: hit, from: row)
+            let end = Int(lines.lineEnds[row])
+            if hit + needle.bytes.count <= end {
+                rows.append(UInt32(row))
+                at = end
             } else {
-                // In a line that is not asked for, or across two lines.
+                // Across two lines.
                 at = hit + 1
             }
         }
-        rows.removeLast(rows.count - kept)
+        return rows
+    }
+}
+
+extension LineColumns {
+    /// The row that byte `offset` belongs to; it is not before `from`. O(log distance).
+    fileprivate func row(of offset: Int, from: Int) -> Int {
+        if Int(lineEnds[from]) > offset { return from }
+        var step = 1
+        var low = from
+        while low + step < lineEnds.count, Int(lineEnds[low + step]) <= offset {
+            low += step
+            step *= 2
+        }
+        // Ends behind `low` and up to `high` may be the first that is greater.
+        var high = min(low + step, lineEnds.count - 1)
+        low += 1
+        while low < high {
+            let middle = (low + high) / 2
+            if Int(lineEnds[middle]) > offset { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }
 
 extension LineMatcher.Clause {
+    /// What every line that passes holds; never empty.
+    fileprivate var needle: Needle? {
+        guard tests.count == 1, !isNegated else { return nil }
+        switch tests[0] {
+        case .needle(let needle): return needle.bytes.isEmpty ? nil : needle
+        case .expression(_, let prefilter): return prefilter
+        }
+    }
+
+    /// Whether a line that holds `needle` passes.
+    fileprivate var isDecidedByNeedle: Bool { isPlain }
+
+    /// By which clauses are tried.
+    fileprivate var rank: Int {
+        guard let needle else { return isPlain ? 1 << 20 : 1 << 22 }
+        return (isPlain ? 0 : 1 << 21) - min(needle.bytes.count, 1 << 16)
+    }
+
     fileprivate var isPlain: Bool {
         tests.allSatisfy { if case .needle = $0 { true } else { false } }
     }

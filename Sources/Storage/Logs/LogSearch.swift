@@ -64,9 +64,9 @@ package struct LogSearch {
         switch request.order {
         case .any:
             for unit in units {
-                let lines = try load(unit, selected, &completeness)
-                for row in 0..<lines.count {
-                    if try !output.append(lines, row, source: unit.source, sink) {
+                let loaded = try load(unit, selected, &completeness)
+                for row in loaded.rows {
+                    if try !output.append(loaded.lines, Int(row), source: unit.source, sink) {
                         return completeness
                     }
                 }
@@ -137,38 +137,64 @@ package struct LogSearch {
 
     // MARK: Loading
 
-    /// The unit's lines that are asked for, in the order asked for, at most `limit`.
+    /// Lines of a unit, and the rows of them that are asked for, in the order asked for.
+    private struct Loaded {
+        var lines = LineColumns()
+        var rows: [UInt32] = []
+    }
+
+    /// The unit's lines that are asked for, at most `limit`.
     private func load(
         _ unit: Unit, _ selected: [OrdinalSet], _ completeness: inout Completeness
-    ) throws -> LineColumns {
-        var source: LineColumns
+    ) throws -> Loaded {
+        var loaded = Loaded()
         switch unit.content {
         case .chunk(let chunk):
             try request.budget.charge(bytes: chunk.lines.bytes.count)
-            source = chunk.lines
+            loaded.lines = chunk.lines
+            loaded.rows = rows(of: loaded.lines, unit, selected)
         case .block(let segment, let number):
             try request.budget.charge(bytes: segment.directory.blocks[number].rawBytes)
             do {
-                source = try segment.block(number)
+                // Most blocks are read for a few lines or for none: metadata only when needed.
+                loaded.lines = try segment.block(number, parts: matcher.isEmpty ? .all : .text)
+                loaded.rows = rows(of: loaded.lines, unit, selected)
+                if !matcher.isEmpty, !loaded.rows.isEmpty {
+                    let rest = try segment.block(number, parts: .metadata)
+                    loaded.lines.metadataBytes = rest.metadataBytes
+                    loaded.lines.metadataEnds = rest.metadataEnds
+                }
             } catch {
                 completeness.merge(Completeness(missing: ["\(error)"]))
-                return LineColumns()
+                return Loaded()
             }
         }
-        var rows: [UInt32] = []
-        rows.reserveCapacity(source.count)
-        let streams = selected[unit.source]
+        arrange(&loaded.rows, loaded.lines.timestamps)
+        if request.order != .any, loaded.rows.count < loaded.lines.count / 4 {
+            // Stays open while other units are merged in: what is not asked for need not.
+            loaded.lines = loaded.lines.picking(loaded.rows)
+            loaded.rows = Array(0..<UInt32(loaded.rows.count))
+        }
+        return loaded
+    }
+
+    private func rows(
+        of lines: LineColumns, _ unit: Unit, _ selected: [OrdinalSet]
+    ) -> [UInt32] {
         let start = request.start.nanos
         let end = request.end.nanos
-        for row in 0..<source.count
-        where source.timestamps[row] >= start && source.timestamps[row] < end
-            && streams.contains(source.streamIndexes[row])
-        {
-            rows.append(UInt32(row))
+        let streams = selected[unit.source]
+        let isInTime = unit.first >= start && unit.last < end
+        // Stream indexes of a block ascend, and a chunk has one.
+        var isSelected = true
+        if let first = lines.streamIndexes.first, let last = lines.streamIndexes.last {
+            isSelected = (first...last).allSatisfy { streams.contains($0) }
         }
-        matcher.filter(&rows, of: source)
-        arrange(&rows, source.timestamps)
-        return source.picking(rows)
+        if isInTime && isSelected { return matcher.rows(of: lines, isWanted: nil) }
+        return matcher.rows(of: lines) { row in
+            lines.timestamps[row] >= start && lines.timestamps[row] < end
+                && streams.contains(lines.streamIndexes[row])
+        }
     }
 
     private func arrange(_ rows: inout [UInt32], _ timestamps: [Int64]) {
@@ -191,12 +217,13 @@ package struct LogSearch {
 
     /// A loaded unit and how far it has been read.
     private struct Run {
-        var lines: LineColumns
+        var loaded: Loaded
         var rank: Int
         var source: Int
         var next = 0
 
-        var key: Int64 { lines.timestamps[next] }
+        var row: Int { Int(loaded.rows[next]) }
+        var key: Int64 { loaded.lines.timestamps[row] }
     }
 
     /// False when the sink or the limit ended it.
@@ -221,13 +248,15 @@ package struct LogSearch {
                     if isForward ? unit.first > next : unit.last < next { break }
                 }
                 waiting += 1
-                let lines = try load(unit, selected, &completeness)
-                if !lines.isEmpty {
-                    runs.insert(Run(lines: lines, rank: unit.rank, source: unit.source))
+                let loaded = try load(unit, selected, &completeness)
+                if !loaded.rows.isEmpty {
+                    runs.insert(Run(loaded: loaded, rank: unit.rank, source: unit.source))
                 }
             }
             guard let run = runs.first else { return true }
-            if try !output.append(run.lines, run.next, source: run.source, sink) { return false }
+            if try !output.append(run.loaded.lines, run.row, source: run.source, sink) {
+                return false
+            }
             runs.advanceFirst()
         }
     }
@@ -253,7 +282,7 @@ package struct LogSearch {
         /// Moves the first run to its next line, or drops it at its end.
         mutating func advanceFirst() {
             runs[0].next += 1
-            if runs[0].next == runs[0].lines.count {
+            if runs[0].next == runs[0].loaded.rows.count {
                 runs.swapAt(0, runs.count - 1)
                 runs.removeLast()
             }
@@ -288,6 +317,8 @@ private struct LineOutput {
     private var places: [UInt64: UInt32] = [:]
     private var placeOfID: [SeriesID: UInt32] = [:]
     private var known: [UInt64: SeriesReference] = [:]
+    /// The key and the place found last: most lines are of the same stream as the one before.
+    private var recent: (key: UInt64, place: UInt32)?
     private var emitted = 0
 
     init(request: LineRequest, sources: [LogSource]) {
@@ -322,13 +353,18 @@ private struct LineOutput {
             batch = LineData(streams: [], lines: LineColumns())
             places.removeAll(keepingCapacity: true)
             placeOfID.removeAll(keepingCapacity: true)
+            recent = nil
         }
         return try sink(batch)
     }
 
     private mutating func place(of ordinal: UInt32, _ source: Int) throws -> UInt32 {
         let key = UInt64(source) << 32 | UInt64(ordinal)
-        if let place = places[key] { return place }
+        if let recent, recent.key == key { return recent.place }
+        if let place = places[key] {
+            recent = (key, place)
+            return place
+        }
         let reference = try reference(ordinal, source, key)
         // A stream that two sources hold is one stream of the answer.
         let next = UInt32(batch.streams.count)
@@ -359,7 +395,6 @@ private struct LineOutput {
 extension LineColumns {
     /// The rows in the order given.
     func picking(_ rows: [UInt32]) -> LineColumns {
-        if rows.count == count, zip(rows, 0...).allSatisfy({ Int($0) == $1 }) { return self }
         var result = LineColumns()
         for row in rows.map({ Int($0) }) {
             result.append(

@@ -126,7 +126,7 @@ extension MemoryPostings {
 }
 
 /// A set of ordinals below `count`: one bit each.
-struct OrdinalSet {
+struct OrdinalSet: Equatable {
     private var words: [UInt64]
 
     init(count: Int) { words = [UInt64](repeating: 0, count: (count + 63) / 64) }

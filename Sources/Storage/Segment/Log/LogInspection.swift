@@ -36,7 +36,7 @@ package struct LogInspection: Sendable {
         tailBytes = segment.fileBytes - end
         for (table, column) in [
             ("series", "content"), ("label", "present"), ("value", "content"),
-            ("token", "content"), ("rare", "content"),
+            ("word", "content"),
         ] {
             let sql = "SELECT coalesce(sum(length(\(column))), 0) FROM \(table)"
             indexTables.append((table, Int(try segment.index.image.integer(sql) ?? 0)))
