@@ -17,8 +17,8 @@ import Testing
         "Cluster": ["Replication", "Raft", "Storage", "Model", "Platform"],
         "Server": [
             "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird",
-            "HTTPTypes", "NIOCore", "NIOPosix", "ServiceLifecycle", "Logging", "Foundation",
-            "FoundationEssentials",
+            "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
+            "ServiceLifecycle", "Logging", "Foundation", "FoundationEssentials",
         ],
         "varve": [
             "Server", "Cluster", "Platform", "ArgumentParser", "TOMLKit", "Logging",

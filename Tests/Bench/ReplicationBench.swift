@@ -1,0 +1,86 @@
+import Encoding
+import Glibc
+import Platform
+import Raft
+import Replication
+
+/// The journal: CPU of writing, syncing and committing, and how quickly it is read again.
+func replicationBench() -> [BenchRow] {
+    let isSmall = unsafe getenv("BENCH_SMALL") != nil
+    do {
+        return try JournalLoad(megabyteCount: isSmall ? 16 : 512).measure()
+    } catch {
+        print("replication bench: \(error)")
+        return []
+    }
+}
+
+/// Payloads of 64 KiB for sixteen groups in turn, each synced before the next.
+private struct JournalLoad {
+    let megabyteCount: Int
+    private static let payloadBytes = 64 << 10
+    private static let directory: DiskPath = "journal"
+
+    func measure() throws -> [BenchRow] {
+        let disk = try LocalDisk(root: "/tmp/varve-bench-journal-\(getpid())")
+        defer { do { try disk.removeTree(Self.directory) } catch { print("\(error)") } }
+        let payloads = JournalLoad.payloads()
+        let count = megabyteCount << 20 / Self.payloadBytes
+        let replicator = try open(disk)
+        let before = (cpu: Stopwatch.cpuSeconds(), wall: SystemTime().monotonicNanos())
+        var committed = 0
+        for number in 0..<count {
+            try replicator.propose(
+                GroupID(UInt32(1 + number % 16)), payload: payloads[number % payloads.count],
+                tag: UInt64(number))
+            committed += try replicator.commit().count
+        }
+        let cpu = Stopwatch.cpuSeconds() - before.cpu
+        let wall = Double(SystemTime().monotonicNanos() - before.wall) / 1e9
+        precondition(committed == count, "BUG: \(committed) of \(count) committed")
+        let size = Double(megabyteCount)
+        return [
+            BenchRow(
+                room: "Replication", name: "journalled and committed, 64 KiB per sync",
+                unit: "CPU ms/MiB", goal: 1.5, reached: cpu * 1_000 / size, higherIsBetter: false,
+                note: "\(Int(size / wall)) MiB/s with this disk's syncs"),
+            try recovery(disk, count),
+        ]
+    }
+
+    private func recovery(_ disk: LocalDisk, _ count: Int) throws -> BenchRow {
+        let before = (cpu: Stopwatch.cpuSeconds(), wall: SystemTime().monotonicNanos())
+        let replicator = try open(disk)
+        var hash: UInt64 = 0
+        var found = 0
+        for group in replicator.groups {
+            try replicator.replay(group, after: 0) { entry in
+                found += 1
+                hash = hash &* 31 &+ UInt64(entry.payload[0])
+            }
+        }
+        precondition(found == count, "BUG: \(found) of \(count) replayed")
+        let cpu = Stopwatch.cpuSeconds() - before.cpu
+        let wall = Double(SystemTime().monotonicNanos() - before.wall) / 1e9
+        let gibibytes = Double(megabyteCount) / 1_024
+        return BenchRow(
+            room: "Replication", name: "recovery of a journal, all entries replayed",
+            unit: "s/GiB", goal: 2, reached: wall / gibibytes, higherIsBetter: false,
+            note: "wall; CPU \((cpu / gibibytes * 100).rounded() / 100) s/GiB, hash \(hash)")
+    }
+
+    private func open(_ disk: LocalDisk) throws -> Replicator {
+        try Replicator(
+            disk: disk, directory: Self.directory, node: NodeID(1), telemetry: Telemetry())
+    }
+
+    private static func payloads() -> [[UInt8]] {
+        var state: UInt64 = 7
+        return (0..<64).map { _ in
+            (0..<payloadBytes).map { _ in
+                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+                return UInt8(truncatingIfNeeded: state >> 56)
+            }
+        }
+    }
+}
