@@ -8,7 +8,7 @@ SECONDS ?= 60
 # first things to try need is installed by `run`.
 PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev libzstd-dev zlib1g-dev
 
-.PHONY: help deps build run test lint bench sim fuzz e2e clean format
+.PHONY: help deps build run test lint bench sim fuzz e2e golden clean format
 
 help:
 	@echo "make run          build release and start a single node on defaults (data in $(DATA))"
@@ -19,6 +19,7 @@ help:
 	@echo "make sim SEEDS=n  seeded fault schedules"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
 	@echo "make e2e          end-to-end tests with real clients on loopback"
+	@echo "make golden       writes the golden files of the formats anew"
 
 deps:
 	@scripts/install-packages $(PACKAGES)
@@ -48,6 +49,9 @@ fuzz: deps
 
 e2e: build
 	@scripts/e2e .build/release/varve
+
+golden: deps
+	@scripts/golden $(SWIFT_FLAGS)
 
 format:
 	swift format -i -r Package.swift Sources Tests

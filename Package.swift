@@ -129,13 +129,13 @@ let house: [Room] = [
     Room(name: "ModelTests", kind: .tests, rooms: ["Model", "Encoding"]),
     Room(
         name: "ReplicationTests", kind: .tests,
-        rooms: ["Replication", "Raft", "Encoding", "Platform", "Simulator"]),
+        rooms: ["Replication", "Raft", "Encoding", "Platform", "Simulator"], exclude: ["Golden"]),
     Room(
         name: "IngestTests", kind: .tests, rooms: ["Ingest", "Model", "Encoding", "Platform"],
         products: ["NIOCore", "NIOPosix"]),
     Room(
         name: "StorageTests", kind: .tests,
-        rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"]),
+        rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"], exclude: ["Golden"]),
     Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model"], exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,

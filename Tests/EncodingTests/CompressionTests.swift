@@ -30,6 +30,31 @@ import Testing
         }
     }
 
+    @Test(arguments: contents, [1, 3, 15])
+    func zstdReadsBack(_ content: [UInt8], _ level: Int) throws {
+        let compressor = ZstdCompressor(level: level)
+        let packed = compressor.compress(content)
+        #expect(compressor.compress(content) == packed, "its tables carry nothing over")
+        #expect(try ZstdFrame.decompress(packed[...], count: content.count) == content)
+        #expect(throws: EncodingError.self) {
+            try ZstdFrame.decompress(packed[...], count: content.count + 1)
+        }
+        #expect(throws: EncodingError.self) {
+            try ZstdFrame.decompress(packed.dropLast(), count: content.count)
+        }
+        if !content.isEmpty {
+            #expect(throws: EncodingError.self) {
+                try ZstdFrame.decompress(packed[...], count: content.count - 1)
+            }
+        }
+    }
+
+    @Test func zstdRefusesAnImpossibleLengthBeforeAllocating() {
+        #expect(throws: EncodingError.corrupt(what: "zstd length", offset: 0)) {
+            try ZstdFrame.decompress([0, 1, 2], count: 1 << 29)
+        }
+    }
+
     @Test func lz4RefusesAnImpossibleLengthBeforeAllocating() {
         var target: [UInt8] = []
         #expect(throws: EncodingError.corrupt(what: "LZ4 length", offset: 0)) {

@@ -12,7 +12,7 @@ struct LogCompactionTests {
     private static let other = Tenant("other") ?? .standard
 
     /// A batch of a round: late lines, equal timestamps and equal lines among them.
-    private static func batch(_ round: Int, tenant: Tenant = .standard) -> WriteBatch {
+    static func batch(_ round: Int, tenant: Tenant = .standard) -> WriteBatch {
         var random = Sequence64(state: UInt64(round))
         var batch = WriteBatch(tenant: tenant)
         for number in 0..<5 {
@@ -33,7 +33,7 @@ struct LogCompactionTests {
     }
 
     /// All lines, in the order of their timestamps; equal ones as the shard gives them.
-    private static func lines(
+    static func lines(
         of shard: Shard, tenant: Tenant = .standard
     ) throws -> [PlainLine] {
         let request = LineRequest(

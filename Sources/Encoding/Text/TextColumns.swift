@@ -114,32 +114,45 @@ struct TextColumns {
             start &+= UInt32(digits)
         }
         try checkRoom(total)
+        let first = values.count - count
+        let (values, pairs) = (values, TextColumns.pairs)
         unsafe arena.appendFilled(total) { target in
-            var at = 0
-            for (index, number) in numbers.enumerated() {
-                let end = at + Int(values[values.count - count + index].count)
-                var rest = UInt64(number)
-                var place = end
-                while place > at {
-                    place -= 1
-                    let tenth = rest / 10
-                    unsafe target[place] = 0x30 + UInt8(truncatingIfNeeded: rest &- tenth &* 10)
-                    rest = tenth
+            unsafe pairs.withUnsafeBufferPointer { pairs in
+                var at = 0
+                for (index, number) in numbers.enumerated() {
+                    let end = at + Int(values[first + index].count)
+                    var rest = UInt64(number)
+                    var place = end
+                    while place - at >= 2 {
+                        place -= 2
+                        let hundredth = rest / 100
+                        let pair = unsafe pairs[Int(rest &- hundredth &* 100)]
+                        unsafe target[place] = UInt8(truncatingIfNeeded: pair)
+                        unsafe target[place + 1] = UInt8(truncatingIfNeeded: pair &>> 8)
+                        rest = hundredth
+                    }
+                    if place > at {
+                        unsafe target[at] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+                    }
+                    at = end
                 }
-                at = end
             }
         }
     }
 
+    /// The two digits of 0 to 99, the first in the low byte.
+    private static let pairs: [UInt16] = (0..<100).map { 0x3030 + $0 / 10 + ($0 % 10) << 8 }
+
+    /// 1, 10, … 10^19.
+    private static let powers: [UInt64] = (0..<20).map { exponent in
+        (0..<exponent).reduce(1 as UInt64) { power, _ in power * 10 }
+    }
+
+    /// Of a number below 2^63.
     private static func digitCount(_ value: UInt64) -> Int {
-        var count = 1
-        var bound: UInt64 = 10
-        while value >= bound, count < 20 {
-            count += 1
-            if count == 20 { break }
-            bound &*= 10
-        }
-        return count
+        // log10 from the number of bits, at most one too low.
+        let low = ((64 - (value | 1).leadingZeroBitCount) * 1_233) >> 12
+        return low + (value >= powers[low] || low == 0 ? 1 : 0)
     }
 
     /// `count` texts of `width` digits, dashes included, from packed digits.
