@@ -78,13 +78,21 @@ struct SeriesMemory {
     private mutating func measure() throws {
         let disk = try LocalDisk(root: "/tmp/varve-bench-\(getpid())-memory")
         defer { try? disk.removeTree("shard") }
+        var state = MetricGenerator(kind: .statsd, seriesCount: seriesCount)
+        var known: [SeriesReference] = []
+        known.reserveCapacity(seriesCount)
+        // Without labels: what it takes to hold them is the shard's.
+        for number in 0..<seriesCount {
+            var reference = state.reference(number)
+            reference.labels = nil
+            known.append(reference)
+        }
         let before = SeriesMemory.residentBytes()
         let configuration = ShardConfiguration(seriesMax: 2_000_000)
         let shard = try Shard.open(
             disk: disk, directory: "shard", number: 0, configuration: configuration,
             telemetry: Telemetry())
         var index: UInt64 = 0
-        var state = MetricGenerator(kind: .statsd, seriesCount: seriesCount)
         let sealedSteps = seriesCount > 200_000 ? 6 : 360
         for step in 0..<sealedSteps + 6 {
             let time = MetricGenerator.start + Int64(step) * MetricGenerator.stepNanos
@@ -95,9 +103,7 @@ struct SeriesMemory {
                     batch.samples.append(
                         seriesIndex: UInt32(batch.series.count), timestamp: time,
                         value: state.next(number))
-                    var reference = state.reference(number)
-                    if step > 0 { reference.labels = nil }
-                    batch.series.append(reference)
+                    batch.series.append(step > 0 ? known[number] : state.reference(number))
                 }
                 index += 1
                 _ = try shard.apply(index: index, payload: ShardCommand.write(batch).encoded())
