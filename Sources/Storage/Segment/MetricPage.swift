@@ -113,7 +113,9 @@ private struct PageReader {
             guard tenant < tenants.count else {
                 throw .corrupt(what: "tenant", offset: reader.offset)
             }
-            let labels = Labels(canonical: Array(try reader.lengthPrefixed()))
+            guard let labels = Labels(checking: Array(try reader.lengthPrefixed())) else {
+                throw .corrupt(what: "labels", offset: reader.offset)
+            }
             result.append(MetricSeriesEntry(tenant: tenants[tenant], labels: labels))
         }
         for index in 0..<count {

@@ -115,9 +115,14 @@ struct LogState: Sendable {
             guard let tenant = Tenant(name) else {
                 throw .corrupt(what: "tenant", offset: reader.offset)
             }
-            let labels = Labels(canonical: Array(try reader.lengthPrefixed()))
-            _ = catalog.append(
-                tenant: tenant, id: SeriesID(tenant: tenant, labels: labels), labels: labels)
+            guard let labels = Labels(checking: Array(try reader.lengthPrefixed())) else {
+                throw .corrupt(what: "labels", offset: reader.offset)
+            }
+            let id = SeriesID(tenant: tenant, labels: labels)
+            guard catalog.slot(of: id) == nil else {
+                throw .corrupt(what: "stream", offset: reader.offset)
+            }
+            _ = catalog.append(tenant: tenant, id: id, labels: labels)
             activeSeconds.append(try reader.u32())
         }
     }

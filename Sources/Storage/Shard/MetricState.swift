@@ -255,9 +255,14 @@ extension MetricState {
         let count = try reader.count(limit: Int(Int32.max))
         for _ in 0..<count {
             let owner = try tenant()
-            let labels = Labels(canonical: try reader.raw(Int(try reader.varint())))
-            _ = catalog.append(
-                tenant: owner, id: SeriesID(tenant: owner, labels: labels), labels: labels)
+            guard let labels = Labels(checking: Array(try reader.lengthPrefixed())) else {
+                throw EncodingError.corrupt(what: "labels", offset: reader.offset)
+            }
+            let id = SeriesID(tenant: owner, labels: labels)
+            guard catalog.slot(of: id) == nil else {
+                throw EncodingError.corrupt(what: "series", offset: reader.offset)
+            }
+            _ = catalog.append(tenant: owner, id: id, labels: labels)
             activeSeconds.append(try reader.u32())
         }
         memtable.grow(to: count)
