@@ -28,7 +28,11 @@ let hot: [CSetting] =
     environment["VARVE_V3"] == "1" ? gnu + [.unsafeFlags(["-march=x86-64-v3"])] : gnu
 
 struct Room {
-    enum Kind { case library, executable, systemLibrary, shim, tests, testSupport }
+    enum Kind {
+        case library, executable, systemLibrary, shim, tests, testSupport
+        /// Links only with a fuzzer: not there unless VARVE_ROOM names it.
+        case fuzzer
+    }
     var name: String
     var kind: Kind = .library
     var rooms: [String] = []
@@ -115,8 +119,13 @@ let house: [Room] = [
         path: "Tests/Support/Simulator"),
     Room(
         name: "Fuzz", kind: .testSupport,
-        rooms: ["Encoding", "Model", "Query"],
-        path: "Tests/Fuzz"),
+        rooms: [
+            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Replication",
+            "Simulator",
+        ],
+        path: "Tests/Fuzz", exclude: ["Corpus"]),
+    Room(
+        name: "FuzzDriver", kind: .fuzzer, rooms: ["Fuzz"], path: "Tests/FuzzDriver"),
     Room(
         name: "Bench", kind: .executable,
         rooms: [
@@ -124,7 +133,9 @@ let house: [Room] = [
         ],
         path: "Tests/Bench"),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
-    Room(name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"]),
+    Room(
+        name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"],
+        products: ["NIOCore", "NIOPosix"]),
     Room(name: "RaftTests", kind: .tests, rooms: ["Raft"]),
     Room(name: "ModelTests", kind: .tests, rooms: ["Model", "Encoding"]),
     Room(
@@ -159,7 +170,9 @@ func chosenRooms() -> [Room] {
     let present = house.filter { room in
         FileManager.default.fileExists(atPath: here.appendingPathComponent(folder(of: room)).path)
     }
-    guard let wanted = environment["VARVE_ROOM"], !wanted.isEmpty else { return present }
+    guard let wanted = environment["VARVE_ROOM"], !wanted.isEmpty else {
+        return present.filter { $0.kind != .fuzzer }
+    }
     var closure = Set<String>()
     var pending = wanted.split(separator: ",").flatMap { [String($0), "\($0)Tests"] }
     while let name = pending.popLast() {
@@ -192,9 +205,9 @@ func target(for room: Room) -> Target {
             linkerSettings: room.link.map { .linkedLibrary($0) })
     case .library, .testSupport:
         return .target(
-            name: room.name, dependencies: dependencies, path: path,
+            name: room.name, dependencies: dependencies, path: path, exclude: room.exclude,
             resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
-    case .executable:
+    case .executable, .fuzzer:
         return .executableTarget(
             name: room.name, dependencies: dependencies, path: path,
             resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)

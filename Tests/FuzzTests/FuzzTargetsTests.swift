@@ -2,34 +2,46 @@ import Foundation
 import Fuzz
 import Testing
 
-/// Every parser over its seeds and over what a seeded mutator makes of them: some hundred inputs,
-/// or for VARVE_FUZZ_SECONDS each. A trap ends the process; the last target printed is the one.
+/// Every parser over its corpus, its seeds and what a seeded mutator makes of them; the long search
+/// is `make fuzz`. A trap ends the process; the target is the test that began last.
 @Suite(.serialized) struct FuzzTargetsTests {
-    static let seconds =
-        ProcessInfo.processInfo.environment["VARVE_FUZZ_SECONDS"].flatMap(Double.init) ?? 0
-    static let seed =
-        ProcessInfo.processInfo.environment["VARVE_FUZZ_SEED"].flatMap(UInt64.init) ?? 1
+    static let mutationCount = 200
+    static let corpus = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("Fuzz/Corpus")
 
-    @Test(arguments: FuzzTargets.all.indices)
-    func refusesOrReadsButNeverTraps(number: Int) {
-        let target = FuzzTargets.all[number]
-        for bytes in target.seeds + [[]] { target.run(bytes) }
-        var mutator = FuzzMutator(seeds: target.seeds, seed: Self.seed)
-        let end = Date().addingTimeInterval(Self.seconds)
-        var count = 0
-        if Self.seconds > 0 { print("fuzz \(target.name) seed \(Self.seed)") }
-        while count < 300 || (Self.seconds > 0 && Date() < end) {
-            target.run(mutator.next())
-            count += 1
+    /// The files of a target, by name.
+    static func files(_ target: String) throws -> [[UInt8]] {
+        let folder = corpus.appendingPathComponent(target)
+        guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
+        return try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted().map {
+            Array(try Data(contentsOf: folder.appendingPathComponent($0)))
         }
-        if Self.seconds > 0 { print("fuzz \(target.name): \(count) inputs, no finding") }
-        #expect(count >= 300)
+    }
+
+    @Test(arguments: FuzzTargets.all.map(\.name))
+    func refusesOrReadsButNeverTraps(name: String) throws {
+        let target = try #require(FuzzTargets.named(name))
+        let known = target.seeds + (try Self.files(name))
+        try #require(!known.isEmpty, "a target without a corpus")
+        for bytes in known + [[]] { target.run(bytes) }
+        var mutator = FuzzMutator(seeds: known, seed: 1)
+        for _ in 0..<Self.mutationCount { target.run(mutator.next()) }
+    }
+
+    @Test func theCorpusIsOfTargetsAndSmall() throws {
+        var byteCount = 0
+        for name in try FileManager.default.contentsOfDirectory(atPath: Self.corpus.path) {
+            #expect(FuzzTargets.named(name) != nil, "\(name) is no target")
+            byteCount += try Self.files(name).reduce(0) { $0 + $1.count }
+        }
+        #expect(byteCount < 200_000)
     }
 
     @Test func findsTheCanary() async {
         await #expect(processExitsWith: .failure) {
-            var mutator = FuzzMutator(seeds: FuzzTargets.canary.seeds, seed: 1)
-            for _ in 0..<1_000_000 { FuzzTargets.canary.run(mutator.next()) }
+            guard let canary = FuzzTargets.named("canary") else { return }
+            var mutator = FuzzMutator(seeds: canary.seeds, seed: 1)
+            for _ in 0..<1_000_000 { canary.run(mutator.next()) }
         }
     }
 }
