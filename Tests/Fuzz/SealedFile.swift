@@ -3,7 +3,7 @@ internal import Encoding
 /// A file of blocks that end in a CRC-32C, which damage can be written into and the checksums made
 /// right again: else no damage would ever get past them.
 ///
-/// The blocks are found by looking for them, so that no format need be known: O(bytes²), once.
+/// The blocks are found by looking for them, so that no format need be known; once per file.
 struct SealedFile: Sendable {
     let bytes: [UInt8]
     /// Content of each block; its checksum stands behind it. Inner ones before outer ones.
@@ -13,12 +13,19 @@ struct SealedFile: Sendable {
         self.bytes = bytes
         let table = SealedFile.table
         var blocks: [Range<Int>] = []
-        for start in bytes.indices {
+        // Blocks stand behind each other, the first behind some header.
+        var starts = Array(0...min(64, bytes.count))
+        var visited = 0
+        while visited < starts.count {
+            let start = starts[visited]
+            visited += 1
             var state = ~UInt32(0)
             var end = start
             while end + 4 <= bytes.count {
-                let stored = SealedFile.number(bytes, end)
-                if end > start, ~state == stored { blocks.append(start..<end) }
+                if end > start, ~state == SealedFile.number(bytes, end) {
+                    blocks.append(start..<end)
+                    if !starts.contains(end + 4) { starts.append(end + 4) }
+                }
                 state = table[Int(UInt8(truncatingIfNeeded: state) ^ bytes[end])] ^ (state >> 8)
                 end += 1
             }

@@ -18,6 +18,9 @@ final class StreamHandler: ChannelInboundHandler {
         func close() { loop.execute { handler.value.end(.closedBySession) } }
     }
 
+    /// The event that says the listener stops.
+    struct Stop: Sendable {}
+
     private let session: any StreamSession
     private let connection: StreamConnection
     private let unreadBytesMax: Int
@@ -77,6 +80,7 @@ final class StreamHandler: ChannelInboundHandler {
             if !isPaused { end(.finished) }
         case is IdleStateHandler.IdleStateEvent:
             if !isPaused { end(.idle) }
+        case is Stop: end(.stopping)
         default: break
         }
     }

@@ -111,7 +111,10 @@ package final class StreamListener: Sendable {
     /// Stops accepting, ends every session with `stopping`, and returns when all are closed.
     package func stop() async {
         await StreamListener.finish(channel)
-        for connection in open.drain() { await StreamListener.finish(connection) }
+        for connection in open.drain() {
+            connection.pipeline.fireUserInboundEventTriggered(StreamHandler.Stop())
+            await StreamListener.finish(connection)
+        }
     }
 
     private static func finish(_ channel: any Channel) async {
