@@ -129,9 +129,10 @@ let house: [Room] = [
     Room(
         name: "Bench", kind: .executable,
         rooms: [
-            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Replication",
+            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Raft", "Replication",
+            "Cluster",
         ],
-        path: "Tests/Bench"),
+        products: ["NIOCore", "NIOPosix"], path: "Tests/Bench"),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
     Room(
         name: "PlatformTests", kind: .tests, rooms: ["Platform", "Simulator"],

@@ -3,13 +3,14 @@ extension StorageLimits {
     /// Raw bytes of lines after which a log block is closed: decodes in 0.2 ms. Streams that have
     /// less than half of it share blocks.
     package static let logBlockBytes = 256 << 10
-    /// The same after compaction: zstd gains up to 1 MiB, and the index has fewer blocks to name.
-    package static let logBlockBytesDense = 1 << 20
+    /// The same after compaction: zstd gains with size and the index has fewer blocks to name, but
+    /// a query that needs one line expands a block.
+    package static let logBlockBytesDense = 512 << 10
 
     /// Levels of zstd for sealing, for compaction, and for trying which form packs smaller:
     /// docs/decisions/005-zstd-for-logs.md.
     static let zstdLevelHot = 1
-    static let zstdLevelDense = 15
+    static let zstdLevelDense = 9
     static let zstdLevelTaste = 3
 
     /// Lines of a block, so that row numbers and figures stay small.

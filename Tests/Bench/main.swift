@@ -8,6 +8,7 @@ let benches: [(name: String, run: () -> [BenchRow])] = [
     ("storage-noisy", { storageBench(.noisy) }),
     ("storage-counters", { storageBench(.counters) }), ("storage-memory", storageMemoryBench),
     ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
+    ("replication", replicationBench), ("node", nodeBench),
 ]
 
 if CommandLine.arguments.count == 3, CommandLine.arguments[1] == SeriesMemory.childArgument {
