@@ -14,7 +14,7 @@ package struct JournalBatch: Sendable {
     /// Empties it.
     package mutating func removeAll() {
         writer.removeAll()
-        writer.raw(repeatElement(0, count: JournalFormat.batchHeaderBytes))
+        writer.zeros(JournalFormat.batchHeaderBytes)
         records.removeAll(keepingCapacity: true)
         contentEnd = JournalFormat.batchHeaderBytes
     }
@@ -77,7 +77,7 @@ package struct JournalBatch: Sendable {
             nonce: nonce
         ).patch(&writer)
         let padding = pagedByteCount - writer.count
-        if padding > 0 { writer.raw(repeatElement(0, count: padding)) }
+        if padding > 0 { writer.zeros(padding) }
         return writer.bytes
     }
 }

@@ -65,10 +65,10 @@ struct SegmentHeader: Hashable {
         writer.u64(nonce)
         writer.u64(previousSequence)
         writer.u64(segmentBytes)
-        writer.raw(repeatElement(0, count: 16))
+        writer.zeros(16)
         let checksum = CRC32C.checksum(of: writer.bytes[4..<JournalFormat.segmentHeaderBytes])
         writer.patch(u32: checksum, at: 0)
-        writer.raw(repeatElement(0, count: JournalFormat.pageBytes - writer.count))
+        writer.zeros(JournalFormat.pageBytes - writer.count)
         return writer.bytes
     }
 
