@@ -267,13 +267,23 @@ private struct LiteralReader {
             place += 1
             if scalar == "\\" {
                 place += 1
-            } else if scalar == "[", next == ":" {
-                // [:name:]
-                while place < pattern.count, pattern[place] != "]" { place += 1 }
-                place += 1
+            } else if scalar == "[", next == ":", let end = namedClassEnd() {
+                place = end
             }
         }
+        // RE2 has found the end of it: this reader has not understood the class.
+        if place >= pattern.count { hasGivenUp = true }
         place += 1
+    }
+
+    /// Behind the `:]` of a `[:name:]` whose `:` is next; nil when there is none, and `[` is text.
+    private func namedClassEnd() -> Int? {
+        var at = place + 1
+        while at + 1 < pattern.count {
+            if pattern[at] == ":", pattern[at + 1] == "]" { return at + 2 }
+            at += 1
+        }
+        return nil
     }
 }
 

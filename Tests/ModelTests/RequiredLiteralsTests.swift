@@ -31,6 +31,7 @@ struct RequiredLiteralsTests {
         ("[a-z]+x", literal("x")),
         ("[]a]b", literal("b")),
         ("[[:alpha:]]b", literal("b")),
+        ("[x[:^a]bc|y", .either([literal("bc"), literal("y")])),
         ("[\\]]b", literal("b")),
         ("\\d+ms", literal("ms")),
         ("1\\.2", literal("1.2")),

@@ -35,9 +35,10 @@ struct StepGrid: Hashable, Sendable {
         let (low, overflow) = startNanos.subtractingReportingOverflow(windowNanos)
         let after = overflow ? .min : low
         var start = stepNanos * (after / stepNanos)
-        if start <= after { start += stepNanos }
-        guard start <= endNanos else {
-            return StepGrid(startNanos: start, stepNanos: stepNanos, count: 0)
+        var isPastAll = false
+        if start <= after { (start, isPastAll) = start.addingReportingOverflow(stepNanos) }
+        guard !isPastAll, start <= endNanos else {
+            return StepGrid(startNanos: endNanos, stepNanos: stepNanos, count: 0)
         }
         let (span, tooLong) = endNanos.subtractingReportingOverflow(start)
         return StepGrid(

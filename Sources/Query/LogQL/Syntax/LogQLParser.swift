@@ -117,7 +117,7 @@ struct LogQLParser {
         let isNegative = accept(symbol: "-")
         if !isNegative { _ = accept(symbol: "+") }
         guard case .number(let text) = token.kind else { throw unexpected(expecting: what) }
-        guard let value = Double(text) else {
+        guard let value = Double(text), value.isFinite else {
             throw problem("invalid number \(text)", at: start)
         }
         advance()
