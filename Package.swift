@@ -118,10 +118,13 @@ let house: [Room] = [
         name: "Simulator", kind: .testSupport, rooms: ["Platform", "Encoding"],
         path: "Tests/Support/Simulator"),
     Room(
+        name: "QuerySupport", kind: .testSupport, rooms: ["Model"],
+        path: "Tests/Support/QuerySupport"),
+    Room(
         name: "Fuzz", kind: .testSupport,
         rooms: [
             "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Replication",
-            "Simulator",
+            "Simulator", "QuerySupport",
         ],
         path: "Tests/Fuzz", exclude: ["Corpus"]),
     Room(
@@ -130,7 +133,7 @@ let house: [Room] = [
         name: "Bench", kind: .executable,
         rooms: [
             "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Raft", "Replication",
-            "Cluster",
+            "Cluster", "QuerySupport",
         ],
         products: ["NIOCore", "NIOPosix"], path: "Tests/Bench"),
     Room(name: "EncodingTests", kind: .tests, rooms: ["Encoding"]),
@@ -148,7 +151,8 @@ let house: [Room] = [
     Room(
         name: "StorageTests", kind: .tests,
         rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"], exclude: ["Golden"]),
-    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model"], exclude: ["Scripts"]),
+    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model", "QuerySupport"],
+        exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
         rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),

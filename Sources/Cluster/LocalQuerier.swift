@@ -32,19 +32,27 @@ struct LocalQuerier: Querier {
         return completeness
     }
 
-    func labelNames(_ request: LabelRequest) async throws -> [String] {
-        try union(request) { try $0.shard.labelNames($1) }
+    func labelNames(_ request: LabelRequest) async throws -> LabelAnswer<String> {
+        try union(request) { try $0.labelNames(request) }
     }
 
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] {
-        try union(request) { try $0.shard.labelValues(name, $1) }
+    func labelValues(
+        _ name: String, _ request: LabelRequest
+    ) async throws -> LabelAnswer<String> {
+        try union(request) { try $0.labelValues(name, request) }
     }
 
-    func labelSets(_ request: LabelRequest) async throws -> [Labels] {
-        var sets: [Labels] = []
-        for replica in replicas { sets += try replica.shard.labelSets(request).0 }
-        sets.sort()
-        return request.limit.map { Array(sets.prefix($0)) } ?? sets
+    func labelSets(_ request: LabelRequest) async throws -> LabelAnswer<Labels> {
+        // A series is in one shard.
+        var answer = LabelAnswer<Labels>([])
+        for replica in replicas {
+            let part = try replica.shard.labelSets(request)
+            answer.values += part.values
+            answer.completeness.merge(part.completeness)
+        }
+        answer.values.sort()
+        if let limit = request.limit { answer.values = Array(answer.values.prefix(limit)) }
+        return answer
     }
 
     func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] {
@@ -62,12 +70,17 @@ struct LocalQuerier: Querier {
     }
 
     private func union(
-        _ request: LabelRequest,
-        _ read: (ShardReplica, LabelRequest) throws -> ([String], Completeness)
-    ) throws -> [String] {
+        _ request: LabelRequest, _ read: (Shard) throws -> LabelAnswer<String>
+    ) throws -> LabelAnswer<String> {
         var strings = Set<String>()
-        for replica in replicas { strings.formUnion(try read(replica, request).0) }
+        var completeness = Completeness()
+        for replica in replicas {
+            let part = try read(replica.shard)
+            strings.formUnion(part.values)
+            completeness.merge(part.completeness)
+        }
         let sorted = strings.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        return request.limit.map { Array(sorted.prefix($0)) } ?? sorted
+        return LabelAnswer(
+            request.limit.map { Array(sorted.prefix($0)) } ?? sorted, completeness)
     }
 }

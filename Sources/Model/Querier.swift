@@ -16,13 +16,15 @@ package protocol Querier: Sendable {
     ) async throws -> Completeness
 
     /// Label names in use, ascending.
-    func labelNames(_ request: LabelRequest) async throws -> [String]
+    func labelNames(_ request: LabelRequest) async throws -> LabelAnswer<String>
 
     /// Values of the label, ascending.
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String]
+    func labelValues(
+        _ name: String, _ request: LabelRequest
+    ) async throws -> LabelAnswer<String>
 
     /// Label sets with data in the range, ascending.
-    func labelSets(_ request: LabelRequest) async throws -> [Labels]
+    func labelSets(_ request: LabelRequest) async throws -> LabelAnswer<Labels>
 
     /// What is known of metrics, by name ascending.
     func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata]
@@ -208,6 +210,17 @@ package struct LabelRequest: Sendable {
         self.end = end
         self.limit = limit
         self.budget = budget
+    }
+}
+
+/// Label names, values or sets, ascending, and what is missing among them.
+package struct LabelAnswer<Value: Sendable>: Sendable {
+    package var values: [Value]
+    package var completeness: Completeness
+
+    package init(_ values: [Value], _ completeness: Completeness = Completeness()) {
+        self.values = values
+        self.completeness = completeness
     }
 }
 

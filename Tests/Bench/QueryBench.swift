@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Encoding
 internal import Model
 internal import Query
+internal import QuerySupport
 
 /// What the PromQL engine itself costs: the querier hands out columns that are decoded already.
 func queryBench() -> [BenchRow] {
@@ -70,7 +71,7 @@ private final class AnswerSlot: @unchecked Sendable {
 
 /// Counters with one shared timestamp column; one series in `resetEvery` falls to zero every hour.
 /// The series take turns with ten columns of values, as decoded columns are: warm in the cache.
-private final class SyntheticMetrics: Querier {
+private final class SyntheticMetrics: SilentQuerier {
     private let series: [SeriesData]
 
     init(seriesCount: Int, sampleCount: Int, resetEvery: Int) {
@@ -105,23 +106,4 @@ private final class SyntheticMetrics: Querier {
         }
         return Completeness()
     }
-
-    func selectLines(
-        _ request: LineRequest, _ sink: (LineData) throws -> Bool
-    ) async throws -> Completeness { Completeness() }
-
-    func labelNames(_ request: LabelRequest) async throws -> [String] { [] }
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] { [] }
-    func labelSets(_ request: LabelRequest) async throws -> [Labels] { [] }
-    func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
-
-    func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
-    ) -> any FollowSubscription { NoSubscription() }
-
-}
-
-/// Of queriers that nobody follows.
-final class NoSubscription: FollowSubscription {
-    func cancel() {}
 }

@@ -1,8 +1,9 @@
 internal import Model
+internal import QuerySupport
 
 /// A few series and lines in memory, of all kinds that queries meet, odd values and times among
 /// them.
-final class FuzzStore: Querier {
+final class FuzzStore: SilentQuerier {
     static let epoch: Int64 = 1_750_000_000_000_000_000
     static let shared = FuzzStore(
         lines: [
@@ -73,8 +74,8 @@ final class FuzzStore: Querier {
         var batch: [SeriesData] = []
         for item in renamed(for: request.selector)
         where request.selector.matches(item.labels) {
-            let places = FuzzStore.places(item.timestamps.nanos, request)
-            let histogramPlaces = FuzzStore.places(item.histogramTimestamps.nanos, request)
+            let places = request.places(in: item.timestamps.nanos)
+            let histogramPlaces = request.places(in: item.histogramTimestamps.nanos)
             try request.budget.charge(series: 1)
             try request.budget.charge(samples: places.count + histogramPlaces.count)
             batch.append(
@@ -108,12 +109,6 @@ final class FuzzStore: Querier {
         }
     }
 
-    private static func places(_ nanos: [Int64], _ request: SeriesRequest) -> Range<Int> {
-        let low = nanos.firstIndex { $0 >= request.start.nanos } ?? nanos.count
-        let high = nanos.firstIndex { $0 >= request.end.nanos } ?? nanos.count
-        return low..<max(low, high)
-    }
-
     func selectLines(
         _ request: LineRequest, _ sink: (LineData) throws -> Bool
     ) async throws -> Completeness {
@@ -132,18 +127,5 @@ final class FuzzStore: Querier {
         try request.budget.charge(bytes: data.lines.bytes.count)
         _ = try sink(data)
         return Completeness()
-    }
-
-    func labelNames(_ request: LabelRequest) async throws -> [String] { [] }
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] { [] }
-    func labelSets(_ request: LabelRequest) async throws -> [Labels] { [] }
-    func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
-
-    func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
-    ) -> any FollowSubscription { NoSubscription() }
-
-    private final class NoSubscription: FollowSubscription {
-        func cancel() {}
     }
 }

@@ -1,8 +1,9 @@
 import Model
+import QuerySupport
 
 /// A `Querier` over lines in memory, for tests of LogQL: applies selectors, filters, order and
 /// limit exactly as the door says, in small batches.
-final class LogMemoryQuerier: Querier {
+final class LogMemoryQuerier: SilentQuerier {
     struct Line {
         var labels: Labels
         var nanos: Int64
@@ -76,25 +77,5 @@ final class LogMemoryQuerier: Querier {
             }
         }
         return found != filter.negated
-    }
-
-    func selectSeries(
-        _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void
-    ) async throws -> Completeness { Completeness() }
-
-    func labelNames(_ request: LabelRequest) async throws -> [String] { [] }
-
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] { [] }
-
-    func labelSets(_ request: LabelRequest) async throws -> [Labels] { [] }
-
-    func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
-
-    func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
-    ) -> any FollowSubscription { Silence() }
-
-    private final class Silence: FollowSubscription {
-        func cancel() {}
     }
 }

@@ -279,10 +279,10 @@ struct ShardTests {
         try fixture.seal()
         try fixture.apply(.write(.samples([(labels("b", ["zone": "z"]), epoch, 1)])))
         let request = LabelRequest(tenant: .standard, signal: .metrics, budget: QueryBudget())
-        #expect(try fixture.shard.labelNames(request).0 == ["__name__", "host", "zone"])
-        #expect(try fixture.shard.labelValues("__name__", request).0 == ["a", "b"])
+        #expect(try fixture.shard.labelNames(request).values == ["__name__", "host", "zone"])
+        #expect(try fixture.shard.labelValues("__name__", request).values == ["a", "b"])
         #expect(
-            try fixture.shard.labelSets(request).0
+            try fixture.shard.labelSets(request).values
                 == [labels("a", ["host": "h1"]), labels("b", ["zone": "z"])])
     }
 

@@ -25,6 +25,23 @@ package enum PrometheusJSON {
         return json.bytes
     }
 
+    /// Label names or values.
+    static func answer(_ answer: LabelAnswer<String>) -> [UInt8] {
+        success(warnings: answer.completeness.missing) { $0.array(answer.values) }
+    }
+
+    /// Label sets as objects.
+    static func answer(_ answer: LabelAnswer<Labels>) -> [UInt8] {
+        success(warnings: answer.completeness.missing) { json in
+            json.raw("[")
+            for (index, labels) in answer.values.enumerated() {
+                if index > 0 { json.comma() }
+                json.object(labels)
+            }
+            json.raw("]")
+        }
+    }
+
     private static func finish(_ json: inout JSONWriter, warnings: [String], infos: [String]) {
         if !warnings.isEmpty {
             json.raw(",\"warnings\":")

@@ -58,32 +58,24 @@ struct LokiAPI: Sendable {
 
     func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
         let names = try await context.querier.labelNames(try labelRequest(call))
-        return .json(PrometheusJSON.success { $0.array(names) })
+        return .json(PrometheusJSON.answer(names))
     }
 
     func labelValues(_ call: HTTPCall) async throws -> HTTPAnswer {
         let values = try await context.querier.labelValues(
             call.pathValues["name"] ?? "", try labelRequest(call))
-        return .json(PrometheusJSON.success { $0.array(values) })
+        return .json(PrometheusJSON.answer(values))
     }
 
     func series(_ call: HTTPCall) async throws -> HTTPAnswer {
         let sets = try await context.querier.labelSets(try labelRequest(call, "match"))
-        return .json(
-            PrometheusJSON.success { json in
-                json.raw("[")
-                for (index, labels) in sets.enumerated() {
-                    if index > 0 { json.comma() }
-                    json.object(labels)
-                }
-                json.raw("]")
-            })
+        return .json(PrometheusJSON.answer(sets))
     }
 
     /// Grafana shows it before a query is run: how much the selector would read.
     func indexStats(_ call: HTTPCall) async throws -> HTTPAnswer {
         let request = try labelRequest(call)
-        let streams = try await context.querier.labelSets(request)
+        let streams = try await context.querier.labelSets(request).values
         let entries = try await count("count_over_time", call)
         let bytes = try await count("bytes_over_time", call)
         var json = JSONWriter()

@@ -62,28 +62,19 @@ struct PrometheusAPI: Sendable {
         let texts = call.parameters.all("match")
         guard !texts.isEmpty else { throw HTTPFailure.badData("no match[] parameter provided") }
         let request = try labelRequest(call)
-        let sets = try await context.querier.labelSets(request)
-        return .json(
-            PrometheusJSON.success { json in
-                json.raw("[")
-                for (index, labels) in sets.enumerated() {
-                    if index > 0 { json.comma() }
-                    json.object(labels)
-                }
-                json.raw("]")
-            })
+        return .json(PrometheusJSON.answer(try await context.querier.labelSets(request)))
     }
 
     func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
         let names = try await context.querier.labelNames(try labelRequest(call))
-        return .json(PrometheusJSON.success { $0.array(names) })
+        return .json(PrometheusJSON.answer(names))
     }
 
     func labelValues(_ call: HTTPCall) async throws -> HTTPAnswer {
         let name = LabelNameText.decoded(call.pathValues["name"] ?? "")
         guard !name.isEmpty else { throw HTTPFailure.badData("invalid label name: \"\"") }
         let values = try await context.querier.labelValues(name, try labelRequest(call))
-        return .json(PrometheusJSON.success { $0.array(values) })
+        return .json(PrometheusJSON.answer(values))
     }
 
     func metadata(_ call: HTTPCall) async throws -> HTTPAnswer {

@@ -62,14 +62,14 @@ extension Shard {
     /// The next merge that pays, or nil. `isForced`: sealed segments are merged however few they
     /// are. `dropBefore`: what is older is left out on the way.
     package func proposeCompaction(dropBefore: Timestamp, isForced: Bool) -> ShardCommand? {
-        let (segments, isBusy) = state.withLock { state in
-            (state.manifest.segments, state.isJobOut || !state.pending.isEmpty)
+        let (segments, damaged, isBusy) = state.withLock { state in
+            (state.manifest.segments, state.damaged, state.isJobOut || !state.pending.isEmpty)
         }
         guard !isBusy else { return nil }
         for signal in [SignalKind.metrics, .logs] {
             let plan = CompactionPlan(
-                segments: segments.filter { $0.signal == signal }, dropBefore: dropBefore,
-                isForced: isForced,
+                segments: segments.filter { $0.signal == signal }, damaged: damaged,
+                dropBefore: dropBefore, isForced: isForced,
                 inputBytesMax: signal == .logs
                     ? StorageLimits.logCompactionBytesMax : StorageLimits.compactionBytesMax)
             if let (inputs, level) = plan.next {
@@ -88,6 +88,8 @@ struct CompactionPlan {
     static let levelMax: UInt8 = 2
     /// Of one kind, oldest write first.
     let segments: [SegmentRecord]
+    /// Names of those that can not be merged: neighbours around them are not neighbours.
+    let damaged: Set<String>
     let dropBefore: Timestamp
     let isForced: Bool
     /// Of the inputs together, data and index.
@@ -113,13 +115,14 @@ struct CompactionPlan {
             let fits =
                 run.count < StorageLimits.compactionInputsMax
                 && byteCount + size <= inputBytesMax
-            if segment.level == level, fits || run.isEmpty {
+            let isWanted = segment.level == level && !damaged.contains(segment.name)
+            if isWanted, fits || run.isEmpty {
                 run.append(segment)
                 byteCount += size
             } else if run.count >= least {
                 return run
             } else {
-                run = segment.level == level ? [segment] : []
+                run = isWanted ? [segment] : []
                 byteCount = run.isEmpty ? 0 : size
             }
         }
@@ -132,7 +135,7 @@ struct CompactionPlan {
         let found = segments.first { segment in
             let middle = segment.start.nanos / 2 + segment.end.nanos / 2
             return segment.start < dropBefore && middle < dropBefore.nanos
-                && segment.end >= dropBefore
+                && segment.end >= dropBefore && !damaged.contains(segment.name)
         }
         return found.map { ([$0.name], $0.level) }
     }

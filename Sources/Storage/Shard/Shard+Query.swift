@@ -19,14 +19,14 @@ extension Shard {
 
     /// Label sets of series with samples in segments and memtables that touch the range,
     /// ascending, within the request's limit.
-    package func labelSets(_ request: LabelRequest) throws -> ([Labels], Completeness) {
+    package func labelSets(_ request: LabelRequest) throws -> LabelAnswer<Labels> {
         let (series, completeness) = try series(request)
         let sets = series.map(\.labels)
-        return (request.limit.map { Array(sets.prefix($0)) } ?? sets, completeness)
+        return LabelAnswer(request.limit.map { Array(sets.prefix($0)) } ?? sets, completeness)
     }
 
     /// Names of the labels of the selected series, ascending by bytes.
-    package func labelNames(_ request: LabelRequest) throws -> ([String], Completeness) {
+    package func labelNames(_ request: LabelRequest) throws -> LabelAnswer<String> {
         try gather(
             request,
             fromLabels: { labels, names in
@@ -43,7 +43,7 @@ extension Shard {
     /// Values of label `name` of the selected series, ascending by bytes.
     package func labelValues(
         _ name: String, _ request: LabelRequest
-    ) throws -> ([String], Completeness) {
+    ) throws -> LabelAnswer<String> {
         try gather(
             request,
             fromLabels: { labels, values in
@@ -82,7 +82,7 @@ extension Shard {
     private func gather(
         _ request: LabelRequest, fromLabels: (Labels, inout Set<String>) -> Void,
         fromIndex: (SegmentIndex) throws(StorageError) -> [String]
-    ) throws -> ([String], Completeness) {
+    ) throws -> LabelAnswer<String> {
         let view =
             request.signal == .metrics
             ? view(
@@ -102,6 +102,7 @@ extension Shard {
             }
         }
         let sorted = strings.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        return (request.limit.map { Array(sorted.prefix($0)) } ?? sorted, completeness)
+        return LabelAnswer(
+            request.limit.map { Array(sorted.prefix($0)) } ?? sorted, completeness)
     }
 }

@@ -20,6 +20,9 @@ package final class Shard: Sendable {
         var frozen: [FrozenState] = []
         var pending: [(index: UInt64, work: StorageJob.Work)] = []
         var isJobOut = false
+        /// Segments that a compaction could not read, by name: queries use what is left of them,
+        /// no other compaction tries them. A start tries again.
+        var damaged: Set<String> = []
         var appliedIndex: UInt64
         var lastSealIndex: UInt64
         /// The clock of the last seal, of which the leader decides on the next.
@@ -202,7 +205,8 @@ extension Shard {
         let dropped = state.withLock { state -> [LiveSegment] in
             precondition(state.isJobOut, "BUG: a job is finished twice")
             state.isJobOut = false
-            guard let manifest = job.outcome else { return [] }
+            guard let outcome = job.outcome else { return [] }
+            let manifest = outcome.manifest
             precondition(state.pending.first?.index == job.index, "BUG: jobs out of order")
             state.pending.removeFirst()
             let old = state.manifest
@@ -216,6 +220,9 @@ extension Shard {
                     removalFailures: figures.removalFailures)
             }
             let names = Set(manifest.segments.map(\.name))
+            state.damaged.formUnion(outcome.damaged)
+            state.damaged.formIntersection(names)
+            figures.damagedSegments.set(Double(state.damaged.count))
             let gone = old.segments.filter { !names.contains($0.name) }
             if old.checkpoint.name != manifest.checkpoint.name, !old.checkpoint.name.isEmpty {
                 removeCheckpoint(old.checkpoint.name)

@@ -8,6 +8,7 @@ struct ShardFigures: Sendable {
     let duplicates: Counter
     let corruptEntries: Counter
     let removalFailures: Counter
+    let damagedSegments: Gauge
     private let telemetry: Telemetry
     private let labels: [(String, String)]
 
@@ -28,6 +29,10 @@ struct ShardFigures: Sendable {
         removalFailures = telemetry.counter(
             "varve_storage_removal_failures_total",
             help: "Files that could not be removed; the next start tries again.",
+            labels: labels)
+        damagedSegments = telemetry.gauge(
+            "varve_storage_damaged_segments",
+            help: "Segments that a compaction could not read; `varve inspect` names the place.",
             labels: labels)
     }
 

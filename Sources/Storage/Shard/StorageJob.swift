@@ -24,7 +24,14 @@ package final class StorageJob: Sendable {
     private let live: [String: LiveSegment]
     private let disk: any Disk
     private let directory: DiskPath
-    private let result = Mutex<Manifest?>(nil)
+    private let result = Mutex<Outcome?>(nil)
+
+    /// What a successful run leaves.
+    struct Outcome: Sendable {
+        var manifest: Manifest
+        /// Inputs that can not be read, by name: the compaction was given up, they stay listed.
+        var damaged: [String] = []
+    }
 
     init(
         index: UInt64, work: Work, before: Manifest, live: [String: LiveSegment],
@@ -47,17 +54,23 @@ package final class StorageJob: Sendable {
         }
     }
 
-    /// The manifest after a successful run.
-    var outcome: Manifest? { result.withLock { $0 } }
+    /// After a successful run, else nil.
+    var outcome: Outcome? { result.withLock { $0 } }
 
-    /// Does the work. Errors: `disk`, `corrupt`; the shard is as before then.
+    /// Does the work. Errors: `disk`; the shard is as before then. A compaction whose inputs can not
+    /// be read is given up: what is left of them stays, and the jobs behind it go on.
     package func run() throws(StorageError) {
         var manifest = before
+        var damaged: [String] = []
         manifest.completedIndex = index
         switch work {
         case .seal(let frozen): try seal(frozen, &manifest)
         case .compact(let signal, let inputs, let level, let dropBefore):
-            try compact(signal, inputs, level, dropBefore, &manifest)
+            do {
+                try compact(signal, inputs, level, dropBefore, &manifest)
+            } catch {
+                damaged = try damagedInputs(inputs, error)
+            }
         case .expire(let signal, let cut):
             manifest.segments.removeAll { $0.signal == signal && $0.end < cut }
         case .delete(let tenant):
@@ -69,7 +82,8 @@ package final class StorageJob: Sendable {
         let (disk, directory) = (disk, directory)
         try onDisk { () throws(DiskError) in try disk.syncDirectory(directory) }
         try manifest.store(disk: disk, directory: directory)
-        result.withLock { $0 = manifest }
+        let outcome = Outcome(manifest: manifest, damaged: damaged)
+        result.withLock { $0 = outcome }
     }
 
     private func seal(
@@ -110,5 +124,22 @@ package final class StorageJob: Sendable {
         guard let place = manifest.segments.firstIndex(where: { $0.name == first }) else { return }
         manifest.segments.removeAll { inputs.contains($0.name) }
         if let output { manifest.segments.insert(output, at: place) }
+    }
+
+    /// Those of `inputs` that `error` is about. Errors: any that tells of something else.
+    private func damagedInputs(
+        _ inputs: [String], _ error: StorageError
+    ) throws(StorageError) -> [String] {
+        let file: String
+        switch error {
+        case .corrupt(let path, _, _), .index(let path, _): file = path
+        default: throw error
+        }
+        let found = inputs.filter { name in
+            guard let record = live[name]?.record else { return false }
+            return file.hasSuffix(record.data.name) || file.hasSuffix(record.index.name)
+        }
+        guard !found.isEmpty else { throw error }
+        return found
     }
 }

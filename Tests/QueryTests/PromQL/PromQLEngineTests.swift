@@ -1,5 +1,6 @@
 import Model
 import Query
+import QuerySupport
 import Synchronization
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
     private let second: Int64 = 1_000_000_000
 
     /// Counts calls, answers from a store, and says that something was missing.
-    private final class CountingQuerier: Querier {
+    private final class CountingQuerier: SilentQuerier {
         let requests = Mutex<[SeriesRequest]>([])
         private let store: PromQLMemoryStore
 
@@ -21,19 +22,6 @@ import Testing
             _ = try await store.selectSeries(request, sink)
             return Completeness(missing: ["segment 7 is unreadable"])
         }
-
-        func selectLines(
-            _ request: LineRequest, _ sink: (LineData) throws -> Bool
-        ) async throws -> Completeness { Completeness() }
-
-        func labelNames(_ request: LabelRequest) async throws -> [String] { [] }
-        func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] { [] }
-        func labelSets(_ request: LabelRequest) async throws -> [Labels] { [] }
-        func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
-
-        func follow(
-            tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
-        ) -> any FollowSubscription { store.follow(tenant: tenant, body) }
     }
 
     private func querier() -> CountingQuerier {

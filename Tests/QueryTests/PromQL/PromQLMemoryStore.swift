@@ -1,8 +1,9 @@
 import Model
+import QuerySupport
 
 /// A querier over series held in memory, for behaviour scripts. Series with equal timestamps share
 /// a column, as they do in the storage.
-final class PromQLMemoryStore: Querier {
+final class PromQLMemoryStore: SilentQuerier {
     private let series: [SeriesData]
 
     init(_ series: [SeriesData]) {
@@ -22,9 +23,8 @@ final class PromQLMemoryStore: Querier {
         var columns: [ObjectIdentifier: TimestampColumn] = [:]
         var batch: [SeriesData] = []
         for item in series where request.selector.matches(item.labels) {
-            let places = PromQLMemoryStore.places(item.timestamps.nanos, request)
-            let histogramPlaces = PromQLMemoryStore.places(
-                item.histogramTimestamps.nanos, request)
+            let places = request.places(in: item.timestamps.nanos)
+            let histogramPlaces = request.places(in: item.histogramTimestamps.nanos)
             guard !places.isEmpty || !histogramPlaces.isEmpty else { continue }
             try request.budget.charge(samples: places.count + histogramPlaces.count)
             let key = ObjectIdentifier(item.timestamps)
@@ -44,28 +44,5 @@ final class PromQLMemoryStore: Querier {
         }
         if !batch.isEmpty { try sink(batch) }
         return Completeness()
-    }
-
-    private static func places(_ nanos: [Int64], _ request: SeriesRequest) -> Range<Int> {
-        let low = nanos.firstIndex { $0 >= request.start.nanos } ?? nanos.count
-        let high = nanos.firstIndex { $0 >= request.end.nanos } ?? nanos.count
-        return low..<max(low, high)
-    }
-
-    func selectLines(
-        _ request: LineRequest, _ sink: (LineData) throws -> Bool
-    ) async throws -> Completeness { Completeness() }
-
-    func labelNames(_ request: LabelRequest) async throws -> [String] { [] }
-    func labelValues(_ name: String, _ request: LabelRequest) async throws -> [String] { [] }
-    func labelSets(_ request: LabelRequest) async throws -> [Labels] { [] }
-    func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
-
-    func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
-    ) -> any FollowSubscription { NoSubscription() }
-
-    private final class NoSubscription: FollowSubscription {
-        func cancel() {}
     }
 }

@@ -1,0 +1,78 @@
+import Model
+import Platform
+import Storage
+import Testing
+
+private let second = ShardFixture.second
+private let epoch = ShardFixture.epoch
+
+/// A block that rots on the disk costs what is in it, nothing else.
+struct DamagedSegmentTests {
+    /// Five sealed segments of each signal.
+    private func sealedShard() throws -> ShardFixture {
+        let fixture = try ShardFixture()
+        for round in 0..<5 {
+            try fixture.apply(.write(LogCompactionTests.batch(round)))
+            let rows = (0..<100).map {
+                (
+                    labels: labels("m"), time: epoch + Int64(round * 100 + $0) * second,
+                    value: Double($0)
+                )
+            }
+            try fixture.apply(.write(.samples(rows)))
+            try fixture.seal(at: epoch + Int64(round) * second)
+        }
+        return fixture
+    }
+
+    /// Turns bits in the middle of a segment's data file.
+    private func damage(_ record: SegmentRecord, in fixture: ShardFixture) throws {
+        let path = fixture.directory / record.data.name
+        var bytes = try fixture.disk.readAll(path)
+        bytes[20] ^= 0x55
+        try fixture.disk.replaceDurably(path, with: bytes)
+    }
+
+    @Test(arguments: [SignalKind.metrics, .logs])
+    func aCompactionLeavesItAloneAndTheShardGoesOn(signal: SignalKind) throws {
+        let fixture = try sealedShard()
+        let segments = fixture.shard.manifest.segments(of: signal)
+        try damage(segments[2], in: fixture)
+        try fixture.reopen()
+
+        var commandCount = 0
+        while let command = fixture.shard.proposeCompaction(
+            dropBefore: .distantPast, isForced: true)
+        {
+            try fixture.apply(command)
+            try fixture.shard.runJobs()
+            commandCount += 1
+            try #require(commandCount < 20)
+        }
+        let left = fixture.shard.manifest.segments(of: signal)
+        // Two before it became one, two behind it another.
+        #expect(left.map(\.level) == [1, 0, 1])
+        #expect(left[1] == segments[2])
+
+        // Seals and queries go on; what is missing is named.
+        try fixture.apply(.write(.samples([(labels("m"), epoch + 900 * second, 1)])))
+        try fixture.seal(at: epoch + 900 * second)
+        let request = SeriesRequest(
+            tenant: .standard, selector: .everything, start: .distantPast, end: .distantFuture,
+            budget: QueryBudget())
+        var sampleCount = 0
+        let completeness = try fixture.shard.selectSeries(request) { batch in
+            sampleCount += batch.reduce(0) { $0 + $1.values.count }
+        }
+        #expect(sampleCount == (signal == .metrics ? 401 : 501))
+        #expect(completeness.isComplete == (signal == .logs))
+        #expect(
+            completeness.missing.allSatisfy { $0.contains(segments[2].data.name) },
+            "\(completeness.missing)")
+
+        // Retention takes it like any other.
+        try fixture.apply(.expire(signal: signal, before: .distantFuture))
+        try fixture.shard.runJobs()
+        #expect(fixture.shard.manifest.segments(of: signal).isEmpty)
+    }
+}
