@@ -26,6 +26,8 @@ package struct ServerConfiguration: Sendable {
         get { ingestLimits.bodyBytesMax }
         set { ingestLimits.bodyBytesMax = newValue }
     }
+    /// Connections at a time, of HTTP and of each stream listener.
+    package var connectionsMax = 8_192
     package var version = "0.1.0"
 
     /// Where statsd listens.
@@ -51,6 +53,22 @@ package struct ServerConfiguration: Sendable {
         statsdOptions.gaugeSign = signsChange ? .delta : .absolute
         statsdOptions.unknownTypes = countsUnknown ? .compat : .strict
         statsdOptions.intervalNanos = intervalNanos
+    }
+
+    /// How many series statsd may bring, at a time and new ones a second.
+    package mutating func setStatsdLimits(seriesMax: Int, newSeriesPerSecond: Int) {
+        statsdOptions.limits.seriesMax = seriesMax
+        statsdOptions.limits.newSeriesPerSecond = newSeriesPerSecond
+    }
+
+    /// What labels may be, whichever way they come in.
+    package mutating func setLabelLimits(countMax: Int, nameBytesMax: Int, valueBytesMax: Int) {
+        ingestLimits.labelCountMax = countMax
+        ingestLimits.labelNameBytesMax = nameBytesMax
+        ingestLimits.labelValueBytesMax = valueBytesMax
+        statsdOptions.limits.tagCountMax = countMax
+        statsdOptions.limits.tagNameBytesMax = nameBytesMax
+        statsdOptions.limits.tagValueBytesMax = valueBytesMax
     }
 
     /// Takes statsd_exporter's mapping file; throws what is wrong with it, for a person.

@@ -127,9 +127,10 @@ package final class VarveServer: Sendable {
     ) async throws -> StatsdService? {
         let wanted = configuration.statsd
         guard wanted.network != nil || wanted.unixPath != nil else { return nil }
-        let endpoints = StatsdService.Endpoints(
+        var endpoints = StatsdService.Endpoints(
             udp: wanted.network, tcp: wanted.network,
             unix: wanted.unixPath.map { Endpoint.unix(path: $0) })
+        endpoints.streams.connectionCountMax = configuration.connectionsMax
         return try await StatsdService.start(
             endpoints, options: configuration.statsdOptions,
             in: StatsdService.Surroundings(
@@ -146,6 +147,7 @@ package final class VarveServer: Sendable {
         options.udp = endpoint
         options.tcp = endpoint
         options.syslog = configuration.syslogOptions
+        options.streams.connectionCountMax = configuration.connectionsMax
         return try await SyslogService.start(
             options, appender: node.appender, telemetry: world.telemetry, time: world.time,
             timers: world.timers, random: world.random, group: group)
@@ -174,6 +176,7 @@ package final class VarveServer: Sendable {
         var limits = HTTPService.Limits()
         limits.bodyBytesMax = configuration.bodyBytesMax
         limits.queriesMax = configuration.queriesMax
+        limits.connectionsMax = configuration.connectionsMax
         return HTTPService(
             table: table, limits: limits,
             executor: QueryExecutor(name: "query", threadCount: max(System.coreCount, 2)),

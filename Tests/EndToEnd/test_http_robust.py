@@ -77,6 +77,31 @@ def test_decompressed_size_is_limited_by_name(make_server):
     assert status == 413 and "body-decoded-max" in json.loads(body)["error"]
 
 
+def test_limits_are_settings(make_server):
+    server = make_server(
+        "--labels-max", "3", "--label-name-max", "16", "--label-value-max", "16",
+        "--statsd-series-max", "2", "--connections-max", "2", flush_interval="100ms")
+    for labels in ["{a='1',b='2',c='3'}", "{%s='1'}" % ("n" * 17), "{a='%s'}" % ("v" * 17)]:
+        server.request(
+            "POST", "/api/v1/import/prometheus", f"m{labels} 1\nn 1\n".replace("'", '"').encode())
+    for reason in ["label_count_max", "label_name_bytes_max", "label_value_bytes_max"]:
+        assert server.metric("varve_push_skipped_total", reason=reason) == 1, reason
+    assert server.get("/api/v1/series", **{"match[]": "{__name__=~'[mn]'}"})["data"] == [
+        {"__name__": "n"}]
+
+    server.statsd("a:1|c\nb:1|c\nc:1|c\nd:1|c|#%s:x" % ("t" * 17))
+    until(lambda: server.metric("varve_statsd_rejected_total", reason="series_limit") == 1,
+          what="a third series refused")
+    assert server.metric("varve_statsd_rejected_total", reason="tag_too_long") == 1
+
+    held = [socket.create_connection(("127.0.0.1", server.syslog_port)) for _ in range(2)]
+    with socket.create_connection(("127.0.0.1", server.syslog_port)) as third:
+        third.settimeout(10)
+        assert third.recv(1) == b"", "closed at once"
+    for tcp in held:
+        tcp.close()
+
+
 def test_slow_and_half_open_clients_hold_nobody_up(server):
     slow = []
     try:

@@ -47,9 +47,11 @@ package struct StatsdLimits: Sendable, Hashable {
     /// Bytes of a metric name without its tags (`name_too_long`).
     package var nameBytesMax = 1024
     /// Labels of a series beside its name (`too_many_tags`).
-    package var tagCountMax = 64
-    /// Bytes of one label's name or value (`tag_too_long`).
-    package var tagBytesMax = 2048
+    package var tagCountMax = IngestLimits().labelCountMax
+    /// Bytes of a label's name (`tag_too_long`).
+    package var tagNameBytesMax = IngestLimits().labelNameBytesMax
+    /// Bytes of a label's value (`tag_too_long`).
+    package var tagValueBytesMax = IngestLimits().labelValueBytesMax
     /// Bytes of a line on a stream (`line_too_long`); datagrams are bounded by UDP itself.
     package var lineBytesMax = 65_535
     /// Series of one aggregator (`series_limit`).

@@ -15,6 +15,8 @@ package final class StatsdService: Sendable {
         package var tcp: Endpoint?
         /// A unix datagram socket.
         package var unix: Endpoint?
+        /// Of the TCP listener.
+        package var streams = StreamListener.Options()
 
         package init(udp: Endpoint? = nil, tcp: Endpoint? = nil, unix: Endpoint? = nil) {
             self.udp = udp
@@ -124,7 +126,8 @@ package final class StatsdService: Sendable {
             }
             if let tcp = endpoints.tcp {
                 let made = try await StreamListener.start(
-                    tcp, name: "\(name)-tcp", telemetry: surroundings.telemetry,
+                    tcp, name: "\(name)-tcp", options: endpoints.streams,
+                    telemetry: surroundings.telemetry,
                     group: surroundings.group
                 ) { _ in StatsdSession(sink: sink) }
                 listener = made

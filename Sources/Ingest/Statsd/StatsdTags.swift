@@ -41,7 +41,7 @@ struct StatsdTags {
         guard self.name.count <= limits.nameBytesMax else { throw .nameTooLong }
         guard pairs.count <= limits.tagCountMax else { throw .tooManyTags }
         for (key, value) in pairs
-        where key.count > limits.tagBytesMax || value.count > limits.tagBytesMax {
+        where key.count > limits.tagNameBytesMax || value.count > limits.tagValueBytesMax {
             throw .tagTooLong
         }
     }

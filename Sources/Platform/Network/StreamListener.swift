@@ -11,7 +11,7 @@ package final class StreamListener: Sendable {
     /// Limits of one listener.
     package struct Options: Sendable {
         /// Further connections are accepted and closed at once.
-        package var connectionCountMax = 4096
+        package var connectionCountMax = 8_192
         /// A connection that sends nothing for so long is closed; 0: never. One that is paused
         /// does not count as idle.
         package var idleSeconds = 600

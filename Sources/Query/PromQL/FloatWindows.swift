@@ -25,15 +25,15 @@ protocol WindowKernel {
 }
 
 extension WindowKernel {
-    /// Fills `row`, one cell per step. Specialised per kernel, so no call per sample.
-    static func fill(_ row: inout [Double], _ windows: FloatWindows) {
+    /// Fills the cells `steps` of `row`. Specialised per kernel, so no call per sample.
+    static func fill(_ row: inout [Double], _ windows: FloatWindows, _ steps: Range<Int>) {
         let (nanos, lowArray, highArray) = windows.index.arrays
         let values = windows.values.span
         let times = nanos.span
         let lows = lowArray.span
         let highs = highArray.span
         var out = row.mutableSpan
-        for step in 0..<out.count {
+        for step in steps {
             let low = Int(lows[step])
             let high = Int(highs[step])
             out[step] = low < high ? apply(values, times, low, high) : StepMatrix.absent

@@ -34,9 +34,10 @@ struct HistogramWindows {
     }
 
     func evaluate(
-        _ function: WindowFunction, into row: inout [Double], _ boxes: inout [HistogramBox?]
+        _ function: WindowFunction, at steps: Range<Int>, into row: inout [Double],
+        _ boxes: inout [HistogramBox?]
     ) {
-        for step in row.indices {
+        for step in steps {
             let content = Content(
                 floats: Int(windows.index.lows[step])..<Int(windows.index.highs[step]),
                 histograms: Int(index.lows[step])..<Int(index.highs[step]))

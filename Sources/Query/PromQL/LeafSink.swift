@@ -41,7 +41,7 @@ final class LeafSink {
             let grid = job.key.grid
             windows = WindowEvaluator(
                 function: function, grid: reference, windowNanos: nanos, parameters: parameters,
-                annotations: annotations, range: job.range,
+                annotations: annotations, range: job.range, budget: budget,
                 nowNanos: { grid.time($0) })
         }
     }

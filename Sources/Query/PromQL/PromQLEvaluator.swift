@@ -130,7 +130,7 @@ struct PromQLEvaluator {
         var windows = WindowEvaluator(
             function: function, grid: windowGrid, windowNanos: node.windowNanos,
             parameters: parameters, annotations: annotations, range: node.range,
-            nowNanos: { grid.time($0) })
+            budget: budget, nowNanos: { grid.time($0) })
         var result = StepMatrix(stepCount: windowGrid.count)
         var row = Array(repeating: StepMatrix.absent, count: windowGrid.count)
         var boxes: [HistogramBox?] = []

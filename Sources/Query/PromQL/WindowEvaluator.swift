@@ -12,12 +12,14 @@ struct WindowEvaluator {
     let annotations: PromQLAnnotations
     /// Of the window in the query's text.
     let range: Range<Int>
+    private let budget: QueryBudget
     private var floatIndexes: WindowIndexCache
     private var histogramIndexes: WindowIndexCache
 
     init(
         function: WindowFunction, grid: StepGrid, windowNanos: Int64, parameters: [[Double]],
-        annotations: PromQLAnnotations, range: Range<Int>, nowNanos: @escaping (Int) -> Int64
+        annotations: PromQLAnnotations, range: Range<Int>, budget: QueryBudget,
+        nowNanos: @escaping (Int) -> Int64
     ) {
         self.function = function
         self.grid = grid
@@ -25,15 +27,17 @@ struct WindowEvaluator {
         self.parameters = parameters
         self.annotations = annotations
         self.range = range
+        self.budget = budget
         self.nowNanos = nowNanos
         floatIndexes = WindowIndexCache(grid: grid, windowNanos: windowNanos)
         histogramIndexes = WindowIndexCache(grid: grid, windowNanos: windowNanos)
     }
 
-    /// One cell per step into `row`, and into `histograms` (empty when there are none).
+    /// One cell per step into `row`, and into `histograms` (empty when there are none). Throws
+    /// `QueryError`, and `QueryLimitError` when the query is to end: also in the midst of one series.
     mutating func evaluate(
         _ series: SeriesData, into row: inout [Double], _ histograms: inout [HistogramBox?]
-    ) throws(QueryError) {
+    ) throws {
         histograms.removeAll(keepingCapacity: true)
         let isRising =
             isCounterFunction
@@ -58,48 +62,67 @@ struct WindowEvaluator {
         histograms = Array(repeating: nil, count: grid.count)
         // The floats alone first: most functions leave histograms aside.
         try evaluate(windows, isRising: isRising, into: &row)
-        samples.evaluate(function, into: &row, &histograms)
+        for steps in WindowSlices(samples.index) {
+            samples.evaluate(function, at: steps, into: &row, &histograms)
+            try budget.check()
+        }
     }
 
     private var isCounterFunction: Bool { function == .rate || function == .increase }
 
     private func evaluate(
         _ windows: FloatWindows, isRising: Bool, into row: inout [Double]
-    ) throws(QueryError) {
+    ) throws {
         switch function {
+        // One pass over the samples, however wide the windows.
         case .rate, .increase, .delta:
             CounterWindows.fill(
                 &row, windows, isCounter: isCounterFunction, isPerSecond: function == .rate,
                 isRising: isRising)
-        case .irate: WindowKernels.InstantRate.fill(&row, windows)
-        case .idelta: WindowKernels.InstantDelta.fill(&row, windows)
-        case .deriv: WindowKernels.Derivative.fill(&row, windows)
-        case .resets: WindowKernels.Resets.fill(&row, windows)
-        case .changes: WindowKernels.Changes.fill(&row, windows)
-        case .avg: WindowKernels.Average.fill(&row, windows)
         case .min: SlidingExtremes.fill(&row, windows, isMaximum: false)
         case .max: SlidingExtremes.fill(&row, windows, isMaximum: true)
-        case .sum: WindowKernels.Sum.fill(&row, windows)
-        case .count: WindowKernels.Count.fill(&row, windows)
-        case .stddev: WindowKernels.Deviation.fill(&row, windows)
-        case .stdvar: WindowKernels.Variance.fill(&row, windows)
-        case .mad: WindowKernels.MedianDeviation.fill(&row, windows)
-        case .last: WindowKernels.Last.fill(&row, windows)
-        case .first: WindowKernels.First.fill(&row, windows)
-        case .present: WindowKernels.Present.fill(&row, windows)
-        case .timestampOfFirst: WindowKernels.TimestampOfFirst.fill(&row, windows)
-        case .timestampOfLast: WindowKernels.TimestampOfLast.fill(&row, windows)
-        case .timestampOfMin: WindowKernels.TimestampOfMinimum.fill(&row, windows)
-        case .timestampOfMax: WindowKernels.TimestampOfMaximum.fill(&row, windows)
-        case .quantile: fillQuantile(&row, windows)
-        case .predictLinear: fillPrediction(&row, windows)
-        case .doubleExponentialSmoothing: try fillSmoothed(&row, windows)
+        default:
+            for steps in WindowSlices(windows.index) {
+                try evaluate(windows, at: steps, into: &row)
+                try budget.check()
+            }
         }
     }
 
-    private func fillQuantile(_ row: inout [Double], _ windows: FloatWindows) {
+    private func evaluate(
+        _ windows: FloatWindows, at steps: Range<Int>, into row: inout [Double]
+    ) throws(QueryError) {
+        switch function {
+        case .rate, .increase, .delta, .min, .max: preconditionFailure("BUG: done in one pass")
+        case .irate: WindowKernels.InstantRate.fill(&row, windows, steps)
+        case .idelta: WindowKernels.InstantDelta.fill(&row, windows, steps)
+        case .deriv: WindowKernels.Derivative.fill(&row, windows, steps)
+        case .resets: WindowKernels.Resets.fill(&row, windows, steps)
+        case .changes: WindowKernels.Changes.fill(&row, windows, steps)
+        case .avg: WindowKernels.Average.fill(&row, windows, steps)
+        case .sum: WindowKernels.Sum.fill(&row, windows, steps)
+        case .count: WindowKernels.Count.fill(&row, windows, steps)
+        case .stddev: WindowKernels.Deviation.fill(&row, windows, steps)
+        case .stdvar: WindowKernels.Variance.fill(&row, windows, steps)
+        case .mad: WindowKernels.MedianDeviation.fill(&row, windows, steps)
+        case .last: WindowKernels.Last.fill(&row, windows, steps)
+        case .first: WindowKernels.First.fill(&row, windows, steps)
+        case .present: WindowKernels.Present.fill(&row, windows, steps)
+        case .timestampOfFirst: WindowKernels.TimestampOfFirst.fill(&row, windows, steps)
+        case .timestampOfLast: WindowKernels.TimestampOfLast.fill(&row, windows, steps)
+        case .timestampOfMin: WindowKernels.TimestampOfMinimum.fill(&row, windows, steps)
+        case .timestampOfMax: WindowKernels.TimestampOfMaximum.fill(&row, windows, steps)
+        case .quantile: fillQuantile(&row, windows, steps)
+        case .predictLinear: fillPrediction(&row, windows, steps)
+        case .doubleExponentialSmoothing: try fillSmoothed(&row, windows, steps)
+        }
+    }
+
+    private func fillQuantile(
+        _ row: inout [Double], _ windows: FloatWindows, _ steps: Range<Int>
+    ) {
         var scratch: [Double] = []
-        for step in row.indices {
+        for step in steps {
             let low = Int(windows.index.lows[step])
             let high = Int(windows.index.highs[step])
             guard low < high else {
@@ -116,10 +139,12 @@ struct WindowEvaluator {
         }
     }
 
-    private func fillPrediction(_ row: inout [Double], _ windows: FloatWindows) {
+    private func fillPrediction(
+        _ row: inout [Double], _ windows: FloatWindows, _ steps: Range<Int>
+    ) {
         let nanos = windows.index.column.nanos
         let times = nanos.span
-        for step in row.indices {
+        for step in steps {
             let low = Int(windows.index.lows[step])
             let high = Int(windows.index.highs[step])
             guard high - low > 1 else {
@@ -133,9 +158,9 @@ struct WindowEvaluator {
     }
 
     private func fillSmoothed(
-        _ row: inout [Double], _ windows: FloatWindows
+        _ row: inout [Double], _ windows: FloatWindows, _ steps: Range<Int>
     ) throws(QueryError) {
-        for step in row.indices {
+        for step in steps {
             let low = Int(windows.index.lows[step])
             let high = Int(windows.index.highs[step])
             row[step] = StepMatrix.absent

@@ -54,6 +54,12 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.retentionBytes.help)) var retentionBytes: String?
     @Option(help: .init(Setting.sealAfter.help)) var sealAfter: String?
     @Option(help: .init(Setting.memory.help)) var memory: String?
+    @Option(help: .init(Setting.labelsMax.help)) var labelsMax: String?
+    @Option(help: .init(Setting.labelNameMax.help)) var labelNameMax: String?
+    @Option(help: .init(Setting.labelValueMax.help)) var labelValueMax: String?
+    @Option(help: .init(Setting.statsdSeriesMax.help)) var statsdSeriesMax: String?
+    @Option(help: .init(Setting.statsdNewSeriesMax.help)) var statsdNewSeriesMax: String?
+    @Option(help: .init(Setting.connectionsMax.help)) var connectionsMax: String?
     @Option(help: .init(Setting.bodyMax.help)) var bodyMax: String?
     @Option(help: .init(Setting.bodyDecodedMax.help)) var bodyDecodedMax: String?
     @Option(help: .init(Setting.queryTimeout.help)) var queryTimeout: String?
@@ -72,7 +78,10 @@ struct SettingFlags: ParsableArguments {
             (.flushInterval, flushInterval), (.syslog, syslog), (.syslogTenant, syslogTenant),
             (.syslogLineMax, syslogLineMax), (.syslogTimestamps, syslogTimestamps),
             (.retention, retention), (.retentionBytes, retentionBytes), (.sealAfter, sealAfter),
-            (.memory, memory), (.bodyMax, bodyMax), (.bodyDecodedMax, bodyDecodedMax),
+            (.memory, memory), (.labelsMax, labelsMax), (.labelNameMax, labelNameMax),
+            (.labelValueMax, labelValueMax), (.statsdSeriesMax, statsdSeriesMax),
+            (.statsdNewSeriesMax, statsdNewSeriesMax), (.connectionsMax, connectionsMax),
+            (.bodyMax, bodyMax), (.bodyDecodedMax, bodyDecodedMax),
             (.queryTimeout, queryTimeout), (.querySamplesMax, querySamplesMax),
             (.querySeriesMax, querySeriesMax),
             (.queryConcurrency, queryConcurrency), (.logLevel, logLevel),

@@ -110,9 +110,20 @@ extension SettingSources {
         configuration.queryLimits.samplesMax = try count(.querySamplesMax, 1...(.max))
         configuration.queryLimits.seriesMax = try count(.querySeriesMax, 1...(.max))
         configuration.queriesMax = try count(.queryConcurrency, 1...100_000)
+        configuration.connectionsMax = try count(.connectionsMax, 1...1_000_000)
+        try addLabelLimits(to: &configuration)
         try addStatsd(to: &configuration)
         try addSyslog(to: &configuration)
         return configuration
+    }
+
+    private func addLabelLimits(
+        to configuration: inout ServerConfiguration
+    ) throws(SettingError) {
+        configuration.setLabelLimits(
+            countMax: try count(.labelsMax, 1...4_096),
+            nameBytesMax: try byteCount(.labelNameMax, atLeast: 16) ?? .max,
+            valueBytesMax: try byteCount(.labelValueMax, atLeast: 16) ?? .max)
     }
 
     private func addStatsd(to configuration: inout ServerConfiguration) throws(SettingError) {
@@ -122,6 +133,9 @@ extension SettingSources {
             signsChange: try choice(.statsdGaugeSign, ["delta": true, "absolute": false]),
             countsUnknown: try choice(.statsdUnknownTypes, ["reject": false, "counter": true]),
             intervalNanos: try duration(.flushInterval, atLeast: second / 10))
+        configuration.setStatsdLimits(
+            seriesMax: try count(.statsdSeriesMax, 1...(.max)),
+            newSeriesPerSecond: try count(.statsdNewSeriesMax, 1...1_000_000_000))
         guard let path = path(.statsdMapping) else { return }
         let text: String
         do {

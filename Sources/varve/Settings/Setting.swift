@@ -22,6 +22,12 @@ enum Setting: String, CaseIterable, Sendable {
     case retentionBytes = "retention-bytes"
     case sealAfter = "seal-after"
     case memory
+    case labelsMax = "labels-max"
+    case labelNameMax = "label-name-max"
+    case labelValueMax = "label-value-max"
+    case statsdSeriesMax = "statsd-series-max"
+    case statsdNewSeriesMax = "statsd-new-series-max"
+    case connectionsMax = "connections-max"
     case bodyMax = "body-max"
     case bodyDecodedMax = "body-decoded-max"
     case queryTimeout = "query-timeout"
@@ -51,6 +57,12 @@ enum Setting: String, CaseIterable, Sendable {
         case .retentionBytes: "off"
         case .sealAfter: "1h"
         case .memory: "512MiB"
+        case .labelsMax: "64"
+        case .labelNameMax: "1KiB"
+        case .labelValueMax: "4KiB"
+        case .statsdSeriesMax: "1000000"
+        case .statsdNewSeriesMax: "50000"
+        case .connectionsMax: "8192"
         case .bodyMax: "64MiB"
         case .bodyDecodedMax: "128MiB"
         case .queryTimeout: "2m"
@@ -84,6 +96,12 @@ enum Setting: String, CaseIterable, Sendable {
         case .retentionBytes: "Size at which the oldest go, like 50GiB, or off."
         case .sealAfter: "Age at which what is in memory becomes a segment."
         case .memory: "Unsealed data above which segments are sealed early."
+        case .labelsMax: "Most labels of a series or stream."
+        case .labelNameMax: "Longest name of a label."
+        case .labelValueMax: "Longest value of a label."
+        case .statsdSeriesMax: "Most series that statsd aggregates at a time."
+        case .statsdNewSeriesMax: "Most new series a second over statsd."
+        case .connectionsMax: "Most connections at a time, of HTTP, statsd and syslog each."
         case .bodyMax: "Largest body of a request."
         case .bodyDecodedMax: "Largest body of a request after decompression."
         case .queryTimeout: "Longest time of a query."
@@ -97,7 +115,7 @@ enum Setting: String, CaseIterable, Sendable {
     /// Whether SIGHUP takes a new value over; the others need a restart.
     var isReloadable: Bool {
         switch self {
-        case .data, .shards, .http, .statsd, .statsdUnix, .syslog: false
+        case .data, .shards, .http, .statsd, .statsdUnix, .syslog, .connectionsMax: false
         default: true
         }
     }

@@ -189,7 +189,8 @@ struct StatsdProtocolTests {
         let options = StatsdFixture.options {
             $0.limits.nameBytesMax = 10
             $0.limits.tagCountMax = 2
-            $0.limits.tagBytesMax = 5
+            $0.limits.tagNameBytesMax = 5
+            $0.limits.tagValueBytesMax = 5
             $0.limits.lineBytesMax = 40
         }
         Self.check(("abcdefghijk:1|c", [], [.nameTooLong: 1]), options)

@@ -148,6 +148,26 @@ import Testing
         }
     }
 
+    @Test func stopsInTheMidstOfOneSeries() async {
+        let labels = Labels([("__name__", "m")])
+        let nanos = (0..<20_000).map { Int64($0) * second }
+        let store = PromQLMemoryStore([
+            SeriesData(
+                id: SeriesID(tenant: .standard, labels: labels), labels: labels,
+                timestamps: TimestampColumn(nanos), values: nanos.map(Double.init))
+        ])
+        let checks = Atomic<Int>(0)
+        let budget = QueryBudget(isExpired: {
+            checks.add(1, ordering: .relaxed).newValue == 50
+        })
+        await #expect(throws: QueryError.timeout) {
+            try await PromQLEngine().range(
+                "count_over_time(m[20000s])", start: Timestamp(nanos: 0),
+                end: Timestamp(nanos: 10_000 * second), stepNanos: second, tenant: .standard,
+                querier: store, budget: budget)
+        }
+    }
+
     @Test func namesTheLimitOfSamples() async {
         let budget = QueryBudget(limits: .init(samplesMax: 50))
         await #expect(throws: QueryError.limit(name: "query.samples_max", allowed: 50)) {
