@@ -43,7 +43,13 @@ struct Room {
     var exclude: [String] = []
     var apt: String?
     var link: [String] = []
+    /// A file without which the room is not there: what `make` builds before.
+    var needs: String?
+    /// Folder of the archive that the room links.
+    var archive: String?
 }
+
+let etcdRaftFolder = ".build/etcdraft"
 
 let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
 
@@ -89,12 +95,14 @@ let house: [Room] = [
     Room(name: "CKernels", kind: .shim),
     Room(name: "CSocket", kind: .shim),
     Room(name: "CRE2", kind: .shim, link: ["re2"]),
+    // etcd's raft as a C archive: scripts/build-etcdraft.
+    Room(name: "CEtcdRaft", kind: .systemLibrary, needs: etcdRaftFolder + "/libvarveraft.a"),
 
     Room(
         name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels"],
         cSettings: hot),
     Room(name: "Platform", rooms: ["CSocket"], products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
-    Room(name: "Raft"),
+    Room(name: "Raft", rooms: ["CEtcdRaft"], archive: etcdRaftFolder),
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),
     Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),
     Room(name: "Ingest", rooms: ["Model", "Encoding", "Platform"], products: ["NIOCore", "Yams"]),
@@ -151,7 +159,8 @@ let house: [Room] = [
     Room(
         name: "StorageTests", kind: .tests,
         rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"], exclude: ["Golden"]),
-    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model", "QuerySupport"],
+    Room(
+        name: "QueryTests", kind: .tests, rooms: ["Query", "Model", "QuerySupport"],
         exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
@@ -173,7 +182,9 @@ let house: [Room] = [
 func chosenRooms() -> [Room] {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     let present = house.filter { room in
-        FileManager.default.fileExists(atPath: here.appendingPathComponent(folder(of: room)).path)
+        ([folder(of: room)] + (room.needs.map { [$0] } ?? [])).allSatisfy {
+            FileManager.default.fileExists(atPath: here.appendingPathComponent($0).path)
+        }
     }
     guard let wanted = environment["VARVE_ROOM"], !wanted.isEmpty else {
         return present.filter { $0.kind != .fuzzer }
@@ -209,9 +220,18 @@ func target(for room: Room) -> Target {
             name: room.name, path: path, cSettings: gnu,
             linkerSettings: room.link.map { .linkedLibrary($0) })
     case .library, .testSupport:
+        var linker: [LinkerSetting] = []
+        if let folder = room.archive, !dependencies.isEmpty {
+            let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            linker = [
+                .unsafeFlags(["-L", here.appendingPathComponent(folder).path]),
+                .linkedLibrary("varveraft"),
+            ]
+        }
         return .target(
             name: room.name, dependencies: dependencies, path: path, exclude: room.exclude,
-            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
+            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict,
+            linkerSettings: linker)
     case .executable, .fuzzer:
         return .executableTarget(
             name: room.name, dependencies: dependencies, path: path,
