@@ -53,6 +53,7 @@ let hummingbird = Package.Dependency.package(
 /// product → (package, its declaration). Each enters with the feature that needs it.
 let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
+    "NIOEmbedded": ("swift-nio", nio),
     "NIOConcurrencyHelpers": ("swift-nio", nio),
     "Hummingbird": ("hummingbird", hummingbird),
     "HummingbirdCore": ("hummingbird", hummingbird),
@@ -151,14 +152,16 @@ let house: [Room] = [
     Room(
         name: "StorageTests", kind: .tests,
         rooms: ["Storage", "Model", "Encoding", "Platform", "Simulator"], exclude: ["Golden"]),
-    Room(name: "QueryTests", kind: .tests, rooms: ["Query", "Model", "QuerySupport"],
+    Room(
+        name: "QueryTests", kind: .tests, rooms: ["Query", "Model", "QuerySupport"],
         exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
         rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
     Room(
         name: "ServerTests", kind: .tests,
-        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"]),
+        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"],
+        products: ["NIOCore", "NIOEmbedded", "NIOHTTPTypes", "HTTPTypes"]),
     Room(
         name: "SimulationTests", kind: .tests,
         rooms: [
