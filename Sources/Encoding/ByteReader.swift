@@ -157,6 +157,27 @@ package struct ByteReader: Sendable {
         count: Int, into values: inout [UInt8]
     ) throws(EncodingError) { try copy(count, &values) }
 
+    /// Reads records as `ByteWriter.pairs` wrote them, up to `count`, until one does not end in
+    /// `mark` or there are no more bytes: appends their words.
+    package mutating func pairs(
+        upTo count: Int, markedBy mark: UInt8, into words: inout [UInt64]
+    ) {
+        let limit = min(count, remaining / 17)
+        let start = offset
+        let read = unsafe bytes.withUnsafeBytes { source in
+            for record in 0..<limit {
+                let at = start + 17 * record
+                guard unsafe source[at + 16] == mark else { return record }
+                unsafe words.append(
+                    source.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                unsafe words.append(
+                    source.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self))
+            }
+            return limit
+        }
+        place += 17 * read
+    }
+
     @inlinable
     func need(_ count: Int) throws(EncodingError) {
         guard count >= 0, count <= remaining else { throw EncodingError.truncated(offset: offset) }

@@ -24,6 +24,28 @@ package enum ByteScan {
         }
     }
 
+    /// Where `one` or `other` stands first in [from, to).
+    package static func firstIndex(
+        ofEither one: UInt8, or other: UInt8, in bytes: [UInt8], from: Int, to: Int
+    ) -> Int? {
+        precondition(0 <= from && from <= to && to <= bytes.count, "range outside of the bytes")
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            var at = from
+            while to - at >= 64 {
+                let mask = unsafe varve_mask64(base + at, one) | varve_mask64(base + at, other)
+                if mask != 0 { return at + mask.trailingZeroBitCount }
+                at += 64
+            }
+            while at < to {
+                let byte = unsafe base[at]
+                if byte == one || byte == other { return at }
+                at += 1
+            }
+            return nil
+        }
+    }
+
     /// How often `byte` stands in [from, to).
     package static func count(of byte: UInt8, in bytes: [UInt8], from: Int, to: Int) -> Int {
         precondition(0 <= from && from <= to && to <= bytes.count, "range outside of the bytes")
