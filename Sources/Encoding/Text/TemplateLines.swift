@@ -113,30 +113,62 @@ package struct TemplateLines: Sendable {
     /// Gives the memory away, to the next block; there are no lines any more.
     package mutating func takeMemory() -> TemplateMemory { columns.takeMemory() }
 
-    /// The lines `rows`, in that order.
+    /// The lines `rows`, ascending. The last that is asked of a block.
     package mutating func lines(
         _ rows: [UInt32]
     ) throws(EncodingError) -> (bytes: [UInt8], lineEnds: [UInt32]) {
         try locate()
-        var wanted: [UInt16] = []
-        var wantedOrdinals: [UInt32] = []
-        wanted.reserveCapacity(rows.count)
-        wantedOrdinals.reserveCapacity(rows.count)
-        var isRead = [Bool](repeating: false, count: templates.count)
-        for row in rows {
-            let number = Int(numbers[Int(row)])
-            wanted.append(numbers[Int(row)])
-            wantedOrdinals.append(ordinals[Int(row)])
-            guard !isRead[number] else { continue }
-            isRead[number] = true
-            let template = templates[number]
-            for slot in 0..<template.slotCount {
-                try read(template.firstColumn + slot, count: template.lineCount)
+        let wanted = WantedLines(rows, numbers, ordinals, templateCount: templates.count)
+        for (number, template) in templates.enumerated() {
+            let own = wanted.ordinals(ofTemplate: number)
+            guard !own.isEmpty else { continue }
+            for column in template.firstColumn..<template.firstColumn + template.slotCount {
+                if columns.isRead(column) {
+                    columns.pick(column, own)
+                } else {
+                    try read(column, count: template.lineCount, wanted: own)
+                }
             }
         }
         let share = rawBytes / max(1, numbers.count) * rows.count
         return try columns.join(
-            templates, wanted, wantedOrdinals, expecting: share + share / 2 + 4_096)
+            templates, wanted.numbers, wanted.places, expecting: share + share / 2 + 4_096)
+    }
+
+    /// Lines of a block by template.
+    private struct WantedLines {
+        /// Of each line: its template, and its place among the template's that are wanted.
+        var numbers: [UInt16] = []
+        var places: [UInt32] = []
+        /// By template, then ascending.
+        private var ordinals: [UInt32]
+        /// Where each template's begin in `ordinals`, and where the last ends.
+        private var starts: [Int]
+
+        init(
+            _ rows: [UInt32], _ numbers: [UInt16], _ ordinals: [UInt32], templateCount: Int
+        ) {
+            var counts = [UInt32](repeating: 0, count: templateCount)
+            self.numbers.reserveCapacity(rows.count)
+            places.reserveCapacity(rows.count)
+            for row in rows {
+                let number = numbers[Int(row)]
+                self.numbers.append(number)
+                places.append(counts[Int(number)])
+                counts[Int(number)] += 1
+            }
+            starts = [0]
+            for count in counts { starts.append(starts[starts.count - 1] + Int(count)) }
+            self.ordinals = [UInt32](repeating: 0, count: rows.count)
+            for (index, row) in rows.enumerated() {
+                let start = starts[Int(self.numbers[index])]
+                self.ordinals[start + Int(places[index])] = ordinals[Int(row)]
+            }
+        }
+
+        func ordinals(ofTemplate number: Int) -> ArraySlice<UInt32> {
+            ordinals[starts[number]..<starts[number + 1]]
+        }
     }
 
     /// The lines, ascending, that may hold at least one text of each list: all that do, and some of
@@ -166,13 +198,17 @@ package struct TemplateLines: Sendable {
         return rows
     }
 
-    /// Reads a column unless it has been.
-    mutating func read(_ column: Int, count: Int) throws(EncodingError) {
+    /// Reads a column, or the values `wanted` of it, unless it has been read.
+    mutating func read(
+        _ column: Int, count: Int, wanted: ArraySlice<UInt32>? = nil
+    ) throws(EncodingError) {
         guard !columns.isRead(column) else { return }
         let range = places[column].range
         let start = content.startIndex
         var reader = ByteReader(content[start + range.lowerBound..<start + range.upperBound])
-        try columns.read(&reader, column: column, count: count)
+        // All of them, in order: no need to pick.
+        try columns.read(
+            &reader, column: column, count: count, wanted: wanted?.count == count ? nil : wanted)
     }
 
     // MARK: Places

@@ -67,9 +67,10 @@ struct TextColumns {
         arena.append(contentsOf: texts)
     }
 
-    /// Reads column `column`, of `count` texts.
+    /// Reads column `column`, of `count` texts; of these only `wanted`, ascending, if there are such:
+    /// they are its texts then, and `reader` stands anywhere.
     mutating func read(
-        _ reader: inout ByteReader, column: Int, count: Int
+        _ reader: inout ByteReader, column: Int, count: Int, wanted: ArraySlice<UInt32>? = nil
     ) throws(EncodingError) {
         guard count > 0 else {
             bases[column] = (values.count, false)
@@ -82,23 +83,38 @@ struct TextColumns {
         bases[column] = (values.count, form == .constant)
         switch form {
         case .constant: values.append(try stored(try reader.lengthPrefixed()))
-        case .numbers: try readNumbers(&reader, count, width: 0)
+        case .numbers: try readNumbers(&reader, count, width: 0, wanted)
         case .wideNumbers:
             let width = try reader.count(limit: TextColumn.digitsMax)
-            try readNumbers(&reader, count, width: width)
+            try readNumbers(&reader, count, width: width, wanted)
         case .hexadecimal:
             let width = try reader.count(limit: byteCountMax)
             guard width > 0, width % 2 == 0, width <= byteCountMax / count else {
                 throw EncodingError.corrupt(what: "width", offset: reader.offset)
             }
-            try appendHex(try reader.slice(width / 2 * count), count, width, isDashed: false)
-        case .uuids: try appendHex(try reader.slice(16 * count), count, 36, isDashed: true)
-        case .terminated: try readTerminated(&reader, count)
+            try appendHex(
+                try reader.slice(width / 2 * count), count, width, isDashed: false, wanted)
+        case .uuids:
+            try appendHex(try reader.slice(16 * count), count, 36, isDashed: true, wanted)
+        case .terminated:
+            if let wanted {
+                try readTerminated(&reader, wanted)
+            } else {
+                try readTerminated(&reader, count)
+            }
         case .counted:
             var counts: [Int] = []
             for _ in 0..<count { counts.append(try reader.count(limit: byteCountMax)) }
-            for length in counts { values.append(try stored(try reader.slice(length))) }
-        case .few: try readFew(&reader, count)
+            var left = wanted
+            for (index, length) in counts.enumerated() {
+                let text = try reader.slice(length)
+                if left != nil {
+                    guard left?.first == UInt32(index) else { continue }
+                    left?.removeFirst()
+                }
+                values.append(try stored(text))
+            }
+        case .few: try readFew(&reader, count, wanted)
         }
     }
 
@@ -117,13 +133,24 @@ struct TextColumns {
     }
 
     private mutating func readFew(
-        _ reader: inout ByteReader, _ count: Int
+        _ reader: inout ByteReader, _ count: Int, _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
         let distinct = try reader.count(limit: 256)
         var known: [Place] = []
         for _ in 0..<distinct { known.append(try stored(try reader.lengthPrefixed())) }
+        let codes = try reader.slice(count)
+        if let wanted {
+            for index in wanted {
+                let code = Int(codes[codes.startIndex + Int(index)])
+                guard code < distinct else {
+                    throw EncodingError.corrupt(what: "column code", offset: reader.offset)
+                }
+                values.append(known[code])
+            }
+            return
+        }
         values.reserveCapacity(values.count + count)
-        for code in try reader.slice(count) {
+        for code in codes {
             guard Int(code) < distinct else {
                 throw EncodingError.corrupt(what: "column code", offset: reader.offset)
             }
@@ -132,10 +159,13 @@ struct TextColumns {
     }
 
     private mutating func readNumbers(
-        _ reader: inout ByteReader, _ count: Int, width: Int
+        _ reader: inout ByteReader, _ columnCount: Int, width: Int,
+        _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
         var numbers: [Int64] = []
-        try IntegerCodec.decode(&reader, count: count, into: &numbers)
+        try IntegerCodec.decode(&reader, count: columnCount, into: &numbers)
+        if let wanted { numbers = wanted.map { numbers[Int($0)] } }
+        let count = numbers.count
         var total = 0
         var start = UInt32(arena.count)
         values.reserveCapacity(values.count + count)
@@ -192,8 +222,18 @@ struct TextColumns {
 
     /// `count` texts of `width` digits, dashes included, from packed digits.
     private mutating func appendHex(
-        _ packed: ArraySlice<UInt8>, _ count: Int, _ width: Int, isDashed: Bool
+        _ column: ArraySlice<UInt8>, _ columnCount: Int, _ width: Int, isDashed: Bool,
+        _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
+        var packed = column
+        let count = wanted?.count ?? columnCount
+        if let wanted {
+            let size = isDashed ? 16 : width / 2
+            packed = []
+            for start in wanted.map({ column.startIndex + Int($0) * size }) {
+                packed += column[start..<start + size]
+            }
+        }
         try checkRoom(count * width)
         var start = UInt32(arena.count)
         for _ in 0..<count {
@@ -239,6 +279,38 @@ struct TextColumns {
         }
         guard found == count else { throw EncodingError.truncated(offset: reader.offset) }
         arena.append(contentsOf: try reader.slice(used))
+    }
+
+    private mutating func readTerminated(
+        _ reader: inout ByteReader, _ wanted: ArraySlice<UInt32>
+    ) throws(EncodingError) {
+        guard let last = wanted.last else { return }
+        let terminator = try reader.u8()
+        let rest = reader.rest
+        var ranges: [Range<Int>] = []
+        var left = wanted
+        var index: UInt32 = 0
+        var used = 0
+        let found = ByteScan.forEach(terminator, in: rest, limit: Int(last) + 1) { end in
+            if left.first == index {
+                ranges.append(rest.startIndex + used..<rest.startIndex + end)
+                left = left.dropFirst()
+            }
+            index &+= 1
+            used = end &+ 1
+        }
+        guard found == Int(last) + 1 else {
+            throw EncodingError.truncated(offset: reader.offset)
+        }
+        for range in ranges { values.append(try stored(rest[range])) }
+    }
+
+    /// Of a column that has been read as a whole, `wanted`, ascending: they are its texts then.
+    mutating func pick(_ column: Int, _ wanted: ArraySlice<UInt32>) {
+        guard !bases[column].isConstant else { return }
+        let base = bases[column].base
+        bases[column].base = values.count
+        for index in wanted { values.append(values[base + Int(index)]) }
     }
 
     // MARK: Lines
