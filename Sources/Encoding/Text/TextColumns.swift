@@ -241,21 +241,30 @@ struct TextColumns {
             start += UInt32(width)
         }
         let packedWidth = isDashed ? 16 : width / 2
+        let pairs = TextColumns.hexPairs
         unsafe arena.appendFilled(count * width) { target in
-            var at = 0
-            var index = 0
-            for byte in packed {
-                if isDashed, index == 4 || index == 6 || index == 8 || index == 10 {
-                    unsafe target[at] = 0x2D
-                    at += 1
+            unsafe pairs.withUnsafeBufferPointer { pairs in
+                let raw = UnsafeMutableRawPointer(target)
+                var at = 0
+                var index = 0
+                for byte in packed {
+                    if isDashed, index == 4 || index == 6 || index == 8 || index == 10 {
+                        unsafe target[at] = 0x2D
+                        at += 1
+                    }
+                    unsafe raw.storeBytes(
+                        of: pairs[Int(byte)].littleEndian, toByteOffset: at, as: UInt16.self)
+                    at += 2
+                    index = index + 1 == packedWidth ? 0 : index + 1
                 }
-                let (high, low) = (byte >> 4, byte & 15)
-                unsafe target[at] = high &+ (high < 10 ? 0x30 : 0x57)
-                unsafe target[at + 1] = low &+ (low < 10 ? 0x30 : 0x57)
-                at += 2
-                index = index + 1 == packedWidth ? 0 : index + 1
             }
         }
+    }
+
+    /// The two hexadecimal digits of 0 to 255, the first in the low byte.
+    private static let hexPairs: [UInt16] = (0..<256).map { (byte: UInt16) in
+        let (high, low) = (byte >> 4, byte & 15)
+        return high + (high < 10 ? 0x30 : 0x57) | (low + (low < 10 ? 0x30 : 0x57)) << 8
     }
 
     private mutating func readTerminated(
