@@ -98,9 +98,6 @@ struct AggregationFold {
     private static func addSum(
         _ base: Int, _ row: Span<Double>, to values: inout [Double], _ rests: inout [Double]
     ) {
-        if areOrdinary(row), areOrdinary(values.span.extracting(base..<base + row.count)) {
-            return addOrdinary(base, row, to: &values, &rests)
-        }
         var sums = values.mutableSpan
         var rests = rests.mutableSpan
         for step in 0..<row.count {
@@ -121,41 +118,6 @@ struct AggregationFold {
                 rests[cell] += (value - total) + sum
             }
             sums[cell] = total
-        }
-    }
-
-    /// Whether all are numbers, and so far from the greatest that no sum of two overflows.
-    @inline(never)
-    private static func areOrdinary(_ values: Span<Double>) -> Bool {
-        let count = values.count
-        var others = 0
-        var place = 0
-        while place < count {
-            others &+= abs(values[place]) < 0x1p1000 ? 0 : 1
-            place &+= 1
-        }
-        return others == 0
-    }
-
-    /// As the loop above without its branches: what a sum of two numbers loses is a number, and
-    /// Knuth's six operations find the same one whichever of the two is greater.
-    private static func addOrdinary(
-        _ base: Int, _ row: Span<Double>, to values: inout [Double], _ rests: inout [Double]
-    ) {
-        let count = row.count
-        var allSums = values.mutableSpan
-        var allRests = rests.mutableSpan
-        var sums = allSums.extracting(base..<base + count)
-        var rests = allRests.extracting(base..<base + count)
-        var step = 0
-        while step < count {
-            let sum = sums[step]
-            let value = row[step]
-            let total = sum + value
-            let added = total - sum
-            rests[step] += (sum - (total - added)) + (value - added)
-            sums[step] = total
-            step &+= 1
         }
     }
 
