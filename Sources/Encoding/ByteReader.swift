@@ -66,6 +66,13 @@ package struct ByteReader: Sendable {
     /// 1 to 10 bytes. Longer ones and bits beyond 64 are `corrupt`.
     @inlinable
     package mutating func varint() throws(EncodingError) -> UInt64 {
+        guard place < bytes.endIndex else { throw EncodingError.truncated(offset: offset) }
+        // Most are one byte.
+        let first = bytes[place]
+        if first < 0x80 {
+            place += 1
+            return UInt64(first)
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         var at = place
