@@ -38,8 +38,8 @@ lint:
 	@scripts/lint
 
 bench: deps
-	VARVE_ROOM=Bench,varve swift build -c release --product Bench --scratch-path .build/bench
-	.build/bench/release/Bench $(ONLY)
+	swift build -c release --product Bench $(SWIFT_FLAGS)
+	.build/release/Bench $(ONLY)
 
 sim: deps
 	VARVE_SEEDS=$(SEEDS) scripts/run-tests SimulationTests $(SWIFT_FLAGS)

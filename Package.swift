@@ -59,6 +59,7 @@ let hummingbird = Package.Dependency.package(
 /// product → (package, its declaration). Each enters with the feature that needs it.
 let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
+    "NIOEmbedded": ("swift-nio", nio),
     "NIOConcurrencyHelpers": ("swift-nio", nio),
     "Hummingbird": ("hummingbird", hummingbird),
     "HummingbirdCore": ("hummingbird", hummingbird),
@@ -167,7 +168,8 @@ let house: [Room] = [
         rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
     Room(
         name: "ServerTests", kind: .tests,
-        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"]),
+        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"],
+        products: ["NIOCore", "NIOEmbedded", "NIOHTTPTypes", "HTTPTypes"]),
     Room(
         name: "SimulationTests", kind: .tests,
         rooms: [

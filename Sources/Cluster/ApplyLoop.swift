@@ -40,7 +40,8 @@ final class ApplyLoop: Sendable {
         thread.update { $0 = started }
     }
 
-    func add(_ entry: Entry) { state.update { $0.entries.append(entry) } }
+    /// Entries that one sync made durable, in order.
+    func add(_ entries: [Entry]) { state.update { $0.entries += entries } }
 
     /// Returns when all entries are applied.
     func stop() {

@@ -3,22 +3,40 @@ internal import Model
 /// Splits a batch by the shard that owns each series and stream. Order within a shard is the
 /// order of the batch. Pure.
 struct BatchSplitter {
+    /// Which of a shard's series or streams, by fingerprint, need not be named by their labels.
+    typealias Knowledge = (_ shard: Int, _ ids: [SeriesID], _ signal: SignalKind) -> [Bool]
+
     let shardCount: Int
 
     /// One batch per shard that gets anything, by shard number ascending; each with the stamp.
-    func split(_ batch: WriteBatch) -> [(shard: Int, batch: WriteBatch)] {
+    /// What `knows` is true of goes without labels; without `knows` all go with what they have.
+    func split(
+        _ batch: WriteBatch, leavingOut knows: Knowledge? = nil
+    ) -> [(shard: Int, batch: WriteBatch)] {
         let seriesHomes = batch.series.map { UInt32($0.id.shard(of: shardCount)) }
         let streamHomes = batch.streams.map { UInt32($0.id.shard(of: shardCount)) }
-        if let only = singleHome(batch, seriesHomes, streamHomes) { return [(only, batch)] }
+        if let only = singleHome(batch, seriesHomes, streamHomes) {
+            var whole = batch
+            let series = ShardOrder(homes: seriesHomes, shardCount: shardCount)
+            let streams = ShardOrder(homes: streamHomes, shardCount: shardCount)
+            whole.series = references(batch.series, series, only, .metrics, knows)
+            whole.streams = references(batch.streams, streams, only, .logs, knows)
+            return [(only, whole)]
+        }
 
         var parts = (0..<shardCount).map { _ in
             WriteBatch(tenant: batch.tenant, stamp: batch.stamp)
         }
-        let seriesPlaces = place(batch.series, seriesHomes, into: &parts, \.series)
-        let streamPlaces = place(batch.streams, streamHomes, into: &parts, \.streams)
-        splitSamples(batch, seriesHomes, seriesPlaces, into: &parts)
+        let series = ShardOrder(homes: seriesHomes, shardCount: shardCount)
+        let streams = ShardOrder(homes: streamHomes, shardCount: shardCount)
+        for shard in parts.indices {
+            parts[shard].series = references(batch.series, series, shard, .metrics, knows)
+            parts[shard].streams = references(batch.streams, streams, shard, .logs, knows)
+        }
+        let seriesPlaces = series.places()
+        splitSamples(batch, seriesHomes, series, seriesPlaces, into: &parts)
         splitIncrements(batch, seriesHomes, seriesPlaces, into: &parts)
-        splitLines(batch, streamHomes, streamPlaces, into: &parts)
+        splitLines(batch, streamHomes, streams.places(), into: &parts)
         for entry in batch.metadata {
             parts[home(of: entry, tenant: batch.tenant)].metadata.append(entry)
         }
@@ -42,39 +60,45 @@ struct BatchSplitter {
         return Int(first)
     }
 
-    /// Moves references to their shards; the result is each one's index there.
-    private func place(
-        _ references: [SeriesReference], _ homes: [UInt32], into parts: inout [WriteBatch],
-        _ column: WritableKeyPath<WriteBatch, [SeriesReference]>
-    ) -> [UInt32] {
-        var places: [UInt32] = []
-        places.reserveCapacity(references.count)
-        for (reference, home) in zip(references, homes) {
-            places.append(UInt32(parts[Int(home)][keyPath: column].count))
-            parts[Int(home)][keyPath: column].append(reference)
+    /// The references of one shard. Labels that are left out are not even touched.
+    private func references(
+        _ all: [SeriesReference], _ order: ShardOrder, _ shard: Int, _ signal: SignalKind,
+        _ knows: Knowledge?
+    ) -> [SeriesReference] {
+        let items = order.items(of: shard)
+        guard !items.isEmpty else { return [] }
+        guard let knows else { return items.map { all[Int($0)] } }
+        let ids = items.map { all[Int($0)].id }
+        let known = knows(shard, ids, signal)
+        return items.indices.map { place in
+            let index = place - items.startIndex
+            let labels = known[index] ? nil : all[Int(items[place])].labels
+            return SeriesReference(id: ids[index], labels: labels)
         }
-        return places
     }
 
     private func splitSamples(
-        _ batch: WriteBatch, _ homes: [UInt32], _ places: [UInt32],
+        _ batch: WriteBatch, _ homes: [UInt32], _ series: ShardOrder, _ places: [UInt32],
         into parts: inout [WriteBatch]
     ) {
         let samples = batch.samples
-        var columns = [SampleColumns](repeating: SampleColumns(), count: shardCount)
-        let expected = samples.count / shardCount + samples.count / (4 * shardCount) + 8
-        for shard in columns.indices where !samples.isEmpty {
-            columns[shard].seriesIndexes.reserveCapacity(expected)
-            columns[shard].timestamps.reserveCapacity(expected)
-            columns[shard].values.reserveCapacity(expected)
+        // Each series once, in order, is what most senders send: then samples lie as series do.
+        let isPlain =
+            samples.count == homes.count
+            && samples.seriesIndexes.indices.allSatisfy { samples.seriesIndexes[$0] == $0 }
+        let order =
+            isPlain
+            ? series
+            : ShardOrder(
+                homes: samples.seriesIndexes.map { homes[Int($0)] }, shardCount: shardCount)
+        for shard in parts.indices where !samples.isEmpty {
+            let items = order.items(of: shard)
+            parts[shard].samples.seriesIndexes = items.map {
+                places[Int(samples.seriesIndexes[Int($0)])]
+            }
+            parts[shard].samples.timestamps = items.map { samples.timestamps[Int($0)] }
+            parts[shard].samples.values = items.map { samples.values[Int($0)] }
         }
-        for i in 0..<samples.count {
-            let series = Int(samples.seriesIndexes[i])
-            columns[Int(homes[series])].append(
-                seriesIndex: places[series], timestamp: samples.timestamps[i],
-                value: samples.values[i])
-        }
-        for shard in columns.indices { parts[shard].samples = columns[shard] }
         for sample in batch.histograms {
             let series = Int(sample.seriesIndex)
             parts[Int(homes[series])].histograms.append(sample.moved(to: places[series]))
@@ -115,13 +139,64 @@ struct BatchSplitter {
         into parts: inout [WriteBatch]
     ) {
         let lines = batch.lines
-        for i in 0..<lines.count {
-            let stream = Int(lines.streamIndexes[i])
-            parts[Int(homes[stream])].lines.append(
-                streamIndex: places[stream], timestamp: lines.timestamps[i],
-                line: lines.bytes[lines.lineRange(i)],
-                metadata: lines.metadataBytes[lines.metadataRange(i)])
+        guard !lines.isEmpty else { return }
+        var sizes = [(rows: Int, text: Int, metadata: Int)](
+            repeating: (0, 0, 0), count: shardCount)
+        for row in 0..<lines.count {
+            let home = Int(homes[Int(lines.streamIndexes[row])])
+            sizes[home].rows += 1
+            sizes[home].text += lines.lineRange(row).count
+            sizes[home].metadata += lines.metadataRange(row).count
         }
+        var columns = [LineColumns](repeating: LineColumns(), count: shardCount)
+        for (shard, size) in sizes.enumerated() where size.rows > 0 {
+            columns[shard].reserve(
+                lineCount: size.rows, textBytes: size.text, metadataBytes: size.metadata)
+        }
+        // From front to back, not shard by shard: a batch is larger than the nearest caches.
+        for row in 0..<lines.count {
+            let stream = Int(lines.streamIndexes[row])
+            columns[Int(homes[stream])].append(
+                streamIndex: places[stream], timestamp: lines.timestamps[row],
+                line: lines.bytes[lines.lineRange(row)],
+                metadata: lines.metadataBytes[lines.metadataRange(row)])
+        }
+        for shard in parts.indices { parts[shard].lines = columns[shard] }
+    }
+}
+
+/// Items sorted by shard, in their own order within each: a counting sort.
+private struct ShardOrder {
+    /// Indexes of items.
+    private var sorted: [UInt32]
+    /// Where each shard's begin in `sorted`, and the end.
+    private var starts: [Int]
+
+    /// `homes`: the shard of each item.
+    init(homes: [UInt32], shardCount: Int) {
+        starts = [Int](repeating: 0, count: shardCount + 1)
+        for home in homes { starts[Int(home) + 1] += 1 }
+        for shard in 0..<shardCount { starts[shard + 1] += starts[shard] }
+        var next = starts
+        sorted = [UInt32](repeating: 0, count: homes.count)
+        for item in homes.indices {
+            let home = Int(homes[item])
+            sorted[next[home]] = UInt32(truncatingIfNeeded: item)
+            next[home] += 1
+        }
+    }
+
+    func items(of shard: Int) -> ArraySlice<UInt32> { sorted[starts[shard]..<starts[shard + 1]] }
+
+    /// Of each item its place among those of its shard.
+    func places() -> [UInt32] {
+        var places = [UInt32](repeating: 0, count: sorted.count)
+        for shard in 0..<starts.count - 1 {
+            for place in starts[shard]..<starts[shard + 1] {
+                places[Int(sorted[place])] = UInt32(truncatingIfNeeded: place - starts[shard])
+            }
+        }
+        return places
     }
 }
 

@@ -132,13 +132,13 @@ final class NodeLoop: Sendable {
                     try replicator.commit()
                 }
                 isDiskFull.store(false, ordering: .relaxed)
-                for entry in committed {
-                    applier.add(
+                applier.add(
+                    committed.map { entry in
                         ApplyLoop.Entry(
                             shard: ShardGroup.shard(of: entry.group), index: entry.index,
                             payload: entry.payload,
-                            proposal: pending.removeValue(forKey: entry.tag)))
-                }
+                            proposal: pending.removeValue(forKey: entry.tag))
+                    })
             } catch .journal(.full(let file)) {
                 isDiskFull.store(true, ordering: .relaxed)
                 withdraw(&pending, .diskFull(detail: "no space for \(file)"))

@@ -76,8 +76,9 @@ final class ProposalQueue: Sendable {
         precondition(nothing == nil)
     }
 
-    /// A proposal of so many bytes is done with.
-    func finished(byteCount: Int) { state.update { $0.bytesInFlight -= byteCount } }
+    /// A proposal of so many bytes is done with. Nobody waits for that: who finds the queue full
+    /// is told so.
+    func finished(byteCount: Int) { state.withLock { $0.bytesInFlight -= byteCount } }
 
     var bytesInFlight: Int { state.withLock { $0.bytesInFlight } }
 

@@ -48,9 +48,12 @@ final class Router: Appender {
         // Cut before anything is left out: the pieces of a batch that is sent again are the same.
         var accepted = batch.cut(bytesMax: entryBytesMax)
         for index in accepted.indices { rejections += bounds.trim(&accepted[index]) }
-        let parts = accepted.flatMap { splitter.split($0) }
+        let started = time.monotonicNanos()
+        let parts = accepted.flatMap { [splitter, replicas] piece in
+            splitter.split(piece) { replicas[$0].shard.knows($1, signal: $2) }
+                .map { Part(shard: $0.shard, batch: $0.batch, whole: piece) }
+        }
         if !parts.isEmpty {
-            let started = time.monotonicNanos()
             rejections += try await send(parts)
             figures.commit.record(nanos: time.monotonicNanos() - started)
             for piece in accepted { hub.offer(piece) }
@@ -63,19 +66,26 @@ final class Router: Appender {
         return AppendReceipt(rejections: rejections)
     }
 
+    /// What one shard gets of a piece of a batch, and that piece.
+    private struct Part {
+        var shard: Int
+        var batch: WriteBatch
+        let whole: WriteBatch
+    }
+
     private func send(
-        _ parts: [(shard: Int, batch: WriteBatch)]
+        _ parts: [Part]
     ) async throws(AppendError) -> [AppendReceipt.Rejection] {
         var pending = parts
         var rejections: [AppendReceipt.Rejection] = []
-        for attempt in 0..<Router.attemptsMax {
-            let outcomes = try await propose(pending, leavingOutKnown: attempt == 0)
-            var unknown: [(shard: Int, batch: WriteBatch)] = []
+        for _ in 0..<Router.attemptsMax {
+            let outcomes = try await propose(pending)
+            var unknown: [Part] = []
             for (part, outcome) in zip(pending, outcomes) {
                 switch outcome {
                 case .applied(let refused): rejections += refused
                 case .duplicate: break
-                case .unknownSeries: unknown.append(part)
+                case .unknownSeries: unknown.append(withAllLabels(part))
                 }
             }
             if unknown.isEmpty { return rejections }
@@ -84,20 +94,25 @@ final class Router: Appender {
         preconditionFailure("BUG: a shard does not know series whose labels it was sent")
     }
 
+    /// The same part with the labels that had been left out.
+    private func withAllLabels(_ part: Part) -> Part {
+        var part = part
+        for (shard, batch) in splitter.split(part.whole) where shard == part.shard {
+            part.batch = batch
+        }
+        return part
+    }
+
     /// Proposes every part and waits for all: the outcomes, in order. When one fails, waits for
     /// the others and throws: what they applied stays, a retry repeats it harmlessly or by stamp.
-    private func propose(
-        _ parts: [(shard: Int, batch: WriteBatch)], leavingOutKnown: Bool
-    ) async throws(AppendError) -> [ApplyOutcome] {
+    private func propose(_ parts: [Part]) async throws(AppendError) -> [ApplyOutcome] {
         let results = await withCheckedContinuation {
             (continuation: CheckedContinuation<[Result<AppliedEntry, AppendError>], Never>) in
             let gathering = Gathering(count: parts.count, continuation)
-            let proposals = parts.enumerated().map { index, part in
-                let batch =
-                    leavingOutKnown
-                    ? replicas[part.shard].withoutKnownLabels(part.batch) : part.batch
-                let payload = ShardCommand.payload(ofEncodedBatch: batch.encoded())
-                return Proposal(shard: part.shard, payload: payload) { result in
+            let proposals = parts.indices.map { index in
+                let payload = ShardCommand.payload(
+                    ofEncodedBatch: parts[index].batch.encoded())
+                return Proposal(shard: parts[index].shard, payload: payload) { result in
                     gathering.finish(index, result)
                 }
             }

@@ -46,19 +46,4 @@ final class ShardReplica: Sendable {
 
     /// Whether an entry ordered work for the maintenance thread.
     var hasJob: Bool { shard.hasPendingJob }
-
-    /// The batch with the labels left out that the shard holds: what a steady writer sends is
-    /// fingerprints and values.
-    func withoutKnownLabels(_ batch: WriteBatch) -> WriteBatch {
-        var batch = batch
-        leaveOutKnown(&batch.series, .metrics)
-        leaveOutKnown(&batch.streams, .logs)
-        return batch
-    }
-
-    private func leaveOutKnown(_ references: inout [SeriesReference], _ signal: SignalKind) {
-        guard !references.isEmpty else { return }
-        let known = shard.knows(references.map(\.id), signal: signal)
-        for index in references.indices where known[index] { references[index].labels = nil }
-    }
 }

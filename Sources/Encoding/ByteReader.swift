@@ -66,6 +66,13 @@ package struct ByteReader: Sendable {
     /// 1 to 10 bytes. Longer ones and bits beyond 64 are `corrupt`.
     @inlinable
     package mutating func varint() throws(EncodingError) -> UInt64 {
+        guard place < bytes.endIndex else { throw EncodingError.truncated(offset: offset) }
+        // Most are one byte.
+        let first = bytes[place]
+        if first < 0x80 {
+            place += 1
+            return UInt64(first)
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         var at = place
@@ -156,6 +163,27 @@ package struct ByteReader: Sendable {
     package mutating func column(
         count: Int, into values: inout [UInt8]
     ) throws(EncodingError) { try copy(count, &values) }
+
+    /// Reads records as `ByteWriter.pairs` wrote them, up to `count`, until one does not end in
+    /// `mark` or there are no more bytes: appends their words.
+    package mutating func pairs(
+        upTo count: Int, markedBy mark: UInt8, into words: inout [UInt64]
+    ) {
+        let limit = min(count, remaining / 17)
+        let start = offset
+        let read = unsafe bytes.withUnsafeBytes { source in
+            for record in 0..<limit {
+                let at = start + 17 * record
+                guard unsafe source[at + 16] == mark else { return record }
+                unsafe words.append(
+                    source.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                unsafe words.append(
+                    source.loadUnaligned(fromByteOffset: at + 8, as: UInt64.self))
+            }
+            return limit
+        }
+        place += 17 * read
+    }
 
     @inlinable
     func need(_ count: Int) throws(EncodingError) {

@@ -24,12 +24,92 @@ package enum ByteScan {
         }
     }
 
+    /// Where `one` or `other` stands first in [from, to).
+    package static func firstIndex(
+        ofEither one: UInt8, or other: UInt8, in bytes: [UInt8], from: Int, to: Int
+    ) -> Int? {
+        precondition(0 <= from && from <= to && to <= bytes.count, "range outside of the bytes")
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return nil }
+            var at = from
+            while to - at >= 64 {
+                let mask = unsafe varve_mask64(base + at, one) | varve_mask64(base + at, other)
+                if mask != 0 { return at + mask.trailingZeroBitCount }
+                at += 64
+            }
+            while at < to {
+                let byte = unsafe base[at]
+                if byte == one || byte == other { return at }
+                at += 1
+            }
+            return nil
+        }
+    }
+
     /// How often `byte` stands in [from, to).
     package static func count(of byte: UInt8, in bytes: [UInt8], from: Int, to: Int) -> Int {
         precondition(0 <= from && from <= to && to <= bytes.count, "range outside of the bytes")
         return unsafe bytes.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return 0 }
             return unsafe varve_count_byte(base + from, to - from, byte)
+        }
+    }
+
+    /// How many of `bytes` there are up to the `occurrence`-th (from 1) that equals `byte`,
+    /// inclusive; nil when there are fewer.
+    static func count(
+        through occurrence: Int, of byte: UInt8, in bytes: ArraySlice<UInt8>
+    ) -> Int? {
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard occurrence > 0, let base = buffer.baseAddress else {
+                return occurrence > 0 ? nil : 0
+            }
+            var left = occurrence
+            var at = 0
+            while buffer.count - at >= 64 {
+                var mask = unsafe varve_mask64(base + at, byte)
+                let found = mask.nonzeroBitCount
+                if found >= left {
+                    for _ in 1..<left { mask &= mask &- 1 }
+                    return at + mask.trailingZeroBitCount + 1
+                }
+                left -= found
+                at += 64
+            }
+            while at < buffer.count {
+                if unsafe base[at] == byte {
+                    left -= 1
+                    if left == 0 { return at + 1 }
+                }
+                at += 1
+            }
+            return nil
+        }
+    }
+
+    /// Calls `body` with how far from the start the first `limit` of `byte` stand in `bytes`,
+    /// ascending. How many there were.
+    @inline(__always)
+    static func forEach(
+        _ byte: UInt8, in bytes: ArraySlice<UInt8>, limit: Int, _ body: (Int) -> Void
+    ) -> Int {
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return 0 }
+            var count = 0
+            var at = 0
+            while at < buffer.count, count < limit {
+                var mask =
+                    unsafe buffer.count - at >= 64
+                    ? varve_mask64(base + at, byte)
+                    : tailMask(of: byte, base + at, count: buffer.count - at)
+                while mask != 0, count < limit {
+                    body(at &+ mask.trailingZeroBitCount)
+                    mask &= mask &- 1
+                    count &+= 1
+                }
+                at += 64
+            }
+            return count
         }
     }
 

@@ -72,6 +72,12 @@ package struct ByteWriter: Sendable {
         bytes.append(contentsOf: content)
     }
 
+    /// The bytes as they are. Not generic, so that it is a copy wherever it is called from.
+    package mutating func raw(_ content: [UInt8]) { bytes.append(contentsOf: content) }
+
+    /// The bytes as they are. Not generic, so that it is a copy wherever it is called from.
+    package mutating func raw(_ content: ArraySlice<UInt8>) { bytes.append(contentsOf: content) }
+
     /// `count` zeros. Not generic: `raw` of a repeated element costs 400 ns a byte, since it is not
     /// specialised across modules.
     package mutating func zeros(_ count: Int) {
@@ -81,6 +87,18 @@ package struct ByteWriter: Sendable {
     /// A varint with the number of bytes, then the bytes.
     @inlinable
     package mutating func lengthPrefixed(_ content: some Collection<UInt8>) {
+        varint(UInt64(content.count))
+        bytes.append(contentsOf: content)
+    }
+
+    /// A varint with the number of bytes, then the bytes.
+    package mutating func lengthPrefixed(_ content: [UInt8]) {
+        varint(UInt64(content.count))
+        bytes.append(contentsOf: content)
+    }
+
+    /// A varint with the number of bytes, then the bytes.
+    package mutating func lengthPrefixed(_ content: ArraySlice<UInt8>) {
         varint(UInt64(content.count))
         bytes.append(contentsOf: content)
     }
@@ -108,6 +126,24 @@ package struct ByteWriter: Sendable {
 
     /// The elements as they lie in memory, by one copy; no length. Bit-exact.
     package mutating func column(_ values: ArraySlice<Double>) { copy(values) }
+
+    /// Records of two words and a byte: all of `words`, two by two, each pair followed by `mark`.
+    /// 17 bytes a pair, written in one go.
+    package mutating func pairs(_ words: [UInt64], markedBy mark: UInt8) {
+        precondition(words.count.isMultiple(of: 2), "BUG: half a pair")
+        guard !words.isEmpty else { return }
+        unsafe append(count: words.count / 2 * 17) { target in
+            let start = UnsafeMutableRawPointer(target)
+            var at = 0
+            for index in stride(from: 0, to: words.count, by: 2) {
+                unsafe start.storeBytes(of: words[index], toByteOffset: at, as: UInt64.self)
+                unsafe start.storeBytes(
+                    of: words[index + 1], toByteOffset: at + 8, as: UInt64.self)
+                unsafe start.storeBytes(of: mark, toByteOffset: at + 16, as: UInt8.self)
+                at += 17
+            }
+        }
+    }
 
     /// Overwrites the four bytes at `offset`, which must have been written.
     package mutating func patch(u32 value: UInt32, at offset: Int) {

@@ -21,7 +21,10 @@ extension DensePlan {
         var ends = Ends(repeating: 0)
         let patchCount: Int
 
-        init(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
+        /// `hasTable`: whether the symbols are going to be read.
+        init(
+            _ reader: inout ByteReader, count: Int, hasTable: Bool = true
+        ) throws(EncodingError) {
             center = try reader.zigzag()
             let place = reader.offset
             let shape = try reader.u8()
@@ -32,11 +35,14 @@ extension DensePlan {
             else { throw EncodingError.corrupt(what: "symbol shape", offset: place) }
             let code = try HuffmanCode(
                 &reader, symbolCountMax: symbolCount(precision: precision))
-            let table = code.table(limit: limit) { symbol, length in
-                let extra = extraBits(ofSymbol: symbol, precision: precision)
-                let leading = symbol - extra << precision
-                return UInt32(length) | UInt32(extra) << 8 | UInt32(leading) << 16
-            }
+            let table =
+                !hasTable
+                ? []
+                : code.table(limit: limit) { symbol, length in
+                    let extra = extraBits(ofSymbol: symbol, precision: precision)
+                    let leading = symbol - extra << precision
+                    return UInt32(length) | UInt32(extra) << 8 | UInt32(leading) << 16
+                }
             guard let table else {
                 throw EncodingError.corrupt(what: "code lengths", offset: place)
             }
@@ -75,6 +81,13 @@ extension DensePlan {
         }
         guard isWhole else { throw EncodingError.corrupt(what: "entropy stream", offset: block) }
         unsafe place(target, count: count, center: header.center, placement)
+    }
+
+    /// Passes over what `write` wrote.
+    static func skip(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
+        let header = try Header(&reader, count: count, hasTable: false)
+        try reader.skip(header.ends[streamCount(count) - 1])
+        for _ in 0..<2 * header.patchCount { _ = try reader.varint() }
     }
 
     /// From distances to numbers.

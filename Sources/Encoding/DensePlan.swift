@@ -37,7 +37,12 @@ struct DensePlan {
     init?(_ residuals: UnsafePointer<Int64>, count: Int, below: Int) {
         center = unsafe Self.median(residuals, count: count)
         let fine = Self.precisionMax
-        var counts = [Int](repeating: 0, count: Self.symbolCount(precision: fine))
+        // Counts end with the last symbol that occurs: a small block has few of the thousands.
+        var all: UInt64 = 0
+        for index in 0..<count { all |= Varint.zigzag(unsafe residuals[index] &- center) }
+        let most = all == 0 ? 0 : UInt64.max >> UInt64(all.leadingZeroBitCount)
+        var counts = [Int](
+            repeating: 0, count: Self.symbol(most, precision: fine).symbol + 1)
         for index in 0..<count {
             let distance = Varint.zigzag(unsafe residuals[index] &- center)
             counts[Self.symbol(distance, precision: fine).symbol] += 1
@@ -89,7 +94,10 @@ struct DensePlan {
         if hasExtra { return (longest, limitMax) }
         let symbols = counts.reduce(0) { $0 + ($1 > 0 ? 1 : 0) }
         let bits = longest.bitCount(counts)
+        let length = Int(longest.lengths.max() ?? 0)
         for limit in limits where limit < limitMax && symbols <= 1 << limit {
+            // A limit that no code reaches changes none.
+            if length <= limit { return (longest, limit) }
             let code = HuffmanCode(counts: counts, limit: limit)
             if code.bitCount(counts) <= bits + bits / 128 { return (code, limit) }
         }
@@ -100,7 +108,7 @@ struct DensePlan {
     private static func bounded(
         _ counts: [Int], _ count: Int
     ) -> (counts: [Int], bits: Double)? {
-        let symbolCount = 2 << precisionMax
+        let symbolCount = min(2 << precisionMax, counts.count)
         var kept = Array(counts[..<symbolCount])
         var patchCount = 0
         var patchBits = 0
@@ -183,16 +191,23 @@ struct DensePlan {
 
     /// Merges symbols that a smaller precision does not tell apart.
     private static func coarsened(_ counts: [Int], to precision: Int) -> [Int] {
-        var merged = [Int](repeating: 0, count: symbolCount(precision: precision))
+        let last = coarse(counts.count - 1, to: precision)
+        var merged = [Int](repeating: 0, count: last + 1)
         for (symbol, count) in counts.enumerated() where count > 0 {
-            let extra = extraBits(ofSymbol: symbol, precision: precision + 1)
-            let leading = UInt64(symbol - extra << (precision + 1))
-            // `leading` has up to precision + 2 bits; keep one less.
-            let (small, more) = Self.symbol(leading, precision: precision)
-            merged[small + (extra << precision)] += count
-            assert(more <= 1, "BUG: one bit at a time")
+            merged[coarse(symbol, to: precision)] += count
         }
         return merged
+    }
+
+    /// The symbol at `precision` of one at a precision higher by one. Ascends with it.
+    @inline(__always)
+    private static func coarse(_ symbol: Int, to precision: Int) -> Int {
+        let extra = extraBits(ofSymbol: symbol, precision: precision + 1)
+        let leading = UInt64(symbol - extra << (precision + 1))
+        // `leading` has up to precision + 2 bits; keep one less.
+        let (small, more) = Self.symbol(leading, precision: precision)
+        assert(more <= 1, "BUG: one bit at a time")
+        return small + (extra << precision)
     }
 
     /// Code lengths taken as the entropy, plus the bits below and about 5 bits of header per symbol.

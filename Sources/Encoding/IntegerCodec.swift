@@ -69,4 +69,15 @@ package enum IntegerCodec {
             }
         }
     }
+
+    /// Passes over the next `count` integers: headers are read, what they announce is not.
+    static func skip(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
+        var left = count
+        while left > 0 {
+            let head = try IntegerHead(byte: reader.u8(), offset: reader.offset)
+            let vector = min(left, head.isWide ? wideCountMax : vectorCount)
+            try IntegerVector.skip(head, &reader, count: vector)
+            left -= vector
+        }
+    }
 }

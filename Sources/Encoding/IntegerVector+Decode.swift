@@ -32,6 +32,23 @@ extension IntegerVector {
         }
     }
 
+    /// Passes over what `decode` reads.
+    static func skip(
+        _ head: IntegerHead, _ reader: inout ByteReader, count: Int
+    ) throws(EncodingError) {
+        let base = try reader.zigzag()
+        switch head.form {
+        case .constant: return
+        case .ramp: _ = try reader.zigzag()
+        case .packed(let order):
+            _ = try Prediction(order, head, &reader, count: count, base: base)
+            try PackingPlan.skip(&reader, count: count - order.skipped)
+        case .dense(let order):
+            _ = try Prediction(order, head, &reader, count: count, base: base)
+            try DensePlan.skip(&reader, count: count - order.skipped)
+        }
+    }
+
     private struct Prediction {
         let order: IntegerHead.Order
         let base: Int64

@@ -32,6 +32,20 @@ package struct Needle: Sendable, Hashable {
         }
     }
 
+    /// How far from the start of `haystack` it stands first, whole, at `from` or behind.
+    func find(in haystack: ArraySlice<UInt8>, from: Int) -> Int? {
+        guard !bytes.isEmpty, bytes.count <= haystack.count - from else { return nil }
+        return unsafe haystack.withUnsafeBufferPointer { hay in
+            unsafe bytes.withUnsafeBufferPointer { needle in
+                guard let hay = hay.baseAddress, let needle = needle.baseAddress else {
+                    return nil
+                }
+                let found = unsafe find(needle, in: hay + from, count: haystack.count - from)
+                return found < 0 ? nil : from + found
+            }
+        }
+    }
+
     /// Whether it stands anywhere in [from, to) of `haystack`.
     package func isFound(in haystack: [UInt8], from: Int, to: Int) -> Bool {
         find(in: haystack, from: from, to: to) != nil
@@ -75,6 +89,12 @@ package struct Needle: Sendable, Hashable {
             at = window + 64
         }
         return -1
+    }
+
+    /// Whether `byte` may stand where the needle's byte `index` does.
+    @inline(__always)
+    func isEqual(_ byte: UInt8, at index: Int) -> Bool {
+        (ignoresCase ? Self.lowered(byte) : byte) == bytes[index]
     }
 
     @inline(__always)

@@ -102,6 +102,18 @@ struct PackingPlan {
         }
     }
 
+    /// Passes over what `write` wrote.
+    static func skip(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
+        _ = try reader.zigzag()
+        let widthAt = reader.offset
+        let widthByte = try reader.u8()
+        let width = Int(widthByte & 0x7f)
+        guard width <= 64 else { throw EncodingError.corrupt(what: "bit width", offset: widthAt) }
+        try reader.skip(BitPacking.byteCount(count, width: width))
+        guard widthByte & 0x80 != 0 else { return }
+        for _ in 0..<2 * (try reader.count(limit: count)) { _ = try reader.varint() }
+    }
+
     /// Reads what `write` wrote into `count` slots of `target`.
     static func read(
         _ reader: inout ByteReader, count: Int, into target: UnsafeMutablePointer<Int64>

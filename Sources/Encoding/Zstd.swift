@@ -1,4 +1,5 @@
 internal import CZstd
+internal import Synchronization
 
 /// Compresses to Zstandard frames (RFC 8878) of known content size, without dictionary or checksum.
 /// Keeps its tables from one call to the next; use one per thread. The same bytes and level give
@@ -46,15 +47,53 @@ package enum ZstdFrame {
         guard count >= 0, count / expansionMax <= bytes.count else {
             throw EncodingError.corrupt(what: "zstd length", offset: 0)
         }
+        let decompressor = ZstdDecompressor.take()
+        defer { decompressor.giveBack() }
         var written = 0
         let content = unsafe [UInt8](unsafeUninitializedCapacity: count) { target, filled in
             written = unsafe bytes.withUnsafeBytes { source in
-                unsafe ZSTD_decompress(
-                    target.baseAddress, count, source.baseAddress, source.count)
+                unsafe decompressor.decompress(source, into: target)
             }
             filled = written == count ? count : 0
         }
         guard written == count else { throw EncodingError.corrupt(what: "zstd frame", offset: 0) }
         return content
+    }
+}
+
+/// libzstd's tables and buffers for expanding a frame, of which a few are kept: making one costs as
+/// much as expanding a small frame.
+@safe private final class ZstdDecompressor: Sendable {
+    private static let idleMax = 8
+    private static let idle = Mutex<[ZstdDecompressor]>([])
+
+    // Whoever has taken it uses it alone.
+    private nonisolated(unsafe) let context: OpaquePointer
+
+    private init() {
+        guard let context = unsafe ZSTD_createDCtx() else {
+            preconditionFailure("zstd has no memory for a context")
+        }
+        unsafe self.context = unsafe context
+    }
+
+    deinit { unsafe ZSTD_freeDCtx(context) }
+
+    static func take() -> ZstdDecompressor {
+        idle.withLock { $0.popLast() } ?? ZstdDecompressor()
+    }
+
+    func giveBack() {
+        ZstdDecompressor.idle.withLock { idle in
+            if idle.count < ZstdDecompressor.idleMax { idle.append(self) }
+        }
+    }
+
+    /// Bytes written, or the error of libzstd, which is below zero.
+    func decompress(
+        _ source: UnsafeRawBufferPointer, into target: UnsafeMutableBufferPointer<UInt8>
+    ) -> Int {
+        unsafe ZSTD_decompressDCtx(
+            context, target.baseAddress, target.count, source.baseAddress, source.count)
     }
 }

@@ -43,6 +43,12 @@ package struct SeriesCache: Sendable {
     private var references: [SeriesReference] = []
     /// Of each number: the batch in which it was last named, and its index there.
     private var placed: [(epoch: UInt32, index: UInt32)] = []
+    /// Of each number, the raw key that was learnt last for it; zeroes for none.
+    private var keys: [(high: UInt64, low: UInt64)] = []
+    /// The number after the one that was found last. Senders repeat their order, and numbers were
+    /// given out in it: this is nearly always the next one, and it lies where memory is read ahead.
+    private var expected: UInt32 = 0
+    private var repeated: RepeatedSeries
     private var epoch: UInt32 = 0
     private var seed: UInt64 = 0
     private var tenant = Tenant.standard
@@ -53,6 +59,7 @@ package struct SeriesCache: Sendable {
         processSeed = seed
         self.seriesCountMax = seriesCountMax
         slots = [Slot](repeating: Slot(), count: SeriesCache.slotCountMin)
+        repeated = RepeatedSeries(seriesCountMax: seriesCountMax)
     }
 
     package var seriesCount: Int { references.count }
@@ -65,6 +72,7 @@ package struct SeriesCache: Sendable {
             forgetAll()
         }
         epoch += 1
+        repeated.begin()
         self.tenant = tenant
         seed = StableHash.hash64(
             Array(tenant.name.utf8) + [0] + Array(domain.utf8), seed: processSeed)
@@ -86,11 +94,19 @@ package struct SeriesCache: Sendable {
     }
 
     /// The number of the series that `key` was learnt for.
-    func number(_ key: Key) -> UInt32? {
+    mutating func number(_ key: Key) -> UInt32? {
+        let guess = Int(expected)
+        if guess < keys.count, keys[guess].low == key.low, keys[guess].high == key.high {
+            expected &+= 1
+            return UInt32(guess)
+        }
         let mask = slots.count - 1
         var at = Int(key.home) & mask
         while slots[at].number != SeriesCache.none {
-            if slots[at].low == key.low, slots[at].high == key.high { return slots[at].number }
+            if slots[at].low == key.low, slots[at].high == key.high {
+                expected = slots[at].number &+ 1
+                return slots[at].number
+            }
             at = (at + 1) & mask
         }
         return nil
@@ -101,6 +117,8 @@ package struct SeriesCache: Sendable {
         let number = number(of: labels)
         if 4 * (usedSlotCount + 1) > 3 * slots.count { grow() }
         insert(key, number)
+        keys[Int(number)] = (key.high, key.low)
+        expected = number &+ 1
         return number
     }
 
@@ -111,6 +129,7 @@ package struct SeriesCache: Sendable {
         let number = UInt32(references.count)
         references.append(reference)
         placed.append((epoch: 0, index: 0))
+        keys.append((0, 0))
         numbersByID[reference.id] = number
         return number
     }
@@ -125,6 +144,19 @@ package struct SeriesCache: Sendable {
         placed[at] = (epoch: epoch, index: index)
         return index
     }
+
+    /// The same for senders who name the same series again and again. `list` is whole only after
+    /// `finish`, and nobody else may append to it.
+    mutating func place(_ number: UInt32, in list: inout [SeriesReference]) -> UInt32 {
+        let at = Int(number)
+        if placed[at].epoch == epoch { return placed[at].index }
+        let index = repeated.place(number, in: &list, from: references)
+        placed[at] = (epoch: epoch, index: index)
+        return index
+    }
+
+    /// Ends a batch whose series were entered by `place`.
+    mutating func finish(_ list: inout [SeriesReference]) { repeated.finish(&list) }
 
     /// The labels behind a number.
     func labels(_ number: UInt32) -> Labels { references[Int(number)].labels ?? .empty }
@@ -155,6 +187,9 @@ package struct SeriesCache: Sendable {
         numbersByID = [:]
         references = []
         placed = []
+        keys = []
+        expected = 0
+        repeated.forgetAll()
         epoch = 0
         resetCount += 1
     }

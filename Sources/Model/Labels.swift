@@ -34,13 +34,19 @@ package struct Labels: Hashable, Sendable {
             guard let name = Labels.field(of: bytes, at: &offset),
                 let value = Labels.field(of: bytes, at: &offset),
                 !name.isEmpty, !value.isEmpty,
-                String(validating: name, as: UTF8.self) != nil,
-                String(validating: value, as: UTF8.self) != nil
+                Labels.isUTF8(name), Labels.isUTF8(value)
             else { return nil }
             if let previous, !previous.lexicographicallyPrecedes(name) { return nil }
             previous = name
         }
         self.bytes = bytes
+    }
+
+    /// ASCII, as most labels are, needs no more than a look.
+    private static func isUTF8(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var union: UInt8 = 0
+        for byte in bytes { union |= byte }
+        return union < 0x80 || String(validating: bytes, as: UTF8.self) != nil
     }
 
     package var isEmpty: Bool { bytes.isEmpty }
@@ -134,8 +140,17 @@ package struct Labels: Hashable, Sendable {
 extension Labels: Comparable {
     /// By names and values pair for pair, as Prometheus orders label sets.
     package static func < (a: Labels, b: Labels) -> Bool {
+        // Fields that end before the first difference are the same in both.
+        let common = min(a.bytes.count, b.bytes.count)
+        var same = 0
+        while same < common, a.bytes[same] == b.bytes[same] { same += 1 }
         var i = 0
-        var j = 0
+        while i < same {
+            var end = i
+            guard field(of: a.bytes, at: &end) != nil, end <= same else { break }
+            i = end
+        }
+        var j = i
         while i < a.bytes.count, j < b.bytes.count {
             guard let left = field(of: a.bytes, at: &i), let right = field(of: b.bytes, at: &j)
             else { preconditionFailure("BUG: labels are not canonical") }

@@ -107,25 +107,44 @@ extension WriteBatch {
 extension WriteBatch {
     private static func write(_ references: [SeriesReference], to writer: inout ByteWriter) {
         writer.varint(UInt64(references.count))
+        // What a steady writer sends is fingerprints alone: those go in runs.
+        var known: [UInt64] = []
+        known.reserveCapacity(2 * references.count)
         for reference in references {
-            writer.u64(reference.id.high)
-            writer.u64(reference.id.low)
             guard let labels = reference.labels else {
-                writer.varint(0)
+                known.append(reference.id.high)
+                known.append(reference.id.low)
                 continue
             }
+            writer.pairs(known, markedBy: knownMark)
+            known.removeAll(keepingCapacity: true)
+            writer.u64(reference.id.high)
+            writer.u64(reference.id.low)
             // One more than the length, so that 0 can say "known" and 1 the empty set.
             writer.varint(UInt64(labels.bytes.count + 1))
             writer.raw(labels.bytes)
         }
+        writer.pairs(known, markedBy: knownMark)
     }
+
+    /// In the place of a length: the labels are not there.
+    private static var knownMark: UInt8 { 0 }
 
     private static func readReferences(_ reader: inout ByteReader) throws -> [SeriesReference] {
         let count = try reader.count(limit: itemCountMax)
         guard count <= reader.remaining / 17 else { throw corrupt("series count", reader) }
         var references: [SeriesReference] = []
         references.reserveCapacity(count)
-        for _ in 0..<count {
+        var known: [UInt64] = []
+        while references.count < count {
+            reader.pairs(upTo: count - references.count, markedBy: knownMark, into: &known)
+            for index in stride(from: 0, to: known.count, by: 2) {
+                references.append(
+                    SeriesReference(
+                        id: SeriesID(high: known[index], low: known[index + 1]), labels: nil))
+            }
+            known.removeAll(keepingCapacity: true)
+            guard references.count < count else { break }
             let id = SeriesID(high: try reader.u64(), low: try reader.u64())
             let marker = try reader.count(limit: reader.remaining + 1)
             var labels: Labels?

@@ -184,6 +184,47 @@ package struct LineColumns: Sendable, Equatable {
         metadataEnds.append(UInt32(truncatingIfNeeded: metadataBytes.count))
     }
 
+    /// Makes room for so many more lines.
+    package mutating func reserve(lineCount: Int, textBytes: Int, metadataBytes count: Int) {
+        streamIndexes.reserveCapacity(streamIndexes.count + lineCount)
+        timestamps.reserveCapacity(timestamps.count + lineCount)
+        lineEnds.reserveCapacity(lineEnds.count + lineCount)
+        metadataEnds.reserveCapacity(metadataEnds.count + lineCount)
+        bytes.reserveCapacity(bytes.count + textBytes)
+        metadataBytes.reserveCapacity(metadataBytes.count + count)
+    }
+
+    /// Appends lines of `source`, all as of stream `streamIndex`: text by one copy.
+    package mutating func append(
+        _ rows: Range<Int>, of source: LineColumns, streamIndex: UInt32
+    ) {
+        if rows.count == 1 {
+            // Where neighbours are of other streams: no copies of ranges for one of each.
+            let row = rows.lowerBound
+            return append(
+                streamIndex: streamIndex, timestamp: source.timestamps[row],
+                line: source.bytes[source.lineRange(row)],
+                metadata: source.metadataBytes[source.metadataRange(row)])
+        }
+        streamIndexes.append(contentsOf: repeatElement(streamIndex, count: rows.count))
+        guard !rows.isEmpty else { return }
+        timestamps.append(contentsOf: source.timestamps[rows])
+        let text = source.textRange(rows)
+        let textShift = UInt32(truncatingIfNeeded: bytes.count - text.lowerBound)
+        lineEnds.append(contentsOf: source.lineEnds[rows].lazy.map { $0 &+ textShift })
+        bytes.append(contentsOf: source.bytes[text])
+        let first = source.metadataRange(rows.lowerBound).lowerBound
+        let metadata = first..<source.metadataRange(rows.upperBound - 1).upperBound
+        let shift = UInt32(truncatingIfNeeded: metadataBytes.count - metadata.lowerBound)
+        metadataEnds.append(contentsOf: source.metadataEnds[rows].lazy.map { $0 &+ shift })
+        metadataBytes.append(contentsOf: source.metadataBytes[metadata])
+    }
+
+    /// The bytes of some lines, at least one.
+    package func textRange(_ rows: Range<Int>) -> Range<Int> {
+        lineRange(rows.lowerBound).lowerBound..<lineRange(rows.upperBound - 1).upperBound
+    }
+
     /// The bytes of line `index`, a range of `bytes`.
     @inlinable
     package func lineRange(_ index: Int) -> Range<Int> {

@@ -8,18 +8,31 @@ import Platform
 import Synchronization
 
 /// A whole node in this process: from bytes to durable, sealed and compacted; from acknowledged to
-/// visible; from a directory to ready. All CPU of the process counts, the sender's too.
+/// visible; from a directory to ready. All CPU of the process counts, the sender's too, but for the
+/// making of the bodies. `BENCH_PART` names one of the parts to run alone.
 func nodeBench() -> [BenchRow] {
     let isSmall = unsafe getenv("BENCH_SMALL") != nil
     let benches: [(String, @Sendable () async throws -> [BenchRow])] = [
         ("start", { [try NodeBench.emptyStart()] }),
-        ("samples", { try await NodeBench.samples(seriesCount: isSmall ? 4_000 : 20_000) }),
+        (
+            "samples",
+            { try await NodeBench.samples(seriesCount: isSmall ? 4_000 : 20_000, stepCount: 60) }
+        ),
+        (
+            // What a node seals when it is left alone: an hour, here at 10 s.
+            "hour",
+            {
+                let count = isSmall ? 1_000 : 8_000
+                return [try await NodeBench.samples(seriesCount: count, stepCount: 360)[0]]
+            }
+        ),
         ("syslog", { [try await NodeBench.syslog(lineCount: isSmall ? 50_000 : 1_000_000)] }),
         ("visible", { [try await NodeBench.visible(lineCount: isSmall ? 50 : 400)] }),
         ("restart", { try await NodeBench.restart(seriesCount: isSmall ? 10_000 : 1_000_000) }),
     ]
+    let only = unsafe getenv("BENCH_PART").map { unsafe String(cString: $0) }
     var rows: [BenchRow] = []
-    for (name, run) in benches {
+    for (name, run) in benches where only == nil || only == name {
         do {
             rows += try NodeBench.blocking(run)
         } catch {
@@ -99,10 +112,9 @@ enum NodeBench {
     }
 
     /// Influx lines and remote write: parsed, journalled, applied, sealed and compacted.
-    static func samples(seriesCount: Int) async throws -> [BenchRow] {
+    static func samples(seriesCount: Int, stepCount: Int) async throws -> [BenchRow] {
         let home = try Home("samples")
         let caches = SeriesCaches(seed: 1)
-        let stepCount = 60
         let start: Int64 = 1_750_000_000_000_000_000
         func cpu(_ steps: Range<Int>) async throws -> Double {
             var spent = 0.0
@@ -136,7 +148,7 @@ enum NodeBench {
                 room: "Cluster", name: "Influx lines, durable, sealed and compacted",
                 unit: "µs/sample", goal: 0.8, reached: (perSample + files / count) * 1e6,
                 higherIsBetter: false,
-                note: "\(seriesCount) series, 4 fields a line, 60 steps; "
+                note: "\(seriesCount) series, 4 fields a line, \(stepCount) steps; "
                     + "\((perSample * 1e9).rounded()) ns in, "
                     + "\((files / count * 1e9).rounded()) ns to files"),
             BenchRow(

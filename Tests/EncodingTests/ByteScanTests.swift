@@ -15,6 +15,9 @@ import Testing
                     #expect(
                         ByteScan.firstIndex(of: 3, in: bytes, from: from, to: to)
                             == expected.first)
+                    #expect(
+                        ByteScan.firstIndex(ofEither: 3, or: 1, in: bytes, from: from, to: to)
+                            == (from..<to).first { bytes[$0] == 3 || bytes[$0] == 1 })
                     #expect(ByteScan.count(of: 3, in: bytes, from: from, to: to) == expected.count)
                     let mask = ByteScan.mask(of: 3, in: bytes, at: from, to: to)
                     #expect(

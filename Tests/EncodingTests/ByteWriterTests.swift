@@ -132,3 +132,25 @@ import Testing
         }
     }
 }
+
+extension ByteWriterTests {
+    @Test func pairsAreTheirWordsAndTheMark() {
+        var writer = ByteWriter()
+        writer.u8(9)
+        writer.pairs([1, 2, .max, 4], markedBy: 0)
+        writer.u64(5)
+        writer.u64(6)
+        writer.u8(7)
+        var reader = ByteReader(writer.bytes[1...])
+        var words: [UInt64] = []
+        // The third ends in another mark, and there is no fourth.
+        reader.pairs(upTo: 4, markedBy: 0, into: &words)
+        #expect(words == [1, 2, .max, 4])
+        #expect(reader.remaining == 17)
+        reader.pairs(upTo: 0, markedBy: 7, into: &words)
+        #expect(words.count == 4)
+        reader.pairs(upTo: 9, markedBy: 7, into: &words)
+        #expect(words.suffix(2) == [5, 6])
+        #expect(reader.isAtEnd)
+    }
+}

@@ -17,6 +17,9 @@ def test_query_prints_a_table_and_a_chart(server):
     table = server.cli("query", "web_hits")
     assert table.returncode == 0, table.stderr
     assert "env" in table.stdout and "prod" in table.stdout and "3" in table.stdout
+    window = server.cli("query", "web_hits[5m]").stdout.splitlines()
+    assert "TIME" in window[0], window
+    assert [line.split()[-1] for line in window[1:3]] == ["0", "3"], "its birth, its first value"
     chart = server.cli("query", "web_hits", "--range", "15m")
     assert chart.returncode == 0, chart.stderr
     assert "┤" in chart.stdout

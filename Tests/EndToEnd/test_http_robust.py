@@ -90,9 +90,9 @@ def test_limits_are_settings(make_server):
         {"__name__": "n"}]
 
     server.statsd("a:1|c\nb:1|c\nc:1|c\nd:1|c|#%s:x" % ("t" * 17))
-    until(lambda: server.metric("varve_statsd_rejected_total", reason="series_limit") == 1,
+    until(lambda: server.metric("varve_statsd_refused_total", reason="series_limit") == 1,
           what="a third series refused")
-    assert server.metric("varve_statsd_rejected_total", reason="tag_too_long") == 1
+    assert server.metric("varve_statsd_refused_total", reason="tag_too_long") == 1
 
     held = [socket.create_connection(("127.0.0.1", server.syslog_port)) for _ in range(2)]
     with socket.create_connection(("127.0.0.1", server.syslog_port)) as third:

@@ -2,6 +2,28 @@ import Model
 import Testing
 
 @Suite struct WriteBatchCodecTests {
+    @Test(arguments: [0..<0, 0..<1, 1..<4, 0..<5])
+    func copiedLinesAreThoseOfTheSource(rows: Range<Int>) {
+        var source = LineColumns()
+        for row in 0..<5 {
+            source.append(
+                streamIndex: UInt32(row), timestamp: Int64(10 - row),
+                line: [UInt8](repeating: UInt8(row), count: row)[...],
+                metadata: [UInt8](repeating: 9, count: row % 2)[...])
+        }
+        var copied = LineColumns()
+        copied.append(streamIndex: 3, timestamp: 1, line: [1, 2], metadata: [3])
+        var expected = copied
+        copied.append(rows, of: source, streamIndex: 7)
+        for row in rows {
+            expected.append(
+                streamIndex: 7, timestamp: source.timestamps[row],
+                line: source.bytes[source.lineRange(row)],
+                metadata: source.metadataBytes[source.metadataRange(row)])
+        }
+        #expect(copied == expected)
+    }
+
     static func sample() throws -> WriteBatch {
         var batch = WriteBatch(
             tenant: try #require(Tenant("t1")), stamp: BatchStamp(source: 7, sequence: 9))

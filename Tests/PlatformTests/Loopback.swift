@@ -20,6 +20,32 @@ final class Loopback {
 
     deinit { close() }
 
+    private init(accepted descriptor: Int32) { self.descriptor = descriptor }
+
+    /// Listens on a port that the system chooses and answers the first connection with `serve`,
+    /// on a thread of its own; then closes it.
+    static func listen(_ serve: @escaping @Sendable (Loopback) -> Void) throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = address(port: 0)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let failure = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound in
+                let bound = unsafe Glibc.bind(
+                    descriptor, __CONST_SOCKADDR_ARG(__sockaddr__: rebound), length)
+                guard bound == 0, Glibc.listen(descriptor, 1) == 0 else { return Int32(-1) }
+                return unsafe getsockname(
+                    descriptor, __SOCKADDR_ARG(__sockaddr__: rebound), &length)
+            }
+        }
+        guard failure == 0 else { throw LoopbackError(code: errno) }
+        _ = WorkerThread(name: "loopback") {
+            let accepted = unsafe accept(descriptor, __SOCKADDR_ARG(__sockaddr__: nil), nil)
+            Glibc.close(descriptor)
+            if accepted >= 0 { serve(Loopback(accepted: accepted)) }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
     /// Bytes that the system took.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Int {

@@ -22,6 +22,22 @@ struct MemoryPostingsTests {
         return (postings, expected)
     }
 
+    @Test func slotsAreFoundInAnyOrder() {
+        var catalog = SeriesCatalog()
+        let ids = (0..<100).map { number in
+            let labels = Labels([("n", String(number))])
+            let id = SeriesID(tenant: .standard, labels: labels)
+            #expect(catalog.append(tenant: .standard, id: id, labels: labels) == UInt32(number))
+            return id
+        }
+        let stranger = SeriesID(high: 1, low: ids[50].low)
+        #expect(catalog.slots(of: ids) == Array(0..<100))
+        #expect(catalog.slots(of: ids.reversed()) == (0..<100).reversed())
+        #expect(
+            catalog.slots(of: [ids[98], ids[99], stranger, ids[0], stranger, ids[1], ids[1]])
+                == [98, 99, SeriesCatalog.none, 0, SeriesCatalog.none, 1, 1])
+    }
+
     @Test func givesBackLabelsAndTenants() {
         let (postings, expected) = Self.filled()
         for (index, (tenant, labels)) in expected.enumerated() {

@@ -53,8 +53,10 @@ package final class TokenCollector {
     private let scratch: UnsafeMutablePointer<UInt8>
     /// Bit i: a line ends before byte i of the block.
     private var cuts: [UInt64] = []
-    private var starts: [UInt32] = []
-    private var ends: [UInt32] = []
+    /// Where the words of the block begin and end: room for one at each byte.
+    private var starts: UnsafeMutablePointer<UInt32>
+    private var ends: UnsafeMutablePointer<UInt32>
+    private var wordCapacity: Int
 
     package init(tokenBytesMax: Int) {
         precondition(tokenBytesMax >= 2 && tokenBytesMax <= 65_536, "token length out of range")
@@ -67,6 +69,9 @@ package final class TokenCollector {
         unsafe slots = .allocate(capacity: slotCount)
         unsafe slots.initialize(
             repeating: Slot(key: 0, token: 0, lastBlock: 0), count: slotCount)
+        wordCapacity = 1 << 12
+        unsafe starts = .allocate(capacity: wordCapacity)
+        unsafe ends = .allocate(capacity: wordCapacity)
         unsafe scratch = .allocate(capacity: tokenBytesMax + 16)
         unsafe scratch.initialize(repeating: 0, count: tokenBytesMax + 16)
     }
@@ -75,6 +80,8 @@ package final class TokenCollector {
         unsafe arena.deallocate()
         unsafe tokens.deallocate()
         unsafe slots.deallocate()
+        unsafe starts.deallocate()
+        unsafe ends.deallocate()
         unsafe scratch.deallocate()
     }
 
@@ -87,35 +94,58 @@ package final class TokenCollector {
         blockCount += 1
         precondition(bytes.count < Int(UInt32.max), "a block has 32-bit offsets")
         markCuts(lineEnds, count: bytes.count)
+        growWords(bytes.count + 1)
         var hasLong = false
         unsafe bytes.withUnsafeBufferPointer { buffer in
             guard let text = buffer.baseAddress else { return }
-            unsafe findWords(text, count: buffer.count)
-            unsafe starts.withUnsafeBufferPointer { starts in
-                unsafe ends.withUnsafeBufferPointer { ends in
-                    for index in 0..<starts.count {
-                        let start = Int(unsafe starts[index])
-                        let count = Int(unsafe ends[index]) &- start
-                        if count < 2 { continue }
-                        occurrenceCount &+= 1
-                        // Eight bytes behind the word can be read.
-                        if count <= 8, start &+ 8 <= buffer.count {
-                            let word = unsafe UnsafeRawPointer(text + start)
-                                .loadUnaligned(as: UInt64.self)
-                            let kept =
-                                UInt64(littleEndian: word)
-                                & (~0 &>> UInt64(64 &- 8 &* count))
-                            note(short: TokenCollector.lowered(kept), count, block)
-                        } else if count <= tokenBytesMax {
-                            unsafe noteSlowly(text + start, count, block)
-                        } else {
-                            hasLong = true
-                        }
+            let wordCount = unsafe findWords(text, count: buffer.count)
+            var keys: InlineArray<16, UInt64> = .init(repeating: 0)
+            for base in stride(from: 0, to: wordCount, by: keys.count) {
+                let end = min(wordCount, base &+ keys.count)
+                // Their slots are on their way while the keys of the others are made.
+                for index in base..<end {
+                    let key = unsafe shortKey(text, index, buffer.count)
+                    keys[index &- base] = key
+                    unsafe varve_prefetch(slots + place(of: key))
+                }
+                for index in base..<end {
+                    let start = Int(unsafe starts[index])
+                    let count = Int(unsafe ends[index]) &- start
+                    if count < 2 { continue }
+                    occurrenceCount &+= 1
+                    let key = keys[index &- base]
+                    if key != 0 {
+                        note(short: key, count, block)
+                    } else if count <= tokenBytesMax {
+                        unsafe noteSlowly(text + start, count, block)
+                    } else {
+                        hasLong = true
                     }
                 }
             }
         }
         if hasLong { longTokenBlocks.append(block) }
+    }
+
+    /// A word of up to eight bytes as a number; 0 for others, and where the eight bytes from its
+    /// start on are not all of the block.
+    @inline(__always)
+    private func shortKey(_ text: UnsafePointer<UInt8>, _ index: Int, _ byteCount: Int) -> UInt64 {
+        let start = Int(unsafe starts[index])
+        let count = Int(unsafe ends[index]) &- start
+        guard count <= 8, start &+ 8 <= byteCount else { return 0 }
+        let word = unsafe UnsafeRawPointer(text + start).loadUnaligned(as: UInt64.self)
+        return TokenCollector.lowered(
+            UInt64(littleEndian: word) & (~0 &>> UInt64(64 &- 8 &* count)))
+    }
+
+    private func growWords(_ count: Int) {
+        guard count > wordCapacity else { return }
+        wordCapacity = max(count, 2 * wordCapacity)
+        unsafe starts.deallocate()
+        unsafe ends.deallocate()
+        unsafe starts = .allocate(capacity: wordCapacity)
+        unsafe ends = .allocate(capacity: wordCapacity)
     }
 
     private func markCuts(_ lineEnds: [UInt32], count: Int) {
@@ -129,11 +159,12 @@ package final class TokenCollector {
         }
     }
 
-    /// Fills `starts` and `ends`. What stands behind the last line is words of no line: there is
+    /// Fills `starts` and `ends`; how many. What stands behind the last line is words of no line: there is
     /// nothing, as blocks are made.
-    private func findWords(_ text: UnsafePointer<UInt8>, count: Int) {
-        starts.removeAll(keepingCapacity: true)
-        ends.removeAll(keepingCapacity: true)
+    private func findWords(_ text: UnsafePointer<UInt8>, count: Int) -> Int {
+        let (starts, ends) = unsafe (self.starts, self.ends)
+        var startCount = 0
+        var endCount = 0
         var carry: UInt64 = 0
         for window in 0...count / 64 {
             let at = window &* 64
@@ -152,16 +183,21 @@ package final class TokenCollector {
             var last = before & (~mask | cut)
             let base = UInt32(truncatingIfNeeded: at)
             while first != 0 {
-                starts.append(base &+ UInt32(truncatingIfNeeded: first.trailingZeroBitCount))
+                unsafe starts[startCount] =
+                    base &+ UInt32(truncatingIfNeeded: first.trailingZeroBitCount)
+                startCount &+= 1
                 first &= first &- 1
             }
             while last != 0 {
-                ends.append(base &+ UInt32(truncatingIfNeeded: last.trailingZeroBitCount))
+                unsafe ends[endCount] =
+                    base &+ UInt32(truncatingIfNeeded: last.trailingZeroBitCount)
+                endCount &+= 1
                 last &= last &- 1
             }
         }
         // The window of byte `count`, which is none, has closed the last word.
-        assert(ends.count == starts.count, "BUG: a word without an end")
+        assert(endCount == startCount, "BUG: a word without an end")
+        return startCount
     }
 
     @inline(__always)

@@ -50,17 +50,19 @@ package struct WordGroup: Sendable {
 extension TokenCollector {
     /// All words: decimal numbers by length, then hexadecimal ones by length, then texts.
     package func groups() -> [WordGroup] {
-        var members: [Int: [Key]] = [:]
+        // By kind and length, which is below 256 where it tells.
+        var members = [[Key]](repeating: [], count: 3 << 8)
         for number in 0..<tokenCount {
             let token = unsafe tokens[number]
             let (kind, key) = unsafe TokenCollector.key(
                 arena + Int(token.offset), Int(token.count))
             let length = kind == .text ? 0 : Int(token.count)
-            members[Int(kind.rawValue) << 8 | length, default: []].append(
+            members[Int(kind.rawValue) << 8 | length].append(
                 Key(prefix: key, number: UInt32(number)))
         }
         let lists = PairLists(pairs, tokenCount: tokenCount)
-        return members.sorted { $0.key < $1.key }.map { place, keys in
+        return members.indices.filter { !members[$0].isEmpty }.map { place in
+            let keys = members[place]
             let kind = WordKind(rawValue: UInt8(place >> 8)) ?? .text
             var group = WordGroup(kind: kind, length: place & 0xFF)
             for key in sorted(keys, kind) {

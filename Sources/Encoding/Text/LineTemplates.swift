@@ -69,53 +69,15 @@ package enum LineTemplates {
     package static func decode(
         _ reader: inout ByteReader, lineCount: Int, rawBytes: Int
     ) throws(EncodingError) -> (bytes: [UInt8], lineEnds: [UInt32]) {
-        var columns = TextColumns(byteCountMax: rawBytes)
-        let count = try reader.count(limit: templatesMax)
-        guard count > 0 else {
-            throw EncodingError.corrupt(what: "templates", offset: reader.offset)
-        }
-        var templates: [Template] = []
-        for _ in 0..<count {
-            let slots = try reader.count(limit: reader.remaining)
-            var template = Template(firstText: columns.textCount, slotCount: slots)
-            for _ in 0...slots { try columns.addText(try reader.lengthPrefixed()) }
-            template.firstColumn = 0
-            templates.append(template)
-        }
-        let wide = count > 256
-        let codes = try reader.slice(wide ? 2 * lineCount : lineCount)
-        var numbers: [UInt16] = []
-        numbers.reserveCapacity(lineCount)
-        var at = codes.startIndex
-        for _ in 0..<lineCount {
-            let number = wide ? Int(codes[at]) | Int(codes[at + 1]) << 8 : Int(codes[at])
-            at += wide ? 2 : 1
-            guard number < count else {
-                throw EncodingError.corrupt(what: "template number", offset: reader.offset)
-            }
-            numbers.append(UInt16(number))
-            templates[number].lineCount += 1
-        }
-        for number in 0..<count {
-            templates[number].firstColumn = columns.columnCount
-            for _ in 0..<templates[number].slotCount {
-                try columns.read(&reader, count: templates[number].lineCount)
-            }
-        }
-        return try columns.join(templates, numbers, rawBytes: rawBytes)
+        var lines = try TemplateLines(&reader, lineCount: lineCount, rawBytes: rawBytes)
+        return try lines.all(&reader)
     }
 
     struct Template {
-        var firstText: Int
-        var slotCount: Int
-        var firstColumn = 0
+        /// The first of its `slotCount` + 1 texts, and of its columns.
+        let firstText: Int
+        let firstColumn: Int
+        let slotCount: Int
         var lineCount = 0
-        /// Lines already joined.
-        var next = 0
-
-        init(firstText: Int, slotCount: Int) {
-            self.firstText = firstText
-            self.slotCount = slotCount
-        }
     }
 }

@@ -9,61 +9,112 @@ struct TextColumns {
         var count: UInt32
     }
 
-    private var arena: [UInt8] = []
+    private(set) var arena: [UInt8] = []
     /// Value k of a column is values[base + k], or values[base] of a constant one.
-    private var values: [Place] = []
-    private var bases: [(base: Int, isConstant: Bool)] = []
-    private var texts: [Place] = []
+    private(set) var values: [Place] = []
+    /// Of a column that has not been read it is −1.
+    private(set) var bases: [(base: Int, isConstant: Bool)] = []
+    private(set) var texts: [Place] = []
     private let arenaBytesMax: Int
     private let byteCountMax: Int
 
     /// `byteCountMax`: what the lines take together, so that no column can take more.
-    init(byteCountMax: Int) {
+    init(byteCountMax: Int, memory: consuming TemplateMemory) {
+        arena = memory.arena
+        values = memory.values
         self.byteCountMax = byteCountMax
         // Texts of templates and values that the lines hold more than once take no more than they;
         // numbers that are written shorter than they are stored do not exist.
         arenaBytesMax = min(4 * byteCountMax + (1 << 20), Int(UInt32.max) - 64)
-        arena.reserveCapacity(byteCountMax)
+    }
+
+    /// Gives the memory away; nothing is left.
+    mutating func takeMemory() -> TemplateMemory {
+        var memory = TemplateMemory()
+        swap(&memory.arena, &arena)
+        swap(&memory.values, &values)
+        memory.arena.removeAll(keepingCapacity: true)
+        memory.values.removeAll(keepingCapacity: true)
+        return memory
     }
 
     var textCount: Int { texts.count }
-    var columnCount: Int { bases.count }
 
-    /// Adds a fixed text of a template.
-    mutating func addText(_ text: ArraySlice<UInt8>) throws(EncodingError) {
-        texts.append(try stored(text))
+    /// How many columns there are, before the first is read.
+    mutating func expect(columns count: Int) {
+        bases = Array(repeating: (-1, false), count: count)
     }
 
-    /// Reads a column of `count` texts.
-    mutating func read(_ reader: inout ByteReader, count: Int) throws(EncodingError) {
+    func isRead(_ column: Int) -> Bool { bases[column].base >= 0 }
+
+    /// Reads the fixed texts of a template, `count` of them, which lie in the arena as they do in the
+    /// block, with their lengths between them: `content` is what the reader reads, and its bytes
+    /// from `start` on will be there.
+    mutating func addTexts(
+        _ reader: inout ByteReader, count: Int, from start: Int
+    ) throws(EncodingError) {
+        for _ in 0..<count {
+            let length = try reader.count(limit: reader.remaining)
+            texts.append(
+                Place(start: UInt32(reader.offset - start), count: UInt32(length)))
+            try reader.skip(length)
+        }
+    }
+
+    /// Puts the texts, with what is between them, into the arena, before anything else.
+    mutating func place(texts: ArraySlice<UInt8>) throws(EncodingError) {
+        try checkRoom(texts.count)
+        arena.append(contentsOf: texts)
+    }
+
+    /// Reads column `column`, of `count` texts; of these only `wanted`, ascending, if there are such:
+    /// they are its texts then, and `reader` stands anywhere.
+    mutating func read(
+        _ reader: inout ByteReader, column: Int, count: Int, wanted: ArraySlice<UInt32>? = nil
+    ) throws(EncodingError) {
         guard count > 0 else {
-            bases.append((values.count, false))
+            bases[column] = (values.count, false)
             return
         }
         let offset = reader.offset
         guard let form = TextColumn.Form(rawValue: try reader.u8()) else {
             throw EncodingError.corrupt(what: "column form", offset: offset)
         }
-        bases.append((values.count, form == .constant))
+        bases[column] = (values.count, form == .constant)
         switch form {
         case .constant: values.append(try stored(try reader.lengthPrefixed()))
-        case .numbers: try readNumbers(&reader, count, width: 0)
+        case .numbers: try readNumbers(&reader, count, width: 0, wanted)
         case .wideNumbers:
             let width = try reader.count(limit: TextColumn.digitsMax)
-            try readNumbers(&reader, count, width: width)
+            try readNumbers(&reader, count, width: width, wanted)
         case .hexadecimal:
             let width = try reader.count(limit: byteCountMax)
             guard width > 0, width % 2 == 0, width <= byteCountMax / count else {
                 throw EncodingError.corrupt(what: "width", offset: reader.offset)
             }
-            try appendHex(try reader.slice(width / 2 * count), count, width, isDashed: false)
-        case .uuids: try appendHex(try reader.slice(16 * count), count, 36, isDashed: true)
-        case .terminated: try readTerminated(&reader, count)
+            try appendHex(
+                try reader.slice(width / 2 * count), count, width, isDashed: false, wanted)
+        case .uuids:
+            try appendHex(try reader.slice(16 * count), count, 36, isDashed: true, wanted)
+        case .terminated:
+            if let wanted {
+                try readTerminated(&reader, wanted)
+            } else {
+                try readTerminated(&reader, count)
+            }
         case .counted:
             var counts: [Int] = []
             for _ in 0..<count { counts.append(try reader.count(limit: byteCountMax)) }
-            for length in counts { values.append(try stored(try reader.slice(length))) }
-        case .few: try readFew(&reader, count)
+            var left = wanted
+            for (index, length) in counts.enumerated() {
+                let text = try reader.slice(length)
+                if left != nil {
+                    guard left?.first == UInt32(index) else { continue }
+                    left?.removeFirst()
+                }
+                values.append(try stored(text))
+            }
+        case .few: try readFew(&reader, count, wanted)
         }
     }
 
@@ -82,13 +133,24 @@ struct TextColumns {
     }
 
     private mutating func readFew(
-        _ reader: inout ByteReader, _ count: Int
+        _ reader: inout ByteReader, _ count: Int, _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
         let distinct = try reader.count(limit: 256)
         var known: [Place] = []
         for _ in 0..<distinct { known.append(try stored(try reader.lengthPrefixed())) }
+        let codes = try reader.slice(count)
+        if let wanted {
+            for index in wanted {
+                let code = Int(codes[codes.startIndex + Int(index)])
+                guard code < distinct else {
+                    throw EncodingError.corrupt(what: "column code", offset: reader.offset)
+                }
+                values.append(known[code])
+            }
+            return
+        }
         values.reserveCapacity(values.count + count)
-        for code in try reader.slice(count) {
+        for code in codes {
             guard Int(code) < distinct else {
                 throw EncodingError.corrupt(what: "column code", offset: reader.offset)
             }
@@ -97,10 +159,13 @@ struct TextColumns {
     }
 
     private mutating func readNumbers(
-        _ reader: inout ByteReader, _ count: Int, width: Int
+        _ reader: inout ByteReader, _ columnCount: Int, width: Int,
+        _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
         var numbers: [Int64] = []
-        try IntegerCodec.decode(&reader, count: count, into: &numbers)
+        try IntegerCodec.decode(&reader, count: columnCount, into: &numbers)
+        if let wanted { numbers = wanted.map { numbers[Int($0)] } }
+        let count = numbers.count
         var total = 0
         var start = UInt32(arena.count)
         values.reserveCapacity(values.count + count)
@@ -157,8 +222,18 @@ struct TextColumns {
 
     /// `count` texts of `width` digits, dashes included, from packed digits.
     private mutating func appendHex(
-        _ packed: ArraySlice<UInt8>, _ count: Int, _ width: Int, isDashed: Bool
+        _ column: ArraySlice<UInt8>, _ columnCount: Int, _ width: Int, isDashed: Bool,
+        _ wanted: ArraySlice<UInt32>?
     ) throws(EncodingError) {
+        var packed = column
+        let count = wanted?.count ?? columnCount
+        if let wanted {
+            let size = isDashed ? 16 : width / 2
+            packed = []
+            for start in wanted.map({ column.startIndex + Int($0) * size }) {
+                packed += column[start..<start + size]
+            }
+        }
         try checkRoom(count * width)
         var start = UInt32(arena.count)
         for _ in 0..<count {
@@ -166,82 +241,134 @@ struct TextColumns {
             start += UInt32(width)
         }
         let packedWidth = isDashed ? 16 : width / 2
+        let pairs = TextColumns.hexPairs
         unsafe arena.appendFilled(count * width) { target in
-            var at = 0
-            var index = 0
-            for byte in packed {
-                if isDashed, index == 4 || index == 6 || index == 8 || index == 10 {
-                    unsafe target[at] = 0x2D
-                    at += 1
+            unsafe pairs.withUnsafeBufferPointer { pairs in
+                let raw = UnsafeMutableRawPointer(target)
+                var at = 0
+                var index = 0
+                for byte in packed {
+                    if isDashed, index == 4 || index == 6 || index == 8 || index == 10 {
+                        unsafe target[at] = 0x2D
+                        at += 1
+                    }
+                    unsafe raw.storeBytes(
+                        of: pairs[Int(byte)].littleEndian, toByteOffset: at, as: UInt16.self)
+                    at += 2
+                    index = index + 1 == packedWidth ? 0 : index + 1
                 }
-                let (high, low) = (byte >> 4, byte & 15)
-                unsafe target[at] = high &+ (high < 10 ? 0x30 : 0x57)
-                unsafe target[at + 1] = low &+ (low < 10 ? 0x30 : 0x57)
-                at += 2
-                index = index + 1 == packedWidth ? 0 : index + 1
             }
         }
+    }
+
+    /// The two hexadecimal digits of 0 to 255, the first in the low byte.
+    private static let hexPairs: [UInt16] = (0..<256).map { (byte: UInt16) in
+        let (high, low) = (byte >> 4, byte & 15)
+        return high + (high < 10 ? 0x30 : 0x57) | (low + (low < 10 ? 0x30 : 0x57)) << 8
     }
 
     private mutating func readTerminated(
         _ reader: inout ByteReader, _ count: Int
     ) throws(EncodingError) {
         let terminator = try reader.u8()
-        let rest = reader.rest
         let start = UInt32(arena.count)
-        values.reserveCapacity(values.count + count)
-        let room = min(rest.count, arenaBytesMax - arena.count)
-        let used = unsafe rest.withUnsafeBufferPointer { buffer -> Int? in
-            guard let base = buffer.baseAddress else { return nil }
-            var at = 0
-            for _ in 0..<count {
-                guard
-                    let found = unsafe memchr(base + at, Int32(terminator), room - at)
-                else { return nil }
-                let end = unsafe UnsafeRawPointer(found) - UnsafeRawPointer(base)
-                values.append(Place(start: start + UInt32(at), count: UInt32(end - at)))
-                at = end + 1
+        let rest = reader.rest.prefix(arenaBytesMax - arena.count)
+        var used = 0
+        var found = 0
+        unsafe values.appendFilled(count) { target in
+            _ = ByteScan.forEach(terminator, in: rest, limit: count) { end in
+                unsafe target[found] = Place(
+                    start: start &+ UInt32(truncatingIfNeeded: used),
+                    count: UInt32(truncatingIfNeeded: end &- used))
+                found &+= 1
+                used = end &+ 1
             }
-            return at
+            unsafe (target + found).update(
+                repeating: Place(start: 0, count: 0), count: count - found)
         }
-        guard let used else { throw EncodingError.truncated(offset: reader.offset) }
+        guard found == count else { throw EncodingError.truncated(offset: reader.offset) }
         arena.append(contentsOf: try reader.slice(used))
     }
 
-    /// Puts the lines together.
+    private mutating func readTerminated(
+        _ reader: inout ByteReader, _ wanted: ArraySlice<UInt32>
+    ) throws(EncodingError) {
+        guard let last = wanted.last else { return }
+        let terminator = try reader.u8()
+        let rest = reader.rest
+        var ranges: [Range<Int>] = []
+        var left = wanted
+        var index: UInt32 = 0
+        var used = 0
+        let found = ByteScan.forEach(terminator, in: rest, limit: Int(last) + 1) { end in
+            if left.first == index {
+                ranges.append(rest.startIndex + used..<rest.startIndex + end)
+                left = left.dropFirst()
+            }
+            index &+= 1
+            used = end &+ 1
+        }
+        guard found == Int(last) + 1 else {
+            throw EncodingError.truncated(offset: reader.offset)
+        }
+        for range in ranges { values.append(try stored(rest[range])) }
+    }
+
+    /// Of a column that has been read as a whole, `wanted`, ascending: they are its texts then.
+    mutating func pick(_ column: Int, _ wanted: ArraySlice<UInt32>) {
+        guard !bases[column].isConstant else { return }
+        let base = bases[column].base
+        bases[column].base = values.count
+        for index in wanted { values.append(values[base + Int(index)]) }
+    }
+
+    // MARK: Lines
+
+    /// Puts lines together: line i is `ordinals[i]` of template `numbers[i]`. They are expected to
+    /// take `byteCount`, and take no more than `byteCountMax`.
     mutating func join(
-        _ start: [LineTemplates.Template], _ numbers: [UInt16], rawBytes: Int
+        _ templates: [LineTemplates.Template], _ numbers: [UInt16], _ ordinals: [UInt32],
+        expecting byteCount: Int
     ) throws(EncodingError) -> (bytes: [UInt8], lineEnds: [UInt32]) {
-        var templates = start
         // Copies are whole groups of 16 bytes: room behind the last text, and behind the lines.
         arena.append(contentsOf: repeatElement(0, count: LineJoiner.slackBytes))
-        let (arena, values, texts, bases) = (arena, values, texts, bases)
-        var bytes: [UInt8] = []
         var ends = [UInt32](repeating: 0, count: numbers.count)
-        try unsafe bytes.appendFilled(rawBytes, slack: LineJoiner.slackBytes) {
-            target throws(EncodingError) in
-            try unsafe arena.withUnsafeBufferPointer { (arena) throws(EncodingError) in
-                var joiner = unsafe LineJoiner(target: target, capacity: rawBytes, arena: arena)
-                for row in numbers.indices {
-                    let number = Int(numbers[row])
-                    let firstText = templates[number].firstText
-                    let firstColumn = templates[number].firstColumn
-                    let next = templates[number].next
-                    templates[number].next = next + 1
-                    for slot in 0..<templates[number].slotCount {
-                        let column = bases[firstColumn + slot]
-                        try joiner.append(texts[firstText + slot])
-                        try joiner.append(values[column.base + (column.isConstant ? 0 : next)])
-                    }
-                    try joiner.append(texts[firstText + templates[number].slotCount])
-                    ends[row] = UInt32(joiner.count)
-                }
-                guard joiner.count == rawBytes else {
-                    throw EncodingError.corrupt(what: "lines", offset: 0)
+        // Few lines of a large block seldom take more than their share by half.
+        for capacity in [min(byteCount, byteCountMax), byteCountMax] {
+            var isSound = true
+            let bytes = unsafe [UInt8](
+                unsafeUninitializedCapacity: capacity + LineJoiner.slackBytes
+            ) { target, filled in
+                guard let target = target.baseAddress else { return }
+                unsafe arena.withUnsafeBufferPointer { arena in
+                    var joiner = unsafe LineJoiner(
+                        target: target, capacity: capacity, arena: arena)
+                    join(templates, numbers, ordinals, &joiner, &ends)
+                    isSound = !joiner.isOver
+                    filled = joiner.count
                 }
             }
+            if isSound { return (bytes, ends) }
         }
-        return (bytes, ends)
+        throw EncodingError.corrupt(what: "lines", offset: 0)
+    }
+
+    private func join(
+        _ templates: [LineTemplates.Template], _ numbers: [UInt16], _ ordinals: [UInt32],
+        _ joiner: inout LineJoiner, _ ends: inout [UInt32]
+    ) {
+        let (values, texts, bases) = (values.span, texts.span, bases.span)
+        for row in numbers.indices {
+            let template = templates[Int(numbers[row])]
+            let ordinal = Int(ordinals[row])
+            for slot in 0..<template.slotCount {
+                let column = bases[template.firstColumn &+ slot]
+                joiner.append(texts[template.firstText &+ slot])
+                joiner.append(values[column.base &+ (column.isConstant ? 0 : ordinal)])
+            }
+            joiner.append(texts[template.firstText &+ template.slotCount])
+            ends[row] = UInt32(truncatingIfNeeded: joiner.count)
+        }
     }
 }
 
@@ -253,6 +380,8 @@ struct TextColumns {
     private let arena: UnsafeRawPointer?
     private let capacity: Int
     private(set) var count = 0
+    /// Whether a text was left out because there was no room.
+    private(set) var isOver = false
 
     /// `target` and `arena` have `slackBytes` behind `capacity` and behind the last text.
     init(target: UnsafeMutablePointer<UInt8>, capacity: Int, arena: UnsafeBufferPointer<UInt8>) {
@@ -262,10 +391,11 @@ struct TextColumns {
     }
 
     @inline(__always)
-    mutating func append(_ place: TextColumns.Place) throws(EncodingError) {
+    mutating func append(_ place: TextColumns.Place) {
         let length = Int(place.count)
         guard length <= capacity - count, let arena = unsafe arena else {
-            throw EncodingError.tooLarge(limit: capacity)
+            isOver = true
+            return
         }
         let from = unsafe arena + Int(place.start)
         let to = unsafe target + count

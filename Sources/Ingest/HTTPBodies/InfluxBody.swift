@@ -58,6 +58,7 @@ package enum InfluxBody {
                 + "\0\(options.keepsNames)")
         var reader = InfluxReader(options: options, tenant: tenant, now: now, limits: limits)
         reader.read(body, &cache)
+        cache.finish(&reader.parsed.batch.series)
         return reader.parsed
     }
 }
@@ -192,7 +193,7 @@ struct InfluxReader {
         } else {
             return false
         }
-        let index = cache.index(number, in: &parsed.batch.series)
+        let index = cache.place(number, in: &parsed.batch.series)
         parsed.batch.samples.append(seriesIndex: index, timestamp: now, value: value)
         return true
     }

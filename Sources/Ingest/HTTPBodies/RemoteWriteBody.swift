@@ -19,6 +19,7 @@ package enum RemoteWriteBody {
         cache.begin(tenant: tenant, domain: "remote_write")
         var reader = RemoteWriteReader(tenant: tenant, limits: limits, bytesCount: body.count)
         try reader.read(body, &cache)
+        cache.finish(&reader.parsed.batch.series)
         return reader.parsed
     }
 
@@ -44,7 +45,6 @@ struct RemoteWriteReader {
         labels = LabelCheck(limits: limits)
         // A series with one sample takes about 200 bytes.
         let expected = bytesCount / 160
-        parsed.batch.series.reserveCapacity(expected)
         parsed.batch.samples.seriesIndexes.reserveCapacity(expected)
         parsed.batch.samples.timestamps.reserveCapacity(expected)
         parsed.batch.samples.values.reserveCapacity(expected)
@@ -83,12 +83,12 @@ struct RemoteWriteReader {
         let labelsContinue = try hasLabels(bytes, at, end)
         let key = cache.key(body[head])
         if !labelsContinue, let number = cache.number(key) {
-            let index = cache.index(number, in: &parsed.batch.series)
+            let index = cache.place(number, in: &parsed.batch.series)
             return try points(body, bytes, at, end, index)
         }
         guard let made = try self.labels(body, bytes, range) else { return }
         let number = labelsContinue ? cache.number(of: made) : cache.learn(key, made)
-        let index = cache.index(number, in: &parsed.batch.series)
+        let index = cache.place(number, in: &parsed.batch.series)
         try points(body, bytes, at, end, index)
     }
 

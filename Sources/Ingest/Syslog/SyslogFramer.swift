@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// Cuts the bytes of one TCP connection into syslog messages. Incremental: whatever the sizes of
 /// the pieces in which the bytes come, the frames are the same.
 ///
@@ -184,14 +186,9 @@ package struct SyslogFramer: Sendable {
 
     /// The place of the next LF or NUL, or the end of what is there.
     private func endOfLine() -> Int {
-        let bytes = bytes.span
-        var at = max(start, searched)
-        while at < bytes.count {
-            let byte = bytes[at]
-            if byte == 0x0A || byte == 0 { return at }
-            at += 1
-        }
-        return at
+        ByteScan.firstIndex(
+            ofEither: 0x0A, or: 0, in: bytes, from: max(start, searched), to: bytes.count)
+            ?? bytes.count
     }
 
     /// The bytes of `range` without one end of line.

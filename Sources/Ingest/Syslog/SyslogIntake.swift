@@ -52,7 +52,9 @@ package struct SyslogIntake: Sendable {
     package mutating func takeBatch() -> WriteBatch {
         let taken = batch
         batch = WriteBatch(tenant: options.tenant)
-        batch.lines.reserve(like: taken.lines)
+        batch.lines.reserve(
+            lineCount: taken.lines.count, textBytes: taken.lines.bytes.count,
+            metadataBytes: taken.lines.metadataBytes.count)
         streams.begin(tenant: options.tenant, domain: "syslog")
         return taken
     }
@@ -240,17 +242,5 @@ package struct SyslogIntake: Sendable {
         let index = streams.index(number, in: &batch.streams)
         batch.lines.append(
             streamIndex: index, timestamp: timestamp, line: bytes[text], metadata: metadata[...])
-    }
-}
-
-extension LineColumns {
-    /// Room for about as many lines and bytes as `other` has.
-    mutating func reserve(like other: LineColumns) {
-        streamIndexes.reserveCapacity(other.count)
-        timestamps.reserveCapacity(other.count)
-        lineEnds.reserveCapacity(other.count)
-        metadataEnds.reserveCapacity(other.count)
-        bytes.reserveCapacity(other.bytes.count)
-        metadataBytes.reserveCapacity(other.metadataBytes.count)
     }
 }

@@ -18,8 +18,9 @@ package final class SyslogService: Sendable {
         package var syslog = SyslogOptions()
         package var datagrams = DatagramReceiver.Options()
         package var streams = StreamListener.Options()
-        /// Bytes of lines that wait while others are on their way to the log, per lane.
-        package var batchBytesMax = 4 << 20
+        /// Bytes of lines that wait while others are on their way to the log, per lane. With what
+        /// the encoded form adds to short lines still one entry, which may have 4 MiB.
+        package var batchBytesMax = 3 << 20
         /// TCP connections share this many lanes; UDP has its own.
         package var laneCount = 2
 

@@ -107,8 +107,8 @@ package struct HTTPClient: Sendable {
                 head.headers.add(name: "Host", value: target.authority)
                 head.headers.add(name: "Connection", value: "close")
                 for (name, value) in headers { head.headers.add(name: name, value: value) }
-                try await outbound.write(.head(head))
-                try await outbound.write(.end(nil))
+                // As one: a server may answer and close as soon as it has the head.
+                try await outbound.write(contentsOf: [.head(head), .end(nil)])
                 for try await part in inbound {
                     if case .end = part { _ = try onPart(part); return }
                     if try !onPart(part) { return }

@@ -35,6 +35,19 @@ enum CounterWindows {
         return others == 0
     }
 
+    /// How many values are lower than the one before.
+    @inline(never)
+    private static func falls(_ values: Span<Double>) -> Int {
+        let count = values.count
+        var falls = 0
+        var place = 1
+        while place < count {
+            falls &+= values[place] < values[place &- 1] ? 1 : 0
+            place &+= 1
+        }
+        return falls
+    }
+
     private static func fillWithoutResets(
         _ row: inout [Double], _ windows: FloatWindows, _ reach: WindowIndex.Extrapolation,
         isCounter: Bool, _ isPerSecond: Bool
@@ -126,9 +139,8 @@ enum CounterWindows {
             // Counted without a branch, as falls are rare; then looked for where there are any.
             var start = 1
             while start < values.count {
-                let end = min(values.count, start + 64)
-                var falls = 0
-                for place in start..<end { falls &+= values[place] < values[place &- 1] ? 1 : 0 }
+                let end = min(values.count, start + 256)
+                var falls = CounterWindows.falls(values.extracting(start - 1..<end))
                 for place in start..<end where falls > 0 && values[place] < values[place - 1] {
                     places.append(place)
                     before.append(values[place - 1])

@@ -158,29 +158,8 @@ final class WordPage: Sendable {
         guard shared.count == count else {
             throw EncodingError.corrupt(what: "shared bytes", offset: reader.offset)
         }
-        var further = ByteReader(lengths)
-        var text: [UInt8] = [0]
-        text.reserveCapacity(2 * bytes.count + count)
-        var starts: [UInt32] = []
-        starts.reserveCapacity(count)
-        var previous = 0..<0
-        var next = 0
-        for same in shared {
-            let rest = try further.count(limit: min(wordMax - Int(same), bytes.count - next))
-            guard Int(same) <= previous.count else {
-                throw EncodingError.corrupt(what: "shared bytes", offset: next)
-            }
-            let start = text.count
-            if same > 0 {
-                text += text[previous.lowerBound..<previous.lowerBound + Int(same)]
-            }
-            text += bytes[next..<next + rest]
-            next += rest
-            previous = start..<text.count
-            starts.append(UInt32(start))
-            text.append(0)
-        }
-        return (text, starts)
+        return try FrontCoding.keys(
+            shared: shared, further: lengths, bytes: bytes, keyBytesMax: wordMax)
     }
 
     private static func readNumbers(

@@ -15,6 +15,8 @@ struct LineMatcher {
     }
 
     private var clauses: [Clause]
+    /// Every line that passes holds at least one text of each list; texts are not empty.
+    let required: [[Needle]]
 
     init(_ filters: [LineFilter]) {
         clauses = filters.map { filter in
@@ -28,6 +30,7 @@ struct LineMatcher {
                     }
                 }, isNegated: filter.negated)
         }
+        required = clauses.flatMap(\.required)
         // A text that a line must hold comes first, and of these the longest: then those that are
         // cheap, the expressions last.
         clauses = clauses.enumerated().sorted { a, b in
@@ -44,20 +47,26 @@ struct LineMatcher {
     func rows(of lines: LineColumns, isWanted: ((Int) -> Bool)?) -> [UInt32] {
         var rows: [UInt32]
         var left = clauses[...]
+        // Whether the prefilter of the first clause has been applied.
+        var isPrefiltered = false
         if let needle = left.first?.needle {
             // Looked for in the block as a whole: lines without it cost nothing each.
             rows = LineMatcher.rows(of: lines, holding: needle)
             if let isWanted { rows.removeAll { !isWanted(Int($0)) } }
+            isPrefiltered = true
             if clauses[0].isDecidedByNeedle { left = left.dropFirst() }
         } else if let isWanted {
             rows = (0..<UInt32(lines.count)).filter { isWanted(Int($0)) }
         } else {
             rows = Array(0..<UInt32(lines.count))
         }
-        for clause in left where !rows.isEmpty {
+        for (index, clause) in zip(left.indices, left) where !rows.isEmpty {
+            let isPrefiltered = isPrefiltered && index == 0
             rows.removeAll { row in
                 let range = lines.lineRange(Int(row))
-                let isMatch = clause.tests.contains { $0.matches(lines.bytes, range) }
+                let isMatch = clause.tests.contains {
+                    $0.matches(lines.bytes, range, isPrefiltered)
+                }
                 return isMatch == clause.isNegated
             }
         }
@@ -115,6 +124,24 @@ extension LineMatcher.Clause {
         }
     }
 
+    /// What every line that passes holds: of each list a text at least.
+    fileprivate var required: [[Needle]] {
+        guard !isNegated else { return [] }
+        if tests.count == 1, case .expression(let expression, _) = tests[0] {
+            return expression.requiredLiterals.needles
+        }
+        var either: [Needle] = []
+        for test in tests {
+            switch test {
+            case .needle(let needle): either.append(needle)
+            case .expression(_, let prefilter):
+                guard let prefilter else { return [] }
+                either.append(prefilter)
+            }
+        }
+        return either.contains { $0.bytes.isEmpty } ? [] : [either]
+    }
+
     /// Whether a line that holds `needle` passes.
     fileprivate var isDecidedByNeedle: Bool { isPlain }
 
@@ -130,18 +157,35 @@ extension LineMatcher.Clause {
 }
 
 extension LineMatcher.Test {
-    fileprivate func matches(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+    /// `isPrefiltered`: the line is known to hold the prefilter's text.
+    fileprivate func matches(
+        _ bytes: [UInt8], _ range: Range<Int>, _ isPrefiltered: Bool
+    ) -> Bool {
         switch self {
         case .needle(let needle):
             needle.isFound(in: bytes, from: range.lowerBound, to: range.upperBound)
         case .expression(let expression, let prefilter):
-            (prefilter?.isFound(in: bytes, from: range.lowerBound, to: range.upperBound) ?? true)
+            (isPrefiltered
+                || prefilter?.isFound(in: bytes, from: range.lowerBound, to: range.upperBound)
+                    ?? true)
                 && expression.matches(in: bytes[range])
         }
     }
 }
 
 extension RequiredLiterals {
+    /// What every match holds: of each list a text at least.
+    fileprivate var needles: [[Needle]] {
+        switch self {
+        case .anything: []
+        case .literal(let bytes, let ignoresCase): [[Needle(bytes, ignoresCase: ignoresCase)]]
+        case .all(let parts): parts.flatMap(\.needles)
+        case .either(let parts):
+            // Of each what is longest.
+            parts.allSatisfy { $0.needle != nil } ? [parts.compactMap(\.needle)] : []
+        }
+    }
+
     /// The longest literal that every match holds, for a scan.
     fileprivate var needle: Needle? {
         var best: Needle?

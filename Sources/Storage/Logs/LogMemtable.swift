@@ -30,16 +30,25 @@ package struct LogMemtable: Sendable {
     /// Adds lines in order of arrival. `streams[i]` is what `lines.streamIndexes` calls i; only
     /// those that lines refer to are entered.
     package mutating func append(_ lines: LineColumns, streams named: [IndexedSeries]) {
-        let unknown = UInt32.max
-        var known = [UInt32](repeating: unknown, count: named.count)
+        // Rows by stream, in order of first arrival: each stream's chunk is opened once.
+        let unknown = Int.max
+        var places = [Int](repeating: unknown, count: named.count)
+        var runs: [(name: Int, rows: [Range<Int>])] = []
         var first = 0
         while first < lines.count {
             let name = Int(lines.streamIndexes[first])
             var end = first + 1
             while end < lines.count, Int(lines.streamIndexes[end]) == name { end += 1 }
-            if known[name] == unknown { known[name] = ordinal(of: named[name]) }
-            append(lines, first..<end, to: Int(known[name]))
+            if places[name] == unknown {
+                places[name] = runs.count
+                runs.append((name, []))
+            }
+            runs[places[name]].rows.append(first..<end)
             first = end
+        }
+        for run in runs {
+            let stream = ordinal(of: named[run.name])
+            append(lines, run.rows, to: Int(stream))
         }
     }
 
@@ -52,32 +61,33 @@ package struct LogMemtable: Sendable {
         return ordinal
     }
 
-    private mutating func append(_ lines: LineColumns, _ rows: Range<Int>, to stream: Int) {
-        var next = rows.lowerBound
-        while next < rows.upperBound {
-            if streams[stream].chunks.last.map(\.isFull) ?? true {
-                streams[stream].chunks.append(LogChunk())
+    private mutating func append(_ lines: LineColumns, _ runs: [Range<Int>], to stream: Int) {
+        // Taken out, so that it is changed in place; a full one is followed by a new one.
+        var chunk = streams[stream].chunks.popLast() ?? LogChunk()
+        var low = bounds?.lowerBound ?? .max
+        var high = bounds?.upperBound ?? .min
+        for rows in runs {
+            var next = rows.lowerBound
+            while next < rows.upperBound {
+                if chunk.isFull {
+                    streams[stream].chunks.append(chunk)
+                    chunk = LogChunk()
+                }
+                next = chunk.append(lines, next..<rows.upperBound, stream: UInt32(stream))
             }
-            let place = streams[stream].chunks.count - 1
-            let end = streams[stream].chunks[place].append(
-                lines, next..<rows.upperBound, stream: UInt32(stream))
-            next = end
+            let bytes = lines.textRange(rows).count
+            let metadata =
+                lines.metadataRange(rows.upperBound - 1).upperBound
+                - lines.metadataRange(rows.lowerBound).lowerBound
+            lineCount += rows.count
+            rawBytes += bytes
+            byteCount += bytes + metadata + rows.count * StorageLimits.lineMemoryBytes
+            for row in rows {
+                low = min(low, lines.timestamps[row])
+                high = max(high, lines.timestamps[row])
+            }
         }
-        let bytes =
-            lines.lineRange(rows.upperBound - 1).upperBound
-            - lines.lineRange(rows.lowerBound).lowerBound
-        let metadata =
-            lines.metadataRange(rows.upperBound - 1).upperBound
-            - lines.metadataRange(rows.lowerBound).lowerBound
-        lineCount += rows.count
-        rawBytes += bytes
-        byteCount += bytes + metadata + rows.count * StorageLimits.lineMemoryBytes
-        var low = bounds?.lowerBound ?? lines.timestamps[rows.lowerBound]
-        var high = bounds?.upperBound ?? low
-        for row in rows {
-            low = min(low, lines.timestamps[row])
-            high = max(high, lines.timestamps[row])
-        }
+        streams[stream].chunks.append(chunk)
         bounds = low...high
     }
 
@@ -110,17 +120,22 @@ struct LogChunk: Sendable {
 
     /// Appends rows until the chunk is full or all are in; returns the first that is not.
     mutating func append(_ source: LineColumns, _ rows: Range<Int>, stream: UInt32) -> Int {
-        for row in rows {
-            let timestamp = source.timestamps[row]
+        let bytesLeft = StorageLimits.logChunkBytes - lines.bytes.count
+        let rowsLeft = StorageLimits.logBlockLinesMax - lines.count
+        let start = source.lineRange(rows.lowerBound).lowerBound
+        var end = rows.lowerBound
+        while end < rows.upperBound {
+            let timestamp = source.timestamps[end]
             if timestamp < last { isSorted = false }
             first = min(first, timestamp)
             last = max(last, timestamp)
-            lines.append(
-                streamIndex: stream, timestamp: timestamp,
-                line: source.bytes[source.lineRange(row)],
-                metadata: source.metadataBytes[source.metadataRange(row)])
-            if isFull { return row + 1 }
+            end += 1
+            let isFull =
+                Int(source.lineEnds[end - 1]) - start >= bytesLeft
+                || end - rows.lowerBound >= rowsLeft
+            if isFull { break }
         }
-        return rows.upperBound
+        lines.append(rows.lowerBound..<end, of: source, streamIndex: stream)
+        return end
     }
 }

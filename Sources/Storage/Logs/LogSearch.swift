@@ -63,8 +63,9 @@ package struct LogSearch {
         var output = LineOutput(request: request, sources: sources)
         switch request.order {
         case .any:
+            var memory = TemplateMemory()
             for unit in units {
-                let loaded = try load(unit, selected, &completeness)
+                let loaded = try load(unit, selected, &completeness, &memory)
                 for row in loaded.rows {
                     if try !output.append(loaded.lines, Int(row), source: unit.source, sink) {
                         return completeness
@@ -145,7 +146,8 @@ package struct LogSearch {
 
     /// The unit's lines that are asked for, at most `limit`.
     private func load(
-        _ unit: Unit, _ selected: [OrdinalSet], _ completeness: inout Completeness
+        _ unit: Unit, _ selected: [OrdinalSet], _ completeness: inout Completeness,
+        _ memory: inout TemplateMemory
     ) throws -> Loaded {
         var loaded = Loaded()
         switch unit.content {
@@ -156,13 +158,8 @@ package struct LogSearch {
         case .block(let segment, let number):
             try request.budget.charge(bytes: segment.directory.blocks[number].rawBytes)
             do {
-                // Most blocks are read for a few lines or for none: metadata only when needed.
-                loaded.lines = try segment.block(number, parts: matcher.isEmpty ? .all : .text)
-                loaded.rows = rows(of: loaded.lines, unit, selected)
-                if !matcher.isEmpty, !loaded.rows.isEmpty {
-                    let rest = try segment.block(number, parts: .metadata)
-                    loaded.lines.metadataBytes = rest.metadataBytes
-                    loaded.lines.metadataEnds = rest.metadataEnds
+                loaded = try segment.withBlock(number) {
+                    try load($0, unit, selected, &memory)
                 }
             } catch {
                 completeness.merge(Completeness(missing: ["\(error)"]))
@@ -178,9 +175,68 @@ package struct LogSearch {
         return loaded
     }
 
+    private func load(
+        _ opened: LogSegment.OpenBlock, _ unit: Unit, _ selected: [OrdinalSet],
+        _ memory: inout TemplateMemory
+    ) throws(EncodingError) -> Loaded {
+        var loaded = Loaded(lines: opened.rows)
+        // Nobody else holds the memory meanwhile, or it would be copied.
+        var own = TemplateMemory()
+        swap(&own, &memory)
+        let text = try opened.block.text(consume own)
+        switch consume text {
+        case .templates(var templates) where !matcher.required.isEmpty:
+            loaded = try search(&templates, opened, unit, selected)
+            memory = templates.takeMemory()
+            return loaded
+        case .templates(var templates):
+            (loaded.lines.bytes, loaded.lines.lineEnds) = try templates.all()
+            memory = templates.takeMemory()
+        case .plain(let bytes, let lineEnds):
+            loaded.lines.bytes = bytes
+            loaded.lines.lineEnds = lineEnds
+        }
+        loaded.rows = rows(of: loaded.lines, unit, selected)
+        if !loaded.rows.isEmpty {
+            try opened.block.readMetadata(of: nil, into: &loaded.lines)
+        }
+        return loaded
+    }
+
+    /// Most blocks are read for a few lines or for none: puts together those that may match.
+    private func search(
+        _ templates: inout TemplateLines, _ opened: LogSegment.OpenBlock, _ unit: Unit,
+        _ selected: [OrdinalSet]
+    ) throws(EncodingError) -> Loaded {
+        var candidates = try templates.rows(holding: matcher.required)
+        if let isWanted = wanted(opened.rows, unit, selected) {
+            candidates.removeAll { !isWanted(Int($0)) }
+        }
+        guard !candidates.isEmpty else { return Loaded() }
+        var loaded = Loaded(lines: opened.rows.pickingRows(candidates))
+        (loaded.lines.bytes, loaded.lines.lineEnds) = try templates.lines(candidates)
+        loaded.lines.metadataEnds = [UInt32](repeating: 0, count: candidates.count)
+        let matching = matcher.rows(of: loaded.lines, isWanted: nil)
+        guard !matching.isEmpty else { return Loaded() }
+        if matching.count < candidates.count {
+            loaded.lines = loaded.lines.picking(matching)
+            candidates = matching.map { candidates[Int($0)] }
+        }
+        loaded.rows = Array(0..<UInt32(candidates.count))
+        try opened.block.readMetadata(of: candidates, into: &loaded.lines)
+        return loaded
+    }
+
     private func rows(
         of lines: LineColumns, _ unit: Unit, _ selected: [OrdinalSet]
     ) -> [UInt32] {
+        matcher.rows(of: lines, isWanted: wanted(lines, unit, selected))
+    }
+
+    /// Tells the rows that are in time and of a stream that is asked for; nil when all are.
+    private func wanted(
+        _ lines: LineColumns, _ unit: Unit, _ selected: [OrdinalSet]
+    ) -> ((Int) -> Bool)? {
         let start = request.start.nanos
         let end = request.end.nanos
         let streams = selected[unit.source]
@@ -190,8 +246,8 @@ package struct LogSearch {
         if let first = lines.streamIndexes.first, let last = lines.streamIndexes.last {
             isSelected = (first...last).allSatisfy { streams.contains($0) }
         }
-        if isInTime && isSelected { return matcher.rows(of: lines, isWanted: nil) }
-        return matcher.rows(of: lines) { row in
+        if isInTime && isSelected { return nil }
+        return { row in
             lines.timestamps[row] >= start && lines.timestamps[row] < end
                 && streams.contains(lines.streamIndexes[row])
         }
@@ -239,6 +295,7 @@ package struct LogSearch {
             return (a.rank < b.rank) == isForward
         }
         var waiting = 0
+        var memory = TemplateMemory()
         var runs = RunHeap(isForward: isForward)
         while true {
             // A unit that may hold a line at or before the next one out must be open.
@@ -248,7 +305,7 @@ package struct LogSearch {
                     if isForward ? unit.first > next : unit.last < next { break }
                 }
                 waiting += 1
-                let loaded = try load(unit, selected, &completeness)
+                let loaded = try load(unit, selected, &completeness, &memory)
                 if !loaded.rows.isEmpty {
                     runs.insert(Run(loaded: loaded, rank: unit.rank, source: unit.source))
                 }
@@ -393,6 +450,14 @@ private struct LineOutput {
 }
 
 extension LineColumns {
+    /// Streams and timestamps of the rows in the order given.
+    fileprivate func pickingRows(_ rows: [UInt32]) -> LineColumns {
+        var result = LineColumns()
+        result.streamIndexes = rows.map { streamIndexes[Int($0)] }
+        result.timestamps = rows.map { timestamps[Int($0)] }
+        return result
+    }
+
     /// The rows in the order given.
     func picking(_ rows: [UInt32]) -> LineColumns {
         var result = LineColumns()

@@ -62,8 +62,10 @@ package struct MemoryPostings: Sendable {
         let ordinal = UInt32(ends.count)
         let name = Array(tenant.name.utf8)
         note(pair(0, name[...]), ordinal)
+        var last: UInt32 = 0
         labels.forEachSlice { name, value in
-            note(pair(nameNumber(name), value), ordinal)
+            last = nameNumber(name, after: last)
+            note(pair(last, value), ordinal)
             return true
         }
         ends.append(UInt32(seriesPairs.count))
@@ -136,7 +138,13 @@ package struct MemoryPostings: Sendable {
         }
     }
 
-    private mutating func nameNumber(_ name: ArraySlice<UInt8>) -> UInt32 {
+    /// `last`: the name before it in its series. Most series have the names of the one before,
+    /// which were numbered one after the other.
+    private mutating func nameNumber(_ name: ArraySlice<UInt8>, after last: UInt32) -> UInt32 {
+        let guess = Int(last) + 1
+        if guess < nameRanges.count, arena[nameRanges[guess]].elementsEqual(name) {
+            return UInt32(guess)
+        }
         let text = String(decoding: name, as: UTF8.self)
         if let known = nameNumbers[text] { return known }
         let number = UInt32(nameRanges.count)

@@ -105,20 +105,29 @@ struct MetricMemtable: Sendable {
             tag = isWhole ? 64 : 128
             time = Varint.zigzag(isWhole ? millis : change)
         }
-        if bits != state.bits, let scale = betterScale(bits, state.scale) {
-            state.scale = scale
-            put(63 | UInt64(scale) << 8, 2, &head)
-        }
-        let (mode, word, count) = MetricMemtable.value(bits, state)
-        put(UInt64(tag | mode), 1, &head)
-        if tag != 0 {
-            while time >= 0x80 {
-                put(time & 0x7f | 0x80, 1, &head)
-                time >>= 7
+        var whole: Int64?
+        if bits != state.bits, state.scale < SampleRun.noScale {
+            whole = SampleRun.scaled(bits, SampleRun.power(state.scale))
+            if whole == nil, let scale = finerScale(bits, state.scale) {
+                state.scale = scale
+                put(63 | UInt64(scale) << 8, 2, &head)
+                whole = SampleRun.scaled(bits, SampleRun.power(scale))
             }
-            put(time, 1, &head)
         }
-        if count > 0 { put(word, count, &head) }
+        let (mode, word, count) = MetricMemtable.value(bits, whole, state)
+        if tag == 0, count < 8 {
+            put(UInt64(tag | mode) | word << 8, 1 + count, &head)
+        } else {
+            put(UInt64(tag | mode), 1, &head)
+            if tag != 0 {
+                while time >= 0x80 {
+                    put(time & 0x7f | 0x80, 1, &head)
+                    time >>= 7
+                }
+                put(time, 1, &head)
+            }
+            if count > 0 { put(word, count, &head) }
+        }
         state.timestamp = timestamp
         state.distance = distance
         state.bits = bits
@@ -129,28 +138,25 @@ struct MetricMemtable: Sendable {
         arena.append(word, count: count, chunk: &head.last, used: &head.used)
     }
 
-    /// The scale that `bits` needs when the present one does not do.
-    private func betterScale(_ bits: UInt64, _ scale: UInt8) -> UInt8? {
-        guard scale < SampleRun.noScale else { return nil }
-        var candidate = scale
+    /// The scale that `bits` needs, given that `scale` does not do.
+    private func finerScale(_ bits: UInt64, _ scale: UInt8) -> UInt8? {
+        var candidate = scale + 1
         while candidate <= SampleRun.scaleMax {
-            if SampleRun.scaled(bits, SampleRun.power(candidate)) != nil {
-                return candidate == scale ? nil : candidate
-            }
+            if SampleRun.scaled(bits, SampleRun.power(candidate)) != nil { return candidate }
             candidate += 1
         }
         // NaNs (stale markers) and infinities say nothing about the scale.
         return Double(bitPattern: bits).isFinite ? SampleRun.noScale : nil
     }
 
+    /// `now`: the value as an integer at the scale of `state`, if it is one.
     private static func value(
-        _ bits: UInt64, _ state: SampleRun.State
+        _ bits: UInt64, _ now: Int64?, _ state: SampleRun.State
     ) -> (mode: UInt8, word: UInt64, count: Int) {
         let difference = bits ^ state.bits
         if difference == 0 { return (0, 0, 0) }
-        let power = SampleRun.power(state.scale)
-        if state.scale < SampleRun.noScale, let now = SampleRun.scaled(bits, power),
-            let before = SampleRun.scaled(state.bits, power)
+        if let now,
+            let before = SampleRun.scaled(state.bits, SampleRun.power(state.scale))
         {
             let step = now - before
             if step >= -8, step <= 8 { return (UInt8(54 + step), 0, 0) }

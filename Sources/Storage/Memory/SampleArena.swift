@@ -42,11 +42,12 @@ struct SampleArena: Sendable {
             let page = Int(chunk) / SampleArena.chunksPerPage
             let start = Int(chunk) % SampleArena.chunksPerPage * SampleArena.chunkBytes
             let now = min(left, SampleArena.payloadBytes - Int(used))
-            var place = start + Int(used)
-            for _ in 0..<now {
-                pages[page][place] = UInt8(truncatingIfNeeded: rest)
+            let place = start + Int(used)
+            // One view of the page: an array in an array is checked for sharing at every access.
+            var bytes = pages[page].mutableSpan
+            for offset in 0..<now {
+                bytes[place + offset] = UInt8(truncatingIfNeeded: rest)
                 rest &>>= 8
-                place &+= 1
             }
             used += UInt8(now)
             left -= now

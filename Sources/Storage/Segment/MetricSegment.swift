@@ -99,6 +99,15 @@ final class MetricSegment: Sendable {
     func values(
         _ vectors: [FloatVectorPlace], positions: Range<Int>, into values: inout [Double]
     ) throws(StorageError) {
+        var window = ReadWindow(aheadBytes: 0)
+        try self.values(vectors, positions: positions, through: &window, into: &values)
+    }
+
+    /// The same for who goes through the file from front to back: reads ahead into `window`.
+    func values(
+        _ vectors: [FloatVectorPlace], positions: Range<Int>, through window: inout ReadWindow,
+        into values: inout [Double]
+    ) throws(StorageError) {
         guard !positions.isEmpty else { return }
         let firstVector = positions.lowerBound / vectorSamples
         let lastVector = (positions.upperBound - 1) / vectorSamples
@@ -108,10 +117,15 @@ final class MetricSegment: Sendable {
         // Vectors of a series are neighbours in the file: one read.
         let from = vectors[firstVector].offset
         let until = vectors[lastVector].offset + vectors[lastVector].byteCount
-        let bytes = try read(from, until - from, "values")
+        if !window.holds(from..<until) {
+            let count = max(until - from, min(window.aheadBytes, byteCount - from))
+            window.bytes = try read(from, count, "values")
+            window.offset = from
+        }
         for number in firstVector...lastVector {
             let vector = vectors[number]
-            let slice = bytes[vector.offset - from..<vector.offset - from + vector.byteCount]
+            let start = vector.offset - window.offset
+            let slice = window.bytes[start..<start + vector.byteCount]
             let content = try SegmentFormat.open(
                 slice, file: name, what: "value vector", offset: vector.offset)
             let base = number * vectorSamples
@@ -176,6 +190,20 @@ final class MetricSegment: Sendable {
             throw .corrupt(file: name, what: "\(what) (file ends)", offset: offset)
         }
         return bytes
+    }
+}
+
+/// A piece of a file, read before all of it was asked for.
+struct ReadWindow {
+    let aheadBytes: Int
+    fileprivate var offset = 0
+    fileprivate var bytes: [UInt8] = []
+
+    /// `aheadBytes`: what is read at once at least, where the file has it.
+    init(aheadBytes: Int) { self.aheadBytes = aheadBytes }
+
+    fileprivate func holds(_ range: Range<Int>) -> Bool {
+        range.lowerBound >= offset && range.upperBound <= offset + bytes.count
     }
 }
 

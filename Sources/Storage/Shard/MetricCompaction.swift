@@ -72,6 +72,8 @@ struct MetricCompaction {
 /// share are decoded once per page run and keep one identity.
 struct SegmentCursor {
     private static let columnsMax = 16_384
+    /// Values lie in the order in which they are taken: one read serves some hundred series.
+    private static let aheadBytes = 64 << 10
 
     private let segment: MetricSegment
     private let start: Int64
@@ -79,6 +81,7 @@ struct SegmentCursor {
     private var nextPage = 0
     private var entries: [MetricSeriesEntry] = []
     private var place = 0
+    private var window = ReadWindow(aheadBytes: SegmentCursor.aheadBytes)
     private var columns: [ColumnPlace: (first: Int, column: TimestampColumn)] = [:]
     /// The series that `take` gives; nil at the end.
     private(set) var series: IndexedSeries?
@@ -105,7 +108,8 @@ struct SegmentCursor {
             let positions = first..<first + column.nanos.count
             floats.timestamps = column
             floats.values.reserveCapacity(positions.count)
-            try segment.values(entry.floats, positions: positions, into: &floats.values)
+            try segment.values(
+                entry.floats, positions: positions, through: &window, into: &floats.values)
         }
         if let time = entry.histogramTimeColumn {
             let count = entry.histograms.reduce(0) { $0 + $1.sampleCount }

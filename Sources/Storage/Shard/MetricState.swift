@@ -31,16 +31,19 @@ struct MetricState: Sendable {
             + activeSeconds.capacity * 4
     }
 
-    /// Fingerprints without labels that are not known.
-    func unknown(in batch: WriteBatch) -> [SeriesID] {
-        batch.series.filter { $0.labels == nil && catalog.slot(of: $0.id) == nil }.map(\.id)
+    /// The slot of each series of the batch; `SlotMap.none` for those not known.
+    func find(_ batch: WriteBatch) -> [UInt32] {
+        catalog.slots(of: batch.series.map(\.id))
     }
 
-    /// Applies the metrics of a batch of which nothing is unknown.
-    mutating func apply(_ batch: WriteBatch, _ rejections: inout RejectionList) {
+    /// Applies the metrics of a batch. `found`: what `find` gave just now; every series that it
+    /// did not find comes with labels.
+    mutating func apply(
+        _ batch: WriteBatch, found: [UInt32], _ rejections: inout RejectionList
+    ) {
         guard !batch.series.isEmpty || !batch.metadata.isEmpty else { return }
         let knownCount = catalog.count
-        let slots = resolve(batch)
+        let slots = resolve(batch, found)
         memtable.grow(to: catalog.count)
         applySamples(batch, slots, &rejections)
         applyIncrements(batch, slots, &rejections)
@@ -105,11 +108,18 @@ struct MetricState: Sendable {
     }
 
     /// The slot of each series of the batch; new series are added.
-    private mutating func resolve(_ batch: WriteBatch) -> SlotMap {
+    private mutating func resolve(_ batch: WriteBatch, _ found: [UInt32]) -> SlotMap {
+        precondition(found.count == batch.series.count, "BUG: slots of another batch")
+        if batch.series.indices.allSatisfy({
+            found[$0] != SlotMap.none && batch.series[$0].labels == nil
+        }) {
+            return SlotMap(slots: found)
+        }
         var map = SlotMap()
         map.slots.reserveCapacity(batch.series.count)
-        for reference in batch.series {
-            if let slot = catalog.slot(of: reference.id) {
+        for (reference, slot) in zip(batch.series, found) {
+            // A batch that names a series twice has added it by now.
+            if let slot = slot == SlotMap.none ? catalog.slot(of: reference.id) : slot {
                 let collides =
                     reference.labels.map { labels in
                         catalog.labels(of: slot) != labels
@@ -151,7 +161,7 @@ struct MetricState: Sendable {
         var noted = metadata.removeValue(forKey: batch.tenant) ?? [:]
         func note(_ seriesIndex: UInt32, _ kind: MetricMetadata.Kind) {
             let slot = slots.slots[Int(seriesIndex)]
-            guard slot != .max, slot >= first, noted.count < metadataMax else { return }
+            guard slot != SlotMap.none, slot >= first, noted.count < metadataMax else { return }
             let metric = catalog.labels(of: slot).metricName
             guard !metric.isEmpty, noted[metric] == nil else { return }
             noted[metric] = MetricMetadata(metric: metric, kind: kind)
@@ -285,19 +295,26 @@ extension MetricState {
 
 /// Batch series index → slot, or why it has none.
 struct SlotMap {
+    static let none = SeriesCatalog.none
+
     var slots: [UInt32] = []
     private var refusals: [UInt32: (reason: String, labels: Labels?)] = [:]
 
+    init() {}
+
+    /// None of them refused.
+    init(slots: [UInt32]) { self.slots = slots }
+
     mutating func append(_ slot: UInt32, refusedAs reason: String?, _ labels: Labels?) {
         if let reason { refusals[UInt32(slots.count)] = (reason, labels) }
-        slots.append(reason == nil ? slot : .max)
+        slots.append(reason == nil ? slot : SlotMap.none)
     }
 
     /// Nil, and one item counted, when the series was refused.
     @inline(__always)
     func slot(_ index: UInt32, _ rejections: inout RejectionList) -> UInt32? {
         let slot = slots[Int(index)]
-        if slot != .max { return slot }
+        if slot != SlotMap.none { return slot }
         reject(index, &rejections)
         return nil
     }

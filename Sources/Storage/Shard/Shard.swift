@@ -108,8 +108,9 @@ package final class Shard: Sendable {
     package func knows(_ ids: [SeriesID], signal: SignalKind) -> [Bool] {
         state.withLock { state in
             switch signal {
-            case .metrics: ids.map { state.metrics.catalog.slot(of: $0) != nil }
-            case .logs: ids.map { state.logs.catalog.slot(of: $0) != nil }
+            case .metrics:
+                state.metrics.catalog.slots(of: ids).map { $0 != SeriesCatalog.none }
+            case .logs: state.logs.catalog.slots(of: ids).map { $0 != SeriesCatalog.none }
             }
         }
     }
@@ -176,10 +177,15 @@ package final class Shard: Sendable {
             figures.duplicates.add(1)
             return .duplicate
         }
-        let unknown = state.metrics.unknown(in: batch) + state.logs.unknown(in: batch)
+        let found = state.metrics.find(batch)
+        let unknown =
+            batch.series.indices
+            .filter { found[$0] == SlotMap.none && batch.series[$0].labels == nil }
+            .map { batch.series[$0].id }
+            + state.logs.unknown(in: batch)
         guard unknown.isEmpty else { return .unknownSeries(unknown) }
         var rejections = RejectionList()
-        state.metrics.apply(batch, &rejections)
+        state.metrics.apply(batch, found: found, &rejections)
         state.logs.apply(batch, &rejections)
         if let stamp = batch.stamp { state.sources.note(stamp, index: index) }
         figures.note(batch, rejections.rejections)

@@ -75,7 +75,11 @@ struct InspectCommand: AsyncParsableCommand {
                 "\(kind): \(segments.count) segments, \(items) items, "
                 + "\(ByteCountText.format(data)) data, \(ByteCountText.format(index)) index"
             if kind == "metric", items > 0 {
-                line += ", \(NumberText.short(Double(data + index) / Double(items))) B per sample"
+                let share = Double(data + index) / Double(items)
+                let size =
+                    share < 1_024
+                    ? "\(NumberText.short(share)) B" : ByteCountText.format(Int(share))
+                line += ", \(size) per sample"
             } else if data + index > 0 {
                 line += ", \(NumberText.short(Double(raw) / Double(data + index)))× smaller"
             }

@@ -14,6 +14,8 @@ struct PrometheusResult {
     }
 
     private(set) var series: [Series] = []
+    /// Samples of a window, each with its own time.
+    private(set) var isMatrix = false
 
     /// Takes the `data` of an answer; what it does not understand is left out.
     init(_ data: Any) {
@@ -25,6 +27,7 @@ struct PrometheusResult {
             series = [Series(labels: [:], points: [point])]
             return
         }
+        isMatrix = type == "matrix"
         for element in data["result"] as? [[String: Any]] ?? [] {
             let labels = element["metric"] as? [String: String] ?? [:]
             var pairs: [Any] = element["values"] as? [Any] ?? []

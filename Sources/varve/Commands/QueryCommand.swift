@@ -9,7 +9,8 @@ struct QueryCommand: AsyncParsableCommand {
         commandName: "query",
         abstract: "Evaluate a PromQL expression.",
         discussion: """
-            Prints a table of the values now, or with --range a chart of the time before.
+            Prints a table of the values now, of all samples for a window like web_hits[5m], or \
+            with --range a chart of the time before.
             Exit status: 0 something was found, 1 nothing, 2 an error.
             """)
 
@@ -44,11 +45,16 @@ struct QueryCommand: AsyncParsableCommand {
         if json { return try printJSON(data) }
         let result = PrometheusResult(data)
         guard !result.series.isEmpty else { return false }
+        let names = result.labelNames
+        let time = result.isMatrix ? ["TIME"] : []
         var table = TextTable(
-            result.labelNames.map { ($0, TextTable.Alignment.left) } + [("VALUE", .right)])
+            (names + time).map { ($0, TextTable.Alignment.left) } + [("VALUE", .right)])
         for series in result.series {
-            let cells = result.labelNames.map { series.labels[$0] ?? "" }
-            table.add(cells + [series.points.last.map(\.text) ?? ""])
+            let cells = names.map { series.labels[$0] ?? "" }
+            for point in series.points {
+                let time = TimeText.format(nanos: point.millis * 1_000_000, decimals: 3)
+                table.add(cells + (result.isMatrix ? [time] : []) + [point.text])
+            }
         }
         Terminal.print(table.lines)
         return true

@@ -81,22 +81,18 @@ struct LogBlockEncoder {
     /// varint sets │ each: length, bytes │ per line: varint set. Empty when no line has metadata.
     private func metadata(of lines: LineColumns) -> [UInt8] {
         guard !lines.metadataBytes.isEmpty else { return [] }
-        var numbers: [ArraySlice<UInt8>: Int] = [:]
+        var numbers = SetNumbers()
         var sets = ByteWriter()
         var rows = ByteWriter(reserving: lines.count)
         var last: (range: Range<Int>, number: Int)?
         for row in 0..<lines.count {
             let range = lines.metadataRange(row)
-            if let last, LogBlockEncoder.areEqual(lines.metadataBytes, last.range, range) {
+            if let last, SetNumbers.areEqual(lines.metadataBytes, last.range, range) {
                 rows.varint(UInt64(last.number))
                 continue
             }
-            let set = lines.metadataBytes[range]
-            let number = numbers[set] ?? numbers.count
-            if number == numbers.count, numbers[set] == nil {
-                numbers[set] = number
-                sets.lengthPrefixed(set)
-            }
+            let (number, isNew) = numbers.number(of: range, in: lines.metadataBytes)
+            if isNew { sets.lengthPrefixed(lines.metadataBytes[range]) }
             rows.varint(UInt64(number))
             last = (range, number)
         }
@@ -105,17 +101,6 @@ struct LogBlockEncoder {
         writer.raw(sets.bytes)
         writer.raw(rows.bytes)
         return writer.bytes
-    }
-
-    private static func areEqual(
-        _ bytes: [UInt8], _ one: Range<Int>, _ other: Range<Int>
-    ) -> Bool {
-        guard one.count == other.count else { return false }
-        for offset in 0..<one.count
-        where bytes[one.lowerBound + offset] != bytes[other.lowerBound + offset] {
-            return false
-        }
-        return true
     }
 
     /// When compacted both forms are tried, and the one that packs smaller is taken.
@@ -139,5 +124,55 @@ struct LogBlockEncoder {
         }
         writer.raw(lines.bytes)
         return writer.bytes
+    }
+}
+
+/// Numbers sets of metadata in order of first occurrence: open addressing by a stable hash.
+private struct SetNumbers {
+    private struct Slot {
+        var hash: UInt64 = 0
+        /// One more than the number; 0 is free.
+        var mark = 0
+    }
+
+    private var slots = [Slot](repeating: Slot(), count: 256)
+    /// Of each number, where it first stood.
+    private var ranges: [Range<Int>] = []
+
+    var count: Int { ranges.count }
+
+    mutating func number(of range: Range<Int>, in bytes: [UInt8]) -> (number: Int, isNew: Bool) {
+        let hash = StableHash.hash64(bytes[range], seed: 0)
+        var place = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+        while slots[place].mark != 0 {
+            let number = slots[place].mark - 1
+            if slots[place].hash == hash, SetNumbers.areEqual(bytes, ranges[number], range) {
+                return (number, false)
+            }
+            place = (place + 1) & (slots.count - 1)
+        }
+        slots[place] = Slot(hash: hash, mark: ranges.count + 1)
+        ranges.append(range)
+        if 2 * ranges.count > slots.count { grow() }
+        return (ranges.count - 1, true)
+    }
+
+    private mutating func grow() {
+        let old = slots
+        slots = [Slot](repeating: Slot(), count: 2 * old.count)
+        for slot in old where slot.mark != 0 {
+            var place = Int(truncatingIfNeeded: slot.hash) & (slots.count - 1)
+            while slots[place].mark != 0 { place = (place + 1) & (slots.count - 1) }
+            slots[place] = slot
+        }
+    }
+
+    static func areEqual(_ bytes: [UInt8], _ one: Range<Int>, _ other: Range<Int>) -> Bool {
+        guard one.count == other.count else { return false }
+        for offset in 0..<one.count
+        where bytes[one.lowerBound + offset] != bytes[other.lowerBound + offset] {
+            return false
+        }
+        return true
     }
 }

@@ -135,12 +135,8 @@ private struct LogCursor {
     ) throws(StorageError) {
         let end = streamEnd
         var next = row
-        while next < end, lines.timestamps[next] <= limit {
-            writer.append(
-                timestamp: lines.timestamps[next], line: lines.bytes[lines.lineRange(next)],
-                metadata: lines.metadataBytes[lines.metadataRange(next)])
-            next += 1
-        }
+        while next < end, lines.timestamps[next] <= limit { next += 1 }
+        writer.append(row..<next, of: lines)
         try move(to: next)
     }
 

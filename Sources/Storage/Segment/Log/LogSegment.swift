@@ -61,8 +61,9 @@ package final class LogSegment: Sendable {
                 try file.read(at: directory.streamsOffset, count: directory.streamsBytes))
             let tokens = TokenCollector(tokenBytesMax: StorageLimits.tokenBytesMax)
             for block in directory.blocks {
-                let lines = try LogBlock.decode(
-                    try file.read(at: block.offset, count: block.storedBytes), parts: .text)
+                let opened = try OpenLogBlock(
+                    try file.read(at: block.offset, count: block.storedBytes))
+                let lines = try opened.text().lines()
                 tokens.addBlock(lines.bytes, lineEnds: lines.lineEnds)
             }
             return try SegmentIndexBuilder.build(
@@ -88,22 +89,51 @@ package final class LogSegment: Sendable {
     }
 
     /// Reads and checks block `number`. Its stream indexes are ordinals of the index.
-    func block(
-        _ number: Int, parts: LogBlock.Parts = .all
-    ) throws(StorageError) -> LineColumns {
+    func block(_ number: Int) throws(StorageError) -> LineColumns {
+        try reading(number) { bytes in
+            let lines = try LogBlock.decode(bytes)
+            try check(lines, number)
+            return lines
+        }
+    }
+
+    /// A block, and of its lines what `read` wants to know.
+    struct OpenBlock {
+        var rows: LineColumns
+        var block: OpenLogBlock
+    }
+
+    /// Reads and checks block `number` and passes it to `read`: streams and timestamps of its lines
+    /// and the rest unread. What `read` throws is said to be of the block.
+    func withBlock<Result>(
+        _ number: Int, _ read: (OpenBlock) throws -> Result
+    ) throws(StorageError) -> Result {
+        try reading(number) { bytes in
+            let block = try OpenLogBlock(bytes)
+            let rows = try block.rows()
+            try check(rows, number)
+            return try read(OpenBlock(rows: rows, block: block))
+        }
+    }
+
+    private func reading<Result>(
+        _ number: Int, _ read: ([UInt8]) throws -> Result
+    ) throws(StorageError) -> Result {
         let block = directory.blocks[number]
         do {
-            let bytes = try file.read(at: block.offset, count: block.storedBytes)
-            let lines = try LogBlock.decode(bytes, parts: parts)
-            guard lines.count == block.lineCount,
-                lines.streamIndexes.first == block.firstStream,
-                lines.streamIndexes.last == block.lastStream
-            else {
-                throw StorageError.corrupt(file: path.string, what: "block", offset: block.offset)
-            }
-            return lines
+            return try read(try file.read(at: block.offset, count: block.storedBytes))
         } catch {
             throw LogSegment.error(error, path, "block", block.offset)
+        }
+    }
+
+    private func check(_ lines: LineColumns, _ number: Int) throws(StorageError) {
+        let block = directory.blocks[number]
+        guard lines.count == block.lineCount,
+            lines.streamIndexes.first == block.firstStream,
+            lines.streamIndexes.last == block.lastStream
+        else {
+            throw StorageError.corrupt(file: path.string, what: "block", offset: block.offset)
         }
     }
 

@@ -73,21 +73,41 @@ struct LogSegmentWriter {
         streams.append(series)
     }
 
-    /// Appends a line to the stream that began last.
-    mutating func append(
-        timestamp: Int64, line: ArraySlice<UInt8>, metadata: ArraySlice<UInt8>
-    ) {
-        if pending.bytes.count + line.count > blockBytes && !pending.isEmpty
-            || pending.count == StorageLimits.logBlockLinesMax
-            || pending.metadataBytes.count + metadata.count > blockBytes * 4
-        {
-            flush()
+    /// Appends lines to the stream that began last, a block's worth at a time.
+    mutating func append(_ rows: Range<Int>, of lines: LineColumns) {
+        var next = rows.lowerBound
+        while next < rows.upperBound {
+            let end = fitting(next..<rows.upperBound, of: lines)
+            guard end > next else {
+                flush()
+                continue
+            }
+            pending.append(next..<end, of: lines, streamIndex: UInt32(streams.count - 1))
+            for row in next..<end {
+                pendingFirst = min(pendingFirst, lines.timestamps[row])
+                pendingLast = max(pendingLast, lines.timestamps[row])
+            }
+            next = end
         }
-        pending.append(
-            streamIndex: UInt32(streams.count - 1), timestamp: timestamp, line: line,
-            metadata: metadata)
-        pendingFirst = min(pendingFirst, timestamp)
-        pendingLast = max(pendingLast, timestamp)
+    }
+
+    /// The end of those rows that the block at hand takes; an empty one takes one at least.
+    private func fitting(_ rows: Range<Int>, of lines: LineColumns) -> Int {
+        let textStart = lines.lineRange(rows.lowerBound).lowerBound
+        let metadataStart = lines.metadataRange(rows.lowerBound).lowerBound
+        let textLeft = blockBytes - pending.bytes.count
+        let metadataLeft = blockBytes * 4 - pending.metadataBytes.count
+        let rowsLeft = StorageLimits.logBlockLinesMax - pending.count
+        for row in rows {
+            let isFirst = pending.isEmpty && row == rows.lowerBound
+            if Int(lines.lineEnds[row]) - textStart > textLeft && !isFirst
+                || row - rows.lowerBound == rowsLeft
+                || Int(lines.metadataEnds[row]) - metadataStart > metadataLeft && !isFirst
+            {
+                return row
+            }
+        }
+        return rows.upperBound
     }
 
     /// Closes the segment.
@@ -151,11 +171,14 @@ extension LogMemtable {
             let stream = streams[index]
             let bytes = stream.chunks.reduce(0) { $0 + $1.lines.bytes.count }
             writer.beginStream(stream.series, rawBytes: bytes)
-            for (chunk, row) in stream.rowsInOrder() {
-                let lines = stream.chunks[chunk].lines
-                writer.append(
-                    timestamp: lines.timestamps[row], line: lines.bytes[lines.lineRange(row)],
-                    metadata: lines.metadataBytes[lines.metadataRange(row)])
+            if stream.isSorted {
+                for chunk in stream.chunks {
+                    writer.append(0..<chunk.lines.count, of: chunk.lines)
+                }
+                continue
+            }
+            for (chunk, rows) in stream.runsInOrder() {
+                writer.append(rows, of: stream.chunks[chunk].lines)
             }
         }
         return try writer.finish()
@@ -163,22 +186,38 @@ extension LogMemtable {
 }
 
 extension LogMemtable.Stream {
-    /// (chunk, row) by timestamp; equal timestamps in order of arrival.
-    func rowsInOrder() -> [(chunk: Int, row: Int)] {
-        var rows: [(chunk: Int, row: Int)] = []
-        var isSorted = true
+    /// Whether the chunks, one after the other, are in order.
+    fileprivate var isSorted: Bool {
         var last = Int64.min
-        for (number, chunk) in chunks.enumerated() {
-            if !chunk.isSorted || chunk.first < last { isSorted = false }
-            last = max(last, chunk.last)
-            for row in 0..<chunk.lines.count { rows.append((number, row)) }
+        for chunk in chunks {
+            if !chunk.isSorted || chunk.first < last { return false }
+            last = chunk.last
         }
-        if isSorted { return rows }
-        return rows.sorted { a, b in
-            let left = chunks[a.chunk].lines.timestamps[a.row]
-            let right = chunks[b.chunk].lines.timestamps[b.row]
-            if left != right { return left < right }
+        return true
+    }
+
+    /// All rows by timestamp, equal timestamps in order of arrival, as runs of neighbours.
+    fileprivate func runsInOrder() -> [(chunk: Int, rows: Range<Int>)] {
+        var keys: [(nanos: Int64, chunk: Int32, row: Int32)] = []
+        keys.reserveCapacity(chunks.reduce(0) { $0 + $1.lines.count })
+        for (number, chunk) in chunks.enumerated() {
+            for (row, nanos) in chunk.lines.timestamps.enumerated() {
+                keys.append((nanos, Int32(number), Int32(row)))
+            }
+        }
+        keys.sort { a, b in
+            if a.nanos != b.nanos { return a.nanos < b.nanos }
             return a.chunk != b.chunk ? a.chunk < b.chunk : a.row < b.row
         }
+        var runs: [(chunk: Int, rows: Range<Int>)] = []
+        for key in keys {
+            let (chunk, row) = (Int(key.chunk), Int(key.row))
+            if let last = runs.last, last.chunk == chunk, last.rows.upperBound == row {
+                runs[runs.count - 1].rows = last.rows.lowerBound..<row + 1
+            } else {
+                runs.append((chunk, row..<row + 1))
+            }
+        }
+        return runs
     }
 }
