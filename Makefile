@@ -23,6 +23,7 @@ help:
 
 deps:
 	@scripts/install-packages $(PACKAGES)
+	@scripts/build-etcdraft
 
 build: deps
 	swift build -c release --product varve $(SWIFT_FLAGS)

@@ -51,7 +51,7 @@ package final class Replicator {
     private let node: NodeID
     private let options: Options
     private let figures: ReplicationFigures
-    private var cores: [GroupID: any ConsensusCore] = [:]
+    private var cores: [GroupID: SoleVoter] = [:]
     /// Not yet given to a core: ordinary ones, and those that lead to space being freed.
     private var queue: [Proposal] = []
     private var urgentQueue: [Proposal] = []

@@ -8,7 +8,7 @@ import Testing
             "CSocket", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
             "Foundation", "FoundationEssentials", "Glibc",
         ],
-        "Raft": [],
+        "Raft": ["CEtcdRaft"],
         "Model": ["Encoding", "CRE2"],
         "Replication": ["Raft", "Encoding", "Platform"],
         "Ingest": ["Model", "Encoding", "Platform", "NIOCore", "Yams"],
@@ -27,7 +27,7 @@ import Testing
     ]
     static let languageModules: Set<String> = ["Synchronization"]
     static let shims: Set<String> = [
-        "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CRE2",
+        "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CRE2", "CEtcdRaft",
     ]
 
     @Test(arguments: SourceTree.sources)
