@@ -1,9 +1,10 @@
-// Socket and file constants and calls that Swift's Glibc overlay does not show.
+// Socket, file and memory constants and calls that Swift's Glibc overlay does not show.
 // Only the Platform room imports this module.
 #ifndef VARVE_CSOCKET_H
 #define VARVE_CSOCKET_H
 
 #include <linux/sock_diag.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>

@@ -239,12 +239,16 @@ extension Shard {
         for segment in dropped { segment.drop() }
     }
 
-    /// Runs all jobs that are due, here and now.
-    package func runJobs() throws(StorageError) {
+    /// Runs all jobs that are due, here and now; how many.
+    @discardableResult
+    package func runJobs() throws(StorageError) -> Int {
+        var count = 0
         while let job = nextJob() {
             defer { finish(job) }
             try job.run()
+            count += 1
         }
+        return count
     }
 
     private func removeCheckpoint(_ name: String) {
