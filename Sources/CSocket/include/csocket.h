@@ -4,7 +4,6 @@
 #define VARVE_CSOCKET_H
 
 #include <linux/sock_diag.h>
-#include <malloc.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -36,5 +35,9 @@ static inline int varve_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
+
+/// Gives freed memory that the allocator holds back to the system. Not inline: <malloc.h> here would
+/// make types of the C library this module's.
+void varve_return_free_memory(void);
 
 #endif

@@ -31,7 +31,7 @@ package enum ProcessFacts {
 
     /// Gives freed memory that the allocator holds back to the system: after work that took much
     /// for a while. Milliseconds per gigabyte.
-    package static func returnFreeMemory() { malloc_trim(0) }
+    package static func returnFreeMemory() { varve_return_free_memory() }
 
     private static func statmField(_ index: Int) -> Int? {
         let descriptor = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
