@@ -1,4 +1,4 @@
-// Socket, file and memory constants and calls that Swift's Glibc overlay does not show.
+// Socket and file constants and calls that Swift's Glibc overlay does not show.
 // Only the Platform room imports this module.
 #ifndef VARVE_CSOCKET_H
 #define VARVE_CSOCKET_H
@@ -35,9 +35,5 @@ static inline int varve_terminal_columns(int descriptor) {
     struct winsize size;
     return ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
-
-/// Gives freed memory that the allocator holds back to the system. Not inline: <malloc.h> here would
-/// make types of the C library this module's.
-void varve_return_free_memory(void);
 
 #endif

@@ -1,4 +1,4 @@
-internal import CSocket
+internal import CMemory
 internal import Glibc
 
 /// What the operating system says about this process, for `/metrics`, and its memory.
