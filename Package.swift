@@ -95,6 +95,7 @@ let house: [Room] = [
     Room(name: "CZstd", kind: .systemLibrary, apt: "libzstd-dev"),
     Room(name: "CKernels", kind: .shim),
     Room(name: "CSocket", kind: .shim),
+    Room(name: "CMemory", kind: .shim),
     Room(name: "CRE2", kind: .shim, link: ["re2"]),
     // etcd's raft as a C archive: scripts/build-etcdraft.
     Room(name: "CEtcdRaft", kind: .systemLibrary, needs: etcdRaftFolder + "/libvarveraft.a"),
@@ -102,7 +103,9 @@ let house: [Room] = [
     Room(
         name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels"],
         cSettings: hot),
-    Room(name: "Platform", rooms: ["CSocket"], products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
+    Room(
+        name: "Platform", rooms: ["CSocket", "CMemory"],
+        products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
     Room(name: "Raft", rooms: ["CEtcdRaft"], archive: etcdRaftFolder),
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),
     Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),

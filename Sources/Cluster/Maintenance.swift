@@ -7,6 +7,8 @@ internal import Synchronization
 /// leader decides when to seal, compact and expire; that decision is an entry like any other.
 final class Maintenance: Sendable {
     private static let expireIntervalNanos: Int64 = 60_000_000_000
+    /// How often memory that jobs took is given back to the system.
+    private static let memoryIntervalNanos: Int64 = 30_000_000_000
     /// A flush gives up after so many rounds of compaction.
     private static let flushRoundsMax = 64
 
@@ -21,6 +23,8 @@ final class Maintenance: Sendable {
     private let bounds: Mutex<NodeBounds>
     /// Set when bounds changed: what is past them goes at once.
     private let isExpiryWanted = Atomic<Bool>(false)
+    /// Jobs since the memory that they took was given back.
+    private let jobCount = Atomic<Int>(0)
     private let flushes = Mutex<[CheckedContinuation<AppendError?, Never>]>([])
     private let thread = Mutex<WorkerThread?>(nil)
 
@@ -70,6 +74,7 @@ final class Maintenance: Sendable {
 
     private func run() {
         var lastExpiry: Int64?
+        var lastReturn: Int64?
         while signal.wait() {
             runJobs()
             for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
@@ -81,6 +86,13 @@ final class Maintenance: Sendable {
                 lastExpiry = now
             }
             compactWhatIsDue()
+            if jobCount.load(ordering: .relaxed) > 0,
+                lastReturn.map({ now - $0 >= Self.memoryIntervalNanos }) ?? true
+            {
+                ProcessFacts.returnFreeMemory()
+                jobCount.store(0, ordering: .relaxed)
+                lastReturn = now
+            }
         }
         runJobs()
     }
@@ -97,7 +109,7 @@ final class Maintenance: Sendable {
     private func runJobs() {
         for replica in replicas {
             do {
-                try replica.shard.runJobs()
+                jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
             } catch {
                 telemetry.counter(
                     "varve_storage_job_failures_total",
@@ -198,7 +210,7 @@ final class Maintenance: Sendable {
         }
         for replica in replicas {
             do {
-                try replica.shard.runJobs()
+                jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
             } catch {
                 return .unavailable(detail: "shard \(replica.number): \(error)")
             }
@@ -209,7 +221,7 @@ final class Maintenance: Sendable {
                 else { break }
                 if let error = propose(command, to: replica) { return error }
                 do {
-                    try replica.shard.runJobs()
+                    jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
                 } catch {
                     return .unavailable(detail: "shard \(replica.number): \(error)")
                 }

@@ -30,12 +30,16 @@ final class ShardReplica: Sendable {
     }
 
     /// Applies what the journal holds beyond the shard's files; jobs that it orders are run at
-    /// once, so that memory stays bounded however long the journal is.
+    /// once, so that memory stays bounded however long the journal is. From one that fails on they
+    /// stay queued for the maintenance, which counts and tries again: with a full disk a node comes
+    /// up all the same, to be read.
     func replay(from replicator: Replicator) throws {
         let group = ShardGroup.group(of: number)
+        var jobFailure: StorageError?
         try replicator.replay(group, after: shard.durableIndex) { entry in
             _ = try shard.apply(index: entry.index, payload: entry.payload)
-            try shard.runJobs()
+            guard jobFailure == nil else { return }
+            do throws(StorageError) { try shard.runJobs() } catch { jobFailure = error }
         }
         replicator.release(group, through: shard.durableIndex)
     }

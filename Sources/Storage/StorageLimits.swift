@@ -5,6 +5,9 @@ package enum StorageLimits {
     /// for a fleet that is replaced many times between two checkpoints. 24 bytes each.
     package static let sourcesMax = 65_536
 
+    /// Attempts at a compaction whose input the disk refuses to read; then it is taken for lost.
+    package static let readAttemptsMax = 3
+
     /// The registry is rebuilt without idle series when these are at least so many …
     package static let evictionSeriesMin = 1_024
     /// … and at least one in so many of all: a rebuild costs about 2 µs per series kept.

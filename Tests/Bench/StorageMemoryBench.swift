@@ -117,6 +117,8 @@ struct SeriesMemory {
                 _ = try shard.apply(
                     index: index, payload: ShardCommand.seal(at: Timestamp(nanos: time)).encoded())
                 try shard.runJobs()
+                // As the maintenance of a node does.
+                ProcessFacts.returnFreeMemory()
             }
         }
         processBytes = SeriesMemory.residentBytes()

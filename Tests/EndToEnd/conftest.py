@@ -157,6 +157,18 @@ class Server:
                 total, found = total + float(value), True
         return total if found else None
 
+    def thread_names(self):
+        """Of the server's process."""
+        tasks = f"/proc/{self.process.pid}/task"
+        names = []
+        for task in os.listdir(tasks):
+            try:
+                with open(f"{tasks}/{task}/comm", encoding="utf-8") as file:
+                    names.append(file.read().strip())
+            except OSError:
+                pass
+        return names
+
     def statsd(self, text):
         with socket.socket(type=socket.SOCK_DGRAM) as udp:
             udp.sendto(text.encode(), ("127.0.0.1", self.statsd_port))

@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from collections import Counter
 
 from conftest import BINARY, until
@@ -111,3 +112,20 @@ def test_a_query_that_is_refused_ends_it(make_server):
     server = make_server()
     result = server.cli("logs", "-f", '{app="a"} | nosuchstage', timeout=20)
     assert result.returncode == 2 and result.stderr.count("\n") == 1
+
+
+def test_a_server_that_stops_waits_for_no_follower(make_server):
+    server = make_server()
+    follower = Follower(server)
+    push(server, [[str(now_ns()), "seen"]])
+    until(lambda: len(follower.lines) == 1)
+    before = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - before < 5
+    server.start()
+    push(server, [[str(now_ns()), "and on"]])
+    until(lambda: len(follower.lines) == 2, seconds=30)
+    follower.stop()
+    # The follower is gone: its part of the server goes at once, not with the next heartbeat.
+    until(lambda: server.get_text("/metrics") and "tail-heartbeat" not in server.thread_names(),
+          seconds=5, what="the follower's timer gone")

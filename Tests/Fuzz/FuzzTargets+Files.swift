@@ -52,7 +52,7 @@ extension FuzzTargets {
         }
         guard let shard = try? FuzzShard.open(disk) else { return }
         FuzzShard.readAll(shard)
-        try? shard.runJobs()
+        _ = try? shard.runJobs()
     }
 
     private static let indexFiles: [SealedFile] = FuzzShard.files.manifest.segments.map { segment in
@@ -144,7 +144,7 @@ extension FuzzTargets {
         let disk = SimulatedDisk(seed: 1)
         guard let shard = try? FuzzShard.open(disk) else { preconditionFailure("BUG: no shard") }
         guard (try? shard.apply(index: 1, payload: bytes)) != nil else { return }
-        try? shard.runJobs()
+        _ = try? shard.runJobs()
         FuzzShard.readAll(shard)
         do {
             try FuzzShard.apply(.write(FuzzShard.batches[0]), shard)

@@ -58,6 +58,26 @@ import Testing
         node.stop()
     }
 
+    /// With a seal in its log that finds no space, too.
+    @Test func aNodeComesUpOnAFullDiskToBeRead() async throws {
+        let disk = SimulatedDisk(seed: 4)
+        let scenario = NodeScenario(disk: disk, seed: 4)
+        // The journal makes its reserve when it rests, at a stop at the latest.
+        try scenario.start().stop()
+        let node = try scenario.start()
+        for round in 0..<3 { _ = try await node.appender.append(scenario.batch(round)) }
+        disk.faults.capacityBytes = 0
+        await #expect(throws: AppendError.self) { try await node.flush() }
+        node.stop()
+
+        let again = try scenario.start()
+        #expect(try await scenario.lines(again) == [0: 1, 1: 1, 2: 1])
+        disk.faults.capacityBytes = nil
+        try await again.flush()
+        #expect(try await scenario.lines(again) == [0: 1, 1: 1, 2: 1])
+        again.stop()
+    }
+
     private func undisturbedCallCount(_ retention: Int64?) async throws -> Int {
         let disk = SimulatedDisk(seed: 1)
         var scenario = NodeScenario(disk: disk, seed: 1, retentionNanos: retention)

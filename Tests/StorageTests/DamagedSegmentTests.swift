@@ -6,7 +6,7 @@ import Testing
 private let second = ShardFixture.second
 private let epoch = ShardFixture.epoch
 
-/// A block that rots on the disk costs what is in it, nothing else.
+/// A block that rots on the disk, or a file that is gone, costs what is in it, nothing else.
 struct DamagedSegmentTests {
     /// Five sealed segments of each signal.
     private func sealedShard() throws -> ShardFixture {
@@ -25,19 +25,38 @@ struct DamagedSegmentTests {
         return fixture
     }
 
-    /// Turns bits in the middle of a segment's data file.
-    private func damage(_ record: SegmentRecord, in fixture: ShardFixture) throws {
+    enum Damage: CaseIterable { case rot, loss }
+
+    /// Turns bits in a segment's data file, or removes it.
+    private func damage(
+        _ record: SegmentRecord, by damage: Damage, in fixture: ShardFixture
+    ) throws {
         let path = fixture.directory / record.data.name
+        if damage == .loss { return try fixture.disk.remove(path) }
         var bytes = try fixture.disk.readAll(path)
         bytes[20] ^= 0x55
         try fixture.disk.replaceDurably(path, with: bytes)
     }
 
-    @Test(arguments: [SignalKind.metrics, .logs])
-    func aCompactionLeavesItAloneAndTheShardGoesOn(signal: SignalKind) throws {
+    /// A lost file is tried several times, as the disk may only have been busy.
+    private func runJobs(_ shard: Shard, after damage: Damage) throws {
+        for _ in 0..<StorageLimits.readAttemptsMax {
+            guard damage == .loss else { break }
+            do {
+                try shard.runJobs()
+                return
+            } catch {
+                guard case .disk(.notFound) = error else { throw error }
+            }
+        }
+        try shard.runJobs()
+    }
+
+    @Test(arguments: [SignalKind.metrics, .logs], Damage.allCases)
+    func aCompactionLeavesItAloneAndTheShardGoesOn(signal: SignalKind, by damage: Damage) throws {
         let fixture = try sealedShard()
         let segments = fixture.shard.manifest.segments(of: signal)
-        try damage(segments[2], in: fixture)
+        try self.damage(segments[2], by: damage, in: fixture)
         try fixture.reopen()
 
         var commandCount = 0
@@ -45,7 +64,7 @@ struct DamagedSegmentTests {
             dropBefore: .distantPast, isForced: true)
         {
             try fixture.apply(command)
-            try fixture.shard.runJobs()
+            try runJobs(fixture.shard, after: damage)
             commandCount += 1
             try #require(commandCount < 20)
         }

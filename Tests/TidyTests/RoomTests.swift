@@ -5,7 +5,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Encoding": ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "Glibc"],
         "Platform": [
-            "CSocket", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
+            "CSocket", "CMemory", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
             "Foundation", "FoundationEssentials", "Glibc",
         ],
         "Raft": ["CEtcdRaft"],
@@ -27,7 +27,8 @@ import Testing
     ]
     static let languageModules: Set<String> = ["Synchronization"]
     static let shims: Set<String> = [
-        "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CRE2", "CEtcdRaft",
+        "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CMemory", "CRE2",
+        "CEtcdRaft",
     ]
 
     @Test(arguments: SourceTree.sources)

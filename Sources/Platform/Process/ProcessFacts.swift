@@ -1,6 +1,7 @@
+internal import CMemory
 internal import Glibc
 
-/// What the operating system says about this process, for `/metrics`.
+/// What the operating system says about this process, for `/metrics`, and its memory.
 package enum ProcessFacts {
     /// Bytes in memory now; 0 when it cannot be read.
     package static var residentBytes: Int {
@@ -27,6 +28,10 @@ package enum ProcessFacts {
 
     /// Processors that this process may use, at least 1.
     package static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// Gives freed memory that the allocator holds back to the system: after work that took much
+    /// for a while. Milliseconds per gigabyte.
+    package static func returnFreeMemory() { varve_return_free_memory() }
 
     private static func statmField(_ index: Int) -> Int? {
         let descriptor = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)

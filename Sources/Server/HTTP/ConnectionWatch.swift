@@ -19,30 +19,48 @@ struct ConnectionContext: RequestContext {
 final class ConnectionWatch: Sendable {
     private struct Entry {
         var isGone = false
+        /// The answer under way has no end of its own.
+        var isEndless = false
         var cancel: (@Sendable () -> Void)?
     }
 
     /// Open connections that had a query or sent their last, by the identity of their channel.
     private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
 
-    /// Runs `body`; its task is cancelled when the client goes away meanwhile.
+    private let isStopping = Atomic<Bool>(false)
+
+    /// Runs `body`; its task is cancelled when the client goes away meanwhile, and when it is
+    /// endless also by `endEndless`.
     func run<Value: Sendable>(
-        on channel: any Channel, _ body: @escaping @Sendable () async throws -> Value
+        on channel: any Channel, isEndless: Bool = false,
+        _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let task = Task { try await body() }
         let key = ObjectIdentifier(channel)
         watch(channel, key)
         let isGone = entries.withLock { entries in
             entries[key]?.cancel = { task.cancel() }
+            entries[key]?.isEndless = isEndless
             return entries[key]?.isGone ?? true
         }
-        if isGone { task.cancel() }
+        if isGone || isEndless && isStopping.load(ordering: .sequentiallyConsistent) {
+            task.cancel()
+        }
         defer { entries.withLock { $0[key]?.cancel = nil } }
         return try await withTaskCancellationHandler {
             try await task.value
         } onCancel: {
             task.cancel()
         }
+    }
+
+    /// Ends the answers that would go on for ever, now and from now on.
+    func endEndless() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        let cancels = entries.withLock { entries in
+            entries.values.filter(\.isEndless).compactMap(\.cancel)
+        }
+        for cancel in cancels { cancel() }
     }
 
     /// The client sends nothing any more.

@@ -69,14 +69,19 @@ final class HTTPService: Sendable {
                 availableConnectionsDelegate: MaximumAvailableConnections(limits.connectionsMax)),
             onServerRunning: { onReady($0.localAddress?.port ?? port) },
             logger: logger)
-        let group = ServiceGroup(
-            configuration: .init(services: [application], logger: logger))
+        var configuration = ServiceGroupConfiguration(services: [application], logger: logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(Self.stopSeconds)
+        let group = ServiceGroup(configuration: configuration)
         self.group.withLock { $0 = group }
         try await group.run()
     }
 
-    /// Takes no more connections and lets requests in hand finish.
+    /// How long requests in hand may take when it stops.
+    private static let stopSeconds: Int64 = 10
+
+    /// Takes no more connections, ends what would go on for ever and lets requests in hand finish.
     func stop() async {
+        watch.endEndless()
         let group = group.withLock { $0 }
         await group?.triggerGracefulShutdown()
     }
@@ -152,7 +157,24 @@ final class HTTPService: Sendable {
     private func run(
         _ route: RouteTable.Route, _ call: HTTPCall, _ channel: any Channel
     ) async throws -> HTTPAnswer {
-        guard route.work == .query else { return try await route.endpoint(call) }
+        switch route.work {
+        case .quick, .write: return try await route.endpoint(call)
+        case .follow:
+            var answer = try await route.endpoint(call)
+            if case .stream(let produce) = answer.body {
+                let watch = watch
+                answer.body = .stream { write in
+                    try await watch.run(on: channel, isEndless: true) { try await produce(write) }
+                }
+            }
+            return answer
+        case .query: return try await query(route, call, channel)
+        }
+    }
+
+    private func query(
+        _ route: RouteTable.Route, _ call: HTTPCall, _ channel: any Channel
+    ) async throws -> HTTPAnswer {
         let slot = try slots.take(upTo: limits.queriesMax)
         let executor = executor
         var answer = try await watch.run(on: channel) {

@@ -11,6 +11,8 @@ package struct RouteTable: Sendable {
         case query
         /// Takes data in.
         case write
+        /// Answers until the client goes away or the server stops.
+        case follow
     }
 
     struct Route: Sendable {

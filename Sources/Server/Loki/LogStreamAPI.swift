@@ -23,7 +23,7 @@ struct LogStreamAPI: Sendable {
 
     func addRoutes(to table: inout RouteTable) {
         table.add([.get], "/api/v1/logs/stream", .query, stream)
-        table.add([.get], "/api/v1/logs/follow", .quick, follow)
+        table.add([.get], "/api/v1/logs/follow", .follow, follow)
     }
 
     /// Parameters: `query`, `ignore_case=1`, `start`, `end`, `limit` (0 or none: all),
@@ -111,6 +111,7 @@ struct LogStreamAPI: Sendable {
                 // The head of the answer leaves with its first piece.
                 try await write([UInt8(ascii: "\n")])
                 for await piece in pieces { try await write(piece) }
+                if Task.isCancelled { return }
                 let sentence = "the reader was too slow: lines were skipped"
                 try await write(Self.note("error", sentence))
             })

@@ -20,6 +20,8 @@ package final class Shard: Sendable {
         var frozen: [FrozenState] = []
         var pending: [(index: UInt64, work: StorageJob.Work)] = []
         var isJobOut = false
+        /// How often the first of `pending` has failed.
+        var failureCount = 0
         /// Segments that a compaction could not read, by name: queries use what is left of them,
         /// no other compaction tries them. A start tries again.
         var damaged: Set<String> = []
@@ -200,7 +202,8 @@ extension Shard {
             guard !state.isJobOut, let (index, work) = state.pending.first else { return nil }
             state.isJobOut = true
             return StorageJob(
-                index: index, work: work, before: state.manifest, live: state.live, disk: disk,
+                index: index, work: work, failureCount: state.failureCount,
+                before: state.manifest, live: state.live, disk: disk,
                 directory: directory)
         }
     }
@@ -211,7 +214,11 @@ extension Shard {
         let dropped = state.withLock { state -> [LiveSegment] in
             precondition(state.isJobOut, "BUG: a job is finished twice")
             state.isJobOut = false
-            guard let outcome = job.outcome else { return [] }
+            guard let outcome = job.outcome else {
+                state.failureCount += 1
+                return []
+            }
+            state.failureCount = 0
             let manifest = outcome.manifest
             precondition(state.pending.first?.index == job.index, "BUG: jobs out of order")
             state.pending.removeFirst()
@@ -239,12 +246,16 @@ extension Shard {
         for segment in dropped { segment.drop() }
     }
 
-    /// Runs all jobs that are due, here and now.
-    package func runJobs() throws(StorageError) {
+    /// Runs all jobs that are due, here and now; how many.
+    @discardableResult
+    package func runJobs() throws(StorageError) -> Int {
+        var count = 0
         while let job = nextJob() {
             defer { finish(job) }
             try job.run()
+            count += 1
         }
+        return count
     }
 
     private func removeCheckpoint(_ name: String) {

@@ -20,6 +20,8 @@ package final class StorageJob: Sendable {
     /// The entry that ordered it.
     package let index: UInt64
     let work: Work
+    /// How often it has failed so far.
+    private let failureCount: Int
     private let before: Manifest
     private let live: [String: LiveSegment]
     private let disk: any Disk
@@ -34,11 +36,12 @@ package final class StorageJob: Sendable {
     }
 
     init(
-        index: UInt64, work: Work, before: Manifest, live: [String: LiveSegment],
+        index: UInt64, work: Work, failureCount: Int, before: Manifest, live: [String: LiveSegment],
         disk: any Disk, directory: DiskPath
     ) {
         self.index = index
         self.work = work
+        self.failureCount = failureCount
         self.before = before
         self.live = live
         self.disk = disk
@@ -57,8 +60,9 @@ package final class StorageJob: Sendable {
     /// After a successful run, else nil.
     var outcome: Outcome? { result.withLock { $0 } }
 
-    /// Does the work. Errors: `disk`; the shard is as before then. A compaction whose inputs can not
-    /// be read is given up: what is left of them stays, and the jobs behind it go on.
+    /// Does the work. Errors: `disk`; the shard is as before then. A compaction whose inputs are
+    /// corrupt, or can not be read again and again, is given up: what is left of them stays, and the
+    /// jobs behind it go on.
     package func run() throws(StorageError) {
         var manifest = before
         var damaged: [String] = []
@@ -130,16 +134,29 @@ package final class StorageJob: Sendable {
     private func damagedInputs(
         _ inputs: [String], _ error: StorageError
     ) throws(StorageError) -> [String] {
-        let file: String
-        switch error {
-        case .corrupt(let path, _, _), .index(let path, _): file = path
-        default: throw error
-        }
+        guard let file = unreadableFile(error) else { throw error }
         let found = inputs.filter { name in
             guard let record = live[name]?.record else { return false }
             return file.hasSuffix(record.data.name) || file.hasSuffix(record.index.name)
         }
         guard !found.isEmpty else { throw error }
         return found
+    }
+
+    /// The file that `error` says is lost, as far as it says so. A device that refuses may only
+    /// have been busy: it is asked several times.
+    private func unreadableFile(_ error: StorageError) -> String? {
+        switch error {
+        case .corrupt(let file, _, _): return file
+        case .index(let file, _): return file
+        case .disk(let refusal):
+            guard failureCount + 1 >= StorageLimits.readAttemptsMax else { return nil }
+            switch refusal {
+            case .failed(_, _, let file): return file
+            case .notFound(let file): return file
+            default: return nil
+            }
+        default: return nil
+        }
     }
 }
