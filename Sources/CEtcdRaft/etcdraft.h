@@ -25,13 +25,22 @@ enum {
 
 // state: term 8, vote 8, commit 8, applied 8, image index 8, image term 8, confState at the image,
 // index of the newest confState 8, newest confState, list of entries behind the image.
+// payload_bytes_max: behind one append message; an append with more is cut.
 // 0 when that makes no core.
 uint64_t varve_raft_open(
     uint64_t id, uint64_t seed, int32_t election_ticks, int32_t heartbeat_ticks,
-    const uint8_t *state, int64_t length);
+    int64_t payload_bytes_max, const uint8_t *state, int64_t length);
 void varve_raft_close(uint64_t core);
 
 int64_t varve_raft_step(uint64_t core, const uint8_t *bytes, int64_t length);
+// A message that tells to get an image, with another image in place of the one it speaks of:
+// index 8, term 8, confState; not an older one.
+int64_t varve_raft_step_image(
+    uint64_t core, const uint8_t *bytes, int64_t length, const uint8_t *image,
+    int64_t image_length);
+// What an image at that entry is to say: index 8, term 8, confState. Nothing when the core does not
+// know, or when the group has changed since.
+int64_t varve_raft_image_at(uint64_t core, uint64_t index, uint8_t **out);
 int64_t varve_raft_tick(uint64_t core);
 int64_t varve_raft_campaign(uint64_t core);
 // count entries of size bytes each, one behind the other.
@@ -47,7 +56,8 @@ int64_t varve_raft_compact(uint64_t core, uint64_t index);
 
 // 0 when there is nothing, or when one is outstanding.
 // has hard state 1 [term 8, vote 8], has image 1 [index 8, term 8, confState, length 4, data],
-// list of entries, list of messages that may leave at once, list of reads (context 8, index 8).
+// list of entries, list of messages that may leave at once, is leadership new 1 [leader 8, is it
+// this one 1], list of reads (context 8, index 8).
 int64_t varve_raft_ready(uint64_t core, uint8_t **out);
 // What the outstanding ready holds is durable: list of messages, list of committed entries,
 // is configuration new 1 [its index 8, confState].

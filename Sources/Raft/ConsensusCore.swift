@@ -14,6 +14,16 @@ package protocol ConsensusCore {
     /// A message from another replica. Errors: `badMessage`.
     mutating func step(_ message: RaftMessage) throws(RaftError)
 
+    /// The message told to get an image, and `image`, which is no older, was got: it is to be
+    /// installed by the next ready. Errors: `badMessage`, `unsupported`.
+    mutating func step(
+        _ message: RaftMessage, replacingImageBy image: ImageReference
+    ) throws(RaftError)
+
+    /// What an image of the state machine at that entry is to say of the group; nil when that is
+    /// not known or when the membership has changed since.
+    func image(at index: UInt64) throws(RaftError) -> ImageReference?
+
     /// Time has gone on by one tick. No effect while a ready with an image is outstanding.
     mutating func tick() throws(RaftError)
 

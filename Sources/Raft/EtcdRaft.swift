@@ -23,6 +23,8 @@ package final class EtcdRaft: ConsensusCore {
         /// Ticks without a leader's word until an election, and between a leader's heartbeats.
         package var electionTicks: Int32 = 10
         package var heartbeatTicks: Int32 = 1
+        /// Payload bytes behind one message; one larger payload goes alone.
+        package var messagePayloadBytesMax = 4 << 20
 
         package init(
             node: NodeID, seed: UInt64, hardState: HardState, appliedIndex: UInt64,
@@ -57,8 +59,8 @@ package final class EtcdRaft: ConsensusCore {
         state.put(start.configuration ?? start.image.configuration)
         state.put(start.entries)
         handle = unsafe varve_raft_open(
-            start.node.number, start.seed, start.electionTicks, start.heartbeatTicks, state.bytes,
-            Int64(state.bytes.count))
+            start.node.number, start.seed, start.electionTicks, start.heartbeatTicks,
+            Int64(start.messagePayloadBytesMax), state.bytes, Int64(state.bytes.count))
         guard handle != 0 else { throw RaftError.badState }
     }
 
@@ -66,6 +68,24 @@ package final class EtcdRaft: ConsensusCore {
 
     package func step(_ message: RaftMessage) throws(RaftError) {
         try check(unsafe varve_raft_step(handle, message.body, Int64(message.body.count)))
+    }
+
+    package func step(
+        _ message: RaftMessage, replacingImageBy image: ImageReference
+    ) throws(RaftError) {
+        var reference = RaftWireWriter()
+        reference.put(image.index)
+        reference.put(image.term)
+        reference.put(image.configuration)
+        try check(
+            unsafe varve_raft_step_image(
+                handle, message.body, Int64(message.body.count), reference.bytes,
+                Int64(reference.bytes.count)))
+    }
+
+    package func image(at index: UInt64) throws(RaftError) -> ImageReference? {
+        var answer = unsafe try answer({ unsafe varve_raft_image_at(handle, index, $0) })
+        return answer?.bareImage()
     }
 
     package func tick() throws(RaftError) { try check(varve_raft_tick(handle)) }
@@ -89,10 +109,13 @@ package final class EtcdRaft: ConsensusCore {
         let image = answer.flag() ? answer.image() : nil
         let entries = answer.entries()
         let messages = answer.messages(from: node)
+        let leadership =
+            answer.flag()
+            ? Leadership(leader: NodeID(nonzero: answer.u64()), isOwn: answer.flag()) : nil
         let reads = answer.list { ReadState(context: $0.u64(), index: $0.u64()) }
         return Ready(
             number: readyNumber, hardState: hardState, image: image, entries: entries,
-            messages: messages, reads: reads)
+            messages: messages, leadership: leadership, reads: reads)
     }
 
     package func persisted(_ number: UInt64) throws(RaftError) -> Persisted {

@@ -95,12 +95,18 @@ struct RaftWireReader {
         return configuration(index: index)
     }
 
+    /// As a ready holds it; the data behind it is always empty.
     mutating func image() -> ImageReference {
+        let image = bareImage()
+        _ = data()
+        return image
+    }
+
+    mutating func bareImage() -> ImageReference {
         let index = u64()
         let term = u64()
-        let configuration = configuration(index: index)
-        _ = data()
-        return ImageReference(index: index, term: term, configuration: configuration)
+        return ImageReference(
+            index: index, term: term, configuration: configuration(index: index))
     }
 
     mutating func entries() -> [Entry] {

@@ -33,19 +33,33 @@ package struct Ready: Sendable {
     package let entries: [Entry]
     /// May leave at once.
     package let messages: [RaftMessage]
+    /// Who leads, when that changed.
+    package let leadership: Leadership?
     /// Fresh read indexes: serve the read once that index is applied.
     package let reads: [ReadState]
 
     package init(
         number: UInt64, hardState: HardState?, image: ImageReference? = nil, entries: [Entry],
-        messages: [RaftMessage], reads: [ReadState]
+        messages: [RaftMessage], leadership: Leadership? = nil, reads: [ReadState]
     ) {
         self.number = number
         self.hardState = hardState
         self.image = image
         self.entries = entries
         self.messages = messages
+        self.leadership = leadership
         self.reads = reads
+    }
+}
+
+/// Who leads a group, as one replica sees it.
+package struct Leadership: Hashable, Sendable {
+    package let leader: NodeID?
+    package let isOwn: Bool
+
+    package init(leader: NodeID?, isOwn: Bool) {
+        self.leader = leader
+        self.isOwn = isOwn
     }
 }
 

@@ -26,6 +26,15 @@ package struct SoleVoter: ConsensusCore, Sendable {
         throw RaftError.unsupported
     }
 
+    package mutating func step(
+        _ message: RaftMessage, replacingImageBy image: ImageReference
+    ) throws(RaftError) {
+        throw RaftError.unsupported
+    }
+
+    /// Nobody gets images of a group of one.
+    package func image(at index: UInt64) -> ImageReference? { nil }
+
     package mutating func tick() {}
 
     package mutating func campaign() {}

@@ -28,7 +28,7 @@ const (
 	// Bytes of the descriptors in one append message: payloads of 64 KiB and more stand behind each.
 	appendBytesMax = 4 << 10
 	// Append messages to one peer that are not answered yet.
-	inflightMax = 64
+	inflightMax = 16
 )
 
 // Results of calls that can refuse.
@@ -102,8 +102,10 @@ type core struct {
 	out      unsafe.Pointer
 	outBytes int
 	// Draws election timeouts of this core alone.
-	random   *rand.Rand
-	isBroken bool
+	random *rand.Rand
+	// Payload bytes behind one append message; one larger payload goes alone.
+	payloadBytesMax int
+	isBroken        bool
 }
 
 var (
@@ -153,7 +155,8 @@ func (quiet) Panicf(format string, v ...interface{})   { panic(format) }
 
 //export varve_raft_open
 func varve_raft_open(
-	id, seed C.uint64_t, electionTicks, heartbeatTicks C.int32_t, state *C.uint8_t, length C.int64_t,
+	id, seed C.uint64_t, electionTicks, heartbeatTicks C.int32_t, payloadBytesMax C.int64_t,
+	state *C.uint8_t, length C.int64_t,
 ) C.uint64_t {
 	in := reader{bytes: C.GoBytes(unsafe.Pointer(state), C.int(length))}
 	hard := pb.HardState{Term: in.u64(), Vote: in.u64(), Commit: in.u64()}
@@ -171,7 +174,7 @@ func varve_raft_open(
 	defer mu.Unlock()
 	c := &core{
 		storage: &storage{MemoryStorage: raft.NewMemoryStorage()}, durable: hard, applied: applied,
-		random: rand.New(rand.NewSource(int64(seed))),
+		random: rand.New(rand.NewSource(int64(seed))), payloadBytesMax: int(payloadBytesMax),
 	}
 	defer func() {
 		// What can not be opened is no core.
@@ -229,6 +232,48 @@ func varve_raft_step(handle C.uint64_t, bytes *C.uint8_t, length C.int64_t) C.in
 		}
 		// Other refusals are answers to what is outdated: nothing for the caller to do.
 		return 0
+	})
+}
+
+//export varve_raft_step_image
+func varve_raft_step_image(
+	handle C.uint64_t, bytes *C.uint8_t, length C.int64_t, image *C.uint8_t, imageLength C.int64_t,
+) C.int64_t {
+	return with(handle, func(c *core) int64 {
+		var message pb.Message
+		if message.Unmarshal(C.GoBytes(unsafe.Pointer(bytes), C.int(length))) != nil {
+			return errBadMessage
+		}
+		in := reader{bytes: C.GoBytes(unsafe.Pointer(image), C.int(imageLength))}
+		metadata := pb.SnapshotMetadata{Index: in.u64(), Term: in.u64()}
+		metadata.ConfState = in.confState()
+		// Older than what the leader spoke of would leave a gap behind it.
+		if in.isShort || message.Type != pb.MsgSnap ||
+			metadata.Index < message.Snapshot.Metadata.Index {
+			return errBadMessage
+		}
+		message.Snapshot.Metadata = metadata
+		_ = c.node.Step(message)
+		return 0
+	})
+}
+
+//export varve_raft_image_at
+func varve_raft_image_at(handle C.uint64_t, index C.uint64_t, out **C.uint8_t) C.int64_t {
+	return with(handle, func(c *core) int64 {
+		// Who was in the group at an entry before the newest change is not known for certain.
+		if uint64(index) < c.storage.newest.index || uint64(index) > c.applied {
+			return 0
+		}
+		term, err := c.storage.Term(uint64(index))
+		if err != nil {
+			return 0
+		}
+		var w writer
+		w.u64(uint64(index))
+		w.u64(term)
+		w.confState(c.storage.newest.state)
+		return c.answer(w.bytes, out)
 	})
 }
 
@@ -406,7 +451,12 @@ func varve_raft_ready(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 			w.data(ready.Snapshot.Data)
 		}
 		w.entries(ready.Entries)
-		w.messages(early)
+		w.messages(early, c.payloadBytesMax)
+		w.flag(ready.SoftState != nil)
+		if ready.SoftState != nil {
+			w.u64(ready.SoftState.Lead)
+			w.flag(ready.SoftState.RaftState == raft.StateLeader)
+		}
 		w.u32(uint32(len(ready.ReadStates)))
 		for _, read := range ready.ReadStates {
 			w.u64(binary.LittleEndian.Uint64(read.RequestCtx))
@@ -466,7 +516,7 @@ func varve_raft_persisted(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 		c.node.Advance(*ready)
 		c.outstanding = nil
 		var w writer
-		w.messages(c.late)
+		w.messages(c.late, c.payloadBytesMax)
 		w.entries(ready.CommittedEntries)
 		w.flag(isChanged)
 		if isChanged {

@@ -57,28 +57,63 @@ func (w *writer) entries(entries []pb.Entry) {
 	}
 }
 
-// messages: receiver, type, place of the entries in the log, and etcd's own encoding.
-func (w *writer) messages(messages []pb.Message) {
-	w.u32(uint32(len(messages)))
-	for place := range messages {
-		message := &messages[place]
-		w.u64(message.To)
-		w.bytes = append(w.bytes, byte(message.Type))
-		first := uint64(0)
-		if len(message.Entries) > 0 && message.Type == pb.MsgApp {
-			first = message.Entries[0].Index
-			w.u64(first)
-			w.u32(uint32(len(message.Entries)))
-		} else {
-			w.u64(0)
-			w.u32(0)
+// Where a descriptor says how many bytes its payload has.
+const payloadBytesOffset = 16
+
+// messages: receiver, type, place of the entries in the log, and etcd's own encoding. An append is
+// cut where more than payloadBytesMax would stand behind it.
+func (w *writer) messages(messages []pb.Message, payloadBytesMax int) {
+	var cut []pb.Message
+	for _, message := range messages {
+		for message.Type == pb.MsgApp {
+			count := countWithin(message.Entries, payloadBytesMax)
+			if count == len(message.Entries) {
+				break
+			}
+			head := message
+			head.Entries = message.Entries[:count]
+			cut = append(cut, head)
+			last := head.Entries[count-1]
+			message.Index, message.LogTerm = last.Index, last.Term
+			message.Entries = message.Entries[count:]
 		}
-		bytes, err := message.Marshal()
-		if err != nil {
-			panic(err)
-		}
-		w.data(bytes)
+		cut = append(cut, message)
 	}
+	w.u32(uint32(len(cut)))
+	for place := range cut {
+		w.message(&cut[place])
+	}
+}
+
+// How many of the first entries have no more than so many bytes of payload; one at least.
+func countWithin(entries []pb.Entry, payloadBytesMax int) int {
+	total := 0
+	for count, entry := range entries {
+		if entry.Type == pb.EntryNormal && len(entry.Data) > payloadBytesOffset+4 {
+			total += int(binary.LittleEndian.Uint32(entry.Data[payloadBytesOffset:]))
+		}
+		if total > payloadBytesMax && count > 0 {
+			return count
+		}
+	}
+	return len(entries)
+}
+
+func (w *writer) message(message *pb.Message) {
+	w.u64(message.To)
+	w.bytes = append(w.bytes, byte(message.Type))
+	if len(message.Entries) > 0 && message.Type == pb.MsgApp {
+		w.u64(message.Entries[0].Index)
+		w.u32(uint32(len(message.Entries)))
+	} else {
+		w.u64(0)
+		w.u32(0)
+	}
+	bytes, err := message.Marshal()
+	if err != nil {
+		panic(err)
+	}
+	w.data(bytes)
 }
 
 // reader takes what comes from the caller apart; isShort when it ended early.
