@@ -6,7 +6,8 @@
 //
 //   confState  voters, learners, outgoing voters, next learners: lists of 64-bit ids; auto-leave: 1
 //   entry      index 8, term 8, kind 1 (0 normal, 1 and 2 membership), length 4, data
-//   message    to 8, type 1, index of its first entry 8, count of its entries 4, length 4, bytes
+//   message    to 8, type 1, index of its first entry 8, list of its entries' data (length 4, data;
+//              none of a membership entry), length 4, bytes
 //
 // Calls return 0 or a length, or what they refuse with.
 #ifndef VARVE_ETCDRAFT_H

@@ -130,9 +130,15 @@ struct RaftWireReader {
             let to = NodeID(reader.u64())
             let type = reader.u8()
             let first = reader.u64()
-            let count = UInt64(reader.u32())
+            let descriptors = reader.list { reader in
+                let data = reader.data()
+                if data.isEmpty { return EntryDescriptor.none }
+                var inner = RaftWireReader(Array(data))
+                return inner.descriptor()
+            }
             return RaftMessage(
-                from: node, to: to, body: Array(reader.data()), entries: first..<first + count,
+                from: node, to: to, body: Array(reader.data()), firstIndex: first,
+                descriptors: descriptors,
                 needsImage: type == RaftWireReader.imageMessageType)
         }
     }

@@ -3,19 +3,22 @@ package struct RaftMessage: Hashable, Sendable {
     package let from: NodeID
     package let to: NodeID
     package let body: [UInt8]
-    /// Indexes of the entries in it, whose payloads travel behind the message.
-    package let entries: Range<UInt64>
+    /// Of the first entry in it.
+    package let firstIndex: UInt64
+    /// Of the entries in it, whose payloads travel behind the message; `none` for those without.
+    package let descriptors: [EntryDescriptor]
     /// Whether it tells the receiver to get an image; `reportImage` is due for it.
     package let needsImage: Bool
 
     package init(
-        from: NodeID, to: NodeID, body: [UInt8], entries: Range<UInt64> = 0..<0,
-        needsImage: Bool = false
+        from: NodeID, to: NodeID, body: [UInt8], firstIndex: UInt64 = 0,
+        descriptors: [EntryDescriptor] = [], needsImage: Bool = false
     ) {
         self.from = from
         self.to = to
         self.body = body
-        self.entries = entries
+        self.firstIndex = firstIndex
+        self.descriptors = descriptors
         self.needsImage = needsImage
     }
 }

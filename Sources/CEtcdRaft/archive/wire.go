@@ -105,6 +105,13 @@ func (w *writer) message(message *pb.Message) {
 	if len(message.Entries) > 0 && message.Type == pb.MsgApp {
 		w.u64(message.Entries[0].Index)
 		w.u32(uint32(len(message.Entries)))
+		for _, entry := range message.Entries {
+			if entry.Type == pb.EntryNormal {
+				w.data(entry.Data)
+			} else {
+				w.data(nil)
+			}
+		}
 	} else {
 		w.u64(0)
 		w.u32(0)

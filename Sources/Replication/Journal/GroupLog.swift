@@ -16,6 +16,10 @@ struct GroupLog {
     var pendingRelease: UInt64 = 0
     /// A hard state that no durable record says yet.
     var pendingHardState: HardState?
+    /// Who is in the group; nil for a sole voter's.
+    var configuration: GroupConfiguration?
+    /// The same, when no durable record says so yet.
+    var pendingConfiguration: GroupConfiguration?
     private var slots: [Slot] = []
     /// Slots before this one are gone.
     private var head = 0
@@ -67,9 +71,20 @@ struct GroupLog {
         return dropped
     }
 
+    /// Forgets all entries, for an image that holds everything up to `index`; the slots that went.
+    mutating func beginAnew(behind index: UInt64) -> ArraySlice<Slot> {
+        let dropped = slots[head...]
+        slots.removeAll()
+        head = 0
+        firstIndex = index + 1
+        pendingRelease = 0
+        return dropped
+    }
+
     /// The state that the next batch is to record: with what was set and released meanwhile.
     var stateToRecord: GroupState {
         var next = state
+        next.beginsAnew = false
         if let pendingHardState {
             next.term = pendingHardState.term
             next.vote = pendingHardState.vote?.number ?? 0
