@@ -114,7 +114,9 @@ let house: [Room] = [
         name: "Storage", rooms: ["Model", "Encoding", "Platform"],
         products: ["GRDB", "GRDBSQLite"]),
     Room(name: "Query", rooms: ["Model"]),
-    Room(name: "Cluster", rooms: ["Replication", "Raft", "Storage", "Model", "Platform"]),
+    Room(
+        name: "Cluster",
+        rooms: ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"]),
     Room(
         name: "Server",
         rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],
@@ -168,7 +170,10 @@ let house: [Room] = [
         exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
-        rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
+        rooms: [
+            "Cluster", "Replication", "Raft", "Storage", "Model", "Encoding", "Platform",
+            "Simulator",
+        ]),
     Room(
         name: "ServerTests", kind: .tests,
         rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"],

@@ -14,7 +14,7 @@ import Testing
         "Ingest": ["Model", "Encoding", "Platform", "NIOCore", "Yams"],
         "Storage": ["Model", "Encoding", "Platform"],
         "Query": ["Model"],
-        "Cluster": ["Replication", "Raft", "Storage", "Model", "Platform"],
+        "Cluster": ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"],
         "Server": [
             "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird",
             "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
