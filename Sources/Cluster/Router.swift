@@ -14,8 +14,10 @@ final class Router: Appender {
     private static let attemptsMax = 3
 
     private let splitter: BatchSplitter
-    private let replicas: [ShardReplica]
-    private let queue: ProposalQueue
+    private let shards: ShardTable
+    private let proposer: GroupProposer
+    /// Nil on a node without peers: nothing is ever in doubt there.
+    private let lanes: StampLanes?
     private let hub: FollowHub
     private let time: any TimeSource
     private let retentionNanos: Mutex<Int64?>
@@ -24,12 +26,13 @@ final class Router: Appender {
     private let figures: RouterFigures
 
     init(
-        replicas: [ShardReplica], queue: ProposalQueue, hub: FollowHub, time: any TimeSource,
-        configuration: NodeConfiguration, telemetry: Telemetry
+        shards: ShardTable, proposer: GroupProposer, lanes: StampLanes? = nil, hub: FollowHub,
+        time: any TimeSource, configuration: NodeConfiguration, telemetry: Telemetry
     ) {
-        splitter = BatchSplitter(shardCount: replicas.count)
-        self.replicas = replicas
-        self.queue = queue
+        splitter = BatchSplitter(shardCount: shards.shardCount)
+        self.shards = shards
+        self.proposer = proposer
+        self.lanes = lanes
         self.hub = hub
         self.time = time
         retentionNanos = Mutex(configuration.retentionNanos)
@@ -41,6 +44,16 @@ final class Router: Appender {
     func setRetention(nanos: Int64?) { retentionNanos.withLock { $0 = nanos } }
 
     func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
+        guard batch.stamp == nil, let lanes, !batch.lines.isEmpty || !batch.increments.isEmpty
+        else { return try await take(batch) }
+        let lane = lanes.take()
+        defer { lanes.giveBack(lane) }
+        var stamped = batch
+        stamped.stamp = BatchStamp(source: lane.source, sequence: lane.sequence)
+        return try await take(stamped)
+    }
+
+    private func take(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
         let bounds = TimeBounds(
             nowNanos: time.wallNanos(), retentionNanos: retentionNanos.withLock { $0 },
             futureNanosMax: futureNanosMax)
@@ -49,9 +62,13 @@ final class Router: Appender {
         var accepted = batch.cut(bytesMax: entryBytesMax)
         for index in accepted.indices { rejections += bounds.trim(&accepted[index]) }
         let started = time.monotonicNanos()
-        let parts = accepted.flatMap { [splitter, replicas] piece in
-            splitter.split(piece) { replicas[$0].shard.knows($1, signal: $2) }
-                .map { Part(shard: $0.shard, batch: $0.batch, whole: piece) }
+        let parts = accepted.flatMap { [splitter, shards] piece in
+            splitter.split(piece) { shard, ids, signal in
+                // A replica here that lags behind knows less than the leader: no harm.
+                shards[shard]?.shard.knows(ids, signal: signal)
+                    ?? [Bool](repeating: false, count: ids.count)
+            }
+            .map { Part(shard: $0.shard, batch: $0.batch, whole: piece) }
         }
         if !parts.isEmpty {
             rejections += try await send(parts)
@@ -109,21 +126,24 @@ final class Router: Appender {
         let results = await withCheckedContinuation {
             (continuation: CheckedContinuation<[Result<AppliedEntry, AppendError>], Never>) in
             let gathering = Gathering(count: parts.count, continuation)
-            let proposals = parts.indices.map { index in
-                let payload = ShardCommand.payload(
-                    ofEncodedBatch: parts[index].batch.encoded())
-                return Proposal(shard: parts[index].shard, payload: payload) { result in
-                    gathering.finish(index, result)
-                }
+            let requests = parts.indices.map { index in
+                GroupProposer.Request(
+                    group: ShardGroup.group(of: parts[index].shard),
+                    payload: ShardCommand.payload(
+                        ofEncodedBatch: parts[index].batch.encoded())
+                ) { gathering.finish(index, $0) }
             }
             do throws(AppendError) {
-                try queue.add(proposals)
+                try proposer.submit(requests)
             } catch {
                 for index in parts.indices { gathering.finish(index, .failure(error)) }
             }
         }
         var outcomes: [ApplyOutcome] = []
-        for result in results { outcomes.append(try result.get().outcome) }
+        for result in results {
+            guard case .shard(let outcome) = try result.get().outcome else { continue }
+            outcomes.append(outcome)
+        }
         return outcomes
     }
 }

@@ -73,6 +73,11 @@ package struct ReceivedMessage: Sendable {
         self.payloads = found
     }
 
+    /// In memory, about.
+    package var byteCount: Int {
+        payloads.reduce(message.body.count + 128) { $0 + $1.bytes.count + 64 }
+    }
+
     /// What it may take in a journal batch.
     var recordBytes: Int {
         payloads.reduce(0) { $0 + JournalBatch.recordBytes(payloadBytes: $1.bytes.count) }

@@ -41,6 +41,8 @@ package struct ReplicationOutput: Sendable {
 
     /// In order per group.
     package var committed: [Committed] = []
+    /// Groups whose newest committed entry has nothing to apply: where they stand.
+    package var progress: [(group: GroupID, index: UInt64)] = []
     package var messages: [GroupMessage] = []
     package var reads: [Read] = []
     package var refused: [Withdrawn] = []

@@ -412,6 +412,9 @@ extension Replicator {
                     tag: proposal?.tag ?? 0))
             figures.entries.add()
         }
+        if let last = persisted.committed.last, last.kind != .normal {
+            output.progress.append((replica.id, last.index))
+        }
         replica.window.trim(
             to: max(options.windowBytesMax / max(replicas.count, 1), 1 << 20),
             countMax: options.windowCountMax)
