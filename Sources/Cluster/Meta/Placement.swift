@@ -86,6 +86,15 @@ package struct Placement {
         }
     }
 
+    /// Voters that a group should have, by who is a member.
+    static func wantedCount(_ group: GroupID, _ state: ClusterState) -> Int {
+        let isMeta = group == ClusterState.metaGroup
+        let memberCount = state.members.values.count {
+            $0.state == .active && (isMeta || !$0.isWitness)
+        }
+        return max(1, min(isMeta ? metaWanted(state) : replicationFactor, memberCount))
+    }
+
     private mutating func improve() {
         let meta = Pool(
             state, view, wantedMax: Placement.metaWanted(state), includesWitnesses: true)
