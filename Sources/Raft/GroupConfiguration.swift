@@ -61,6 +61,16 @@ package struct RaftStatus: Hashable, Sendable {
         package let isActive: Bool
         /// It can go on with an image only.
         package let needsImage: Bool
+
+        package init(
+            node: NodeID, matchIndex: UInt64, isLearner: Bool, isActive: Bool, needsImage: Bool
+        ) {
+            self.node = node
+            self.matchIndex = matchIndex
+            self.isLearner = isLearner
+            self.isActive = isActive
+            self.needsImage = needsImage
+        }
     }
 
     package let term: UInt64
