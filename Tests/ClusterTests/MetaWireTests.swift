@@ -54,6 +54,30 @@ import Testing
                 + [1, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0])
     }
 
+    @Test func theImageOfVersionOneStays() {
+        var settings = ClusterSettings()
+        settings.seriesMax = 1
+        settings.streamsMax = 2
+        settings.metadataMax = 300
+        settings.idleSeconds = 4
+        settings.retentionNanos = 5
+        settings.futureNanosMax = 6
+        var state = ClusterState()
+        _ = state.apply(
+            index: 9,
+            .found(
+                clusterID: 0xc0ffee, shardCount: 1, founder: node(7), newcomer("b", token: 3),
+                settings))
+        func word(_ number: UInt8) -> [UInt8] { [number, 0, 0, 0, 0, 0, 0, 0] }
+        var bytes: [UInt8] = [1, 0xee, 0xff, 0xc0, 0, 0, 0, 0, 0, 1, 7, 1, 0, 0, 0]
+        bytes += word(8) + word(9)
+        bytes += [1, 2, 172, 2, 4, 0, 0, 0, 1] + word(5) + word(6)
+        bytes += [1, 7, 1, 1, 98, 0, 6] + Array("b:8781".utf8) + [6] + Array("b:8780".utf8)
+        bytes += [1, 0, 0, 0, 0] + word(3)
+        bytes += [2, 0, 1, 7, 1, 1, 7]
+        #expect(state.image() == bytes)
+    }
+
     @Test func imagesComeBackAndDependOnNothingButTheCommands() throws {
         #expect(try ClusterState(image: ClusterState().image()) == ClusterState())
         var log = ClusterLog(shardCount: 40, zones: ["a", "b", "c", "a", "b", "c"])

@@ -59,6 +59,19 @@ import Testing
         #expect(model.leader == node(2))
     }
 
+    @Test func aDrainedLeaderStaysUntilSomebodyCanTakeOver() {
+        var model = StewardModel(
+            voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(2, 3, 4))
+        model.stuck = Set(nodes(2, 3))
+        for id in nodes(2, 3) { model.match[id] = 0 }
+        #expect(model.settle() == false)
+        #expect(model.check() == .wait(reason: "nobody that stays can take leadership yet"))
+        #expect(model.voterCounts == [3])
+        model.stuck = []
+        #expect(model.settle() == true)
+        #expect(model.isReached)
+    }
+
     @Test func aLearnerThatNeverCatchesUpChangesNothing() {
         var model = StewardModel(
             voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 4))

@@ -14,9 +14,9 @@ package import Raft
 /// - A group that has not converged is left alone, unless one of its replicas will not come back.
 /// - A node takes part in at most two groups that move.
 ///
-/// At rest, counts of replicas differ by at most one between nodes of a zone, and between zones
-/// where no single move that keeps the zones apart would even them; preferred leaders are as even
-/// as any choice among the replicas makes them.
+/// At rest, counts of replicas differ by at most one between nodes of a zone, and are less than two
+/// from the share that would be most even over all zones; no single move that keeps the zones apart
+/// would even them more. Preferred leaders are as even as any choice among the replicas makes them.
 ///
 /// Source: raft.md §5 of the design; even leaders: Harvey, Ladner, Lovász, Tamir, "Semi-matchings
 /// for bipartite graphs and load balancing".

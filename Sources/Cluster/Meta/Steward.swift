@@ -108,7 +108,7 @@ package struct Steward: Sendable {
         }
         // Alone and to leave: somebody must be able to take over first. Of an odd number wanted,
         // one waits for this node's place, so that the votes stay odd.
-        guard scene.leaving == [node], isComplete else { return nil }
+        guard scene.status.configuration.voters == [node], isComplete else { return nil }
         let added = ready.count > 1 ? Array(ready.dropLast()) : ready
         return scene.change(adding: added, removing: [])
     }
