@@ -61,6 +61,10 @@ let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
     "NIOEmbedded": ("swift-nio", nio),
     "NIOConcurrencyHelpers": ("swift-nio", nio),
+    "NIOSSL": (
+        "swift-nio-ssl",
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6")
+    ),
     "Hummingbird": ("hummingbird", hummingbird),
     "HummingbirdCore": ("hummingbird", hummingbird),
     "ServiceLifecycle": (
@@ -105,7 +109,7 @@ let house: [Room] = [
         cSettings: hot),
     Room(
         name: "Platform", rooms: ["CSocket", "CMemory"],
-        products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
+        products: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
     Room(name: "Raft", rooms: ["CEtcdRaft"], archive: etcdRaftFolder),
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),
     Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),

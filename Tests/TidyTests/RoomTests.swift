@@ -6,7 +6,7 @@ import Testing
         "Encoding": ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "Glibc"],
         "Platform": [
             "CSocket", "CMemory", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
-            "Foundation", "FoundationEssentials", "Glibc",
+            "NIOSSL", "Foundation", "FoundationEssentials", "Glibc",
         ],
         "Raft": ["CEtcdRaft"],
         "Model": ["Encoding", "CRE2"],

@@ -127,14 +127,21 @@ final class PeerConnection: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch stage {
         case .awaitsAnswer, .awaitsHello, .awaitsFrame:
-            if let text = PeerSecurity.certificateTrouble(error) {
-                transport.notices.refused(.certificate, "\(who): \(text)", of: subject)
+            if let refusal = PeerTLS.refusal(error, from: who) {
+                transport.notices.refused(
+                    refusal.reason, "refused: \(refusal)", of: subject)
                 return end()
             }
-            end(telling: "\(who): \(SystemError.text(of: error))")
+            end(telling: "\(who): \(PeerConnection.text(of: error))")
+        case .open where PeerTLS.isEnd(error): end()
         case .open: end(telling: "\(who): the connection broke: \(SystemError.text(of: error))")
         default: end()
         }
+    }
+
+    private static func text(of error: any Error) -> String {
+        PeerTLS.isEnd(error)
+            ? "the connection was closed before a hello" : SystemError.text(of: error)
     }
 
     // MARK: Decisions

@@ -10,6 +10,12 @@ package enum PeerGuest {
         security: PeerSecurity = .plain
     ) async throws(PeerGuestError) -> PeerFrame {
         precondition(hello.node == nil, "a member is no guest")
+        let tls: PeerTLS?
+        do throws(PeerSecurityError) {
+            tls = try security.load()
+        } catch {
+            throw .network(.cannotConnect(endpoint: "\(endpoint)", reason: "\(error)"))
+        }
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let answer = loop.makePromise(of: PeerFrame.self)
         let timeout = loop.scheduleTask(in: .nanoseconds(timeoutNanos)) {
@@ -22,6 +28,7 @@ package enum PeerGuest {
             .connectTimeout(.nanoseconds(timeoutNanos))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try tls?.secure(channel, isServer: false)
                     try channel.pipeline.syncOperations.addHandler(
                         GuestHandler(endpoint, hello, frame, answer))
                 }
@@ -141,8 +148,8 @@ private final class GuestHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if let text = PeerSecurity.certificateTrouble(error) {
-            answer.fail(PeerGuestError.refused(PeerRefusal(.certificate, "\(endpoint): \(text)")))
+        if let refusal = PeerTLS.refusal(error, from: "\(endpoint)") {
+            answer.fail(PeerGuestError.refused(refusal))
         } else {
             fail(SystemError.text(of: error))
         }

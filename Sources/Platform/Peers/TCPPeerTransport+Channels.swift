@@ -83,6 +83,9 @@ extension TCPPeerTransport {
             // Before the handlers: a failure of it is that of a channel that is closed already.
             channel.setOption(.tcpOption(.tcp_nodelay), value: 1).whenFailure { _ in }
         }
+        var isServer = false
+        if case .acceptor = role { isServer = true }
+        try security?.secure(channel, isServer: isServer)
         try channel.pipeline.syncOperations.addHandler(PeerConnection(role, self))
     }
 

@@ -60,7 +60,7 @@ package final class TCPPeerTransport: PeerTransport {
     let own: PeerHello
     let id: PeerID
     let options: Options
-    let security: PeerSecurity
+    let security: PeerTLS?
     let notices: PeerNotices
     let loop: any EventLoop
     let state: Monitor<State>
@@ -68,7 +68,7 @@ package final class TCPPeerTransport: PeerTransport {
 
     init(
         _ own: PeerHello, _ id: PeerID, _ listen: Endpoint, _ options: Options,
-        _ security: PeerSecurity, _ receiver: any PeerReceiver, _ telemetry: Telemetry,
+        _ security: PeerTLS?, _ receiver: any PeerReceiver, _ telemetry: Telemetry,
         _ notices: PeerNotices, _ loop: any EventLoop
     ) {
         self.own = own
@@ -83,7 +83,7 @@ package final class TCPPeerTransport: PeerTransport {
     }
 
     /// Listens on `listen` and dials nobody before `setPeers`. `own` is what the node says of
-    /// itself, with its number. `onNotice` gets lines for a person, on a transport thread.
+    /// itself, with its number. Files of `security` that can not be used are `cannotListen` too. `onNotice` gets lines for a person, on a transport thread.
     package static func start(
         _ own: PeerHello, listen: Endpoint, security: PeerSecurity = .plain,
         options: Options = Options(), receiver: any PeerReceiver, telemetry: Telemetry,
@@ -91,9 +91,15 @@ package final class TCPPeerTransport: PeerTransport {
         onNotice: @escaping @Sendable (String) -> Void
     ) async throws(NetworkError) -> TCPPeerTransport {
         guard let id = own.node else { preconditionFailure("a guest has no transport") }
+        let tls: PeerTLS?
+        do throws(PeerSecurityError) {
+            tls = try security.load()
+        } catch {
+            throw .cannotListen(endpoint: "\(listen)", reason: "\(error)")
+        }
         let notices = PeerNotices(time: time, telemetry: telemetry, onNotice: onNotice)
         let transport = TCPPeerTransport(
-            own, id, listen, options, security, receiver, telemetry, notices, group.next())
+            own, id, listen, options, tls, receiver, telemetry, notices, group.next())
         try await transport.listen(on: listen)
         return transport
     }
