@@ -173,7 +173,6 @@ final class ClusterKeeper: Sendable {
         else { return }
         world.queue.perform { [self] replicator in
             replicator.close(group)
-            replicator.forget(group)
             world.shards.remove(shard)
             world.leaders.forget(group)
             world.wipe(shard)

@@ -1,16 +1,17 @@
 internal import Model
 internal import Storage
 
-/// The way out of a node of one: every shard is here. Answers name what could not be read.
+/// The way out over the replicas that are here; of a node of one that is all. Answers name what
+/// could not be read.
 struct LocalQuerier: Querier {
-    let replicas: [ShardReplica]
+    let shards: ShardTable
     let hub: FollowHub
 
     func selectSeries(
         _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void
     ) async throws -> Completeness {
         var completeness = Completeness()
-        for replica in replicas {
+        for replica in shards.hosted {
             completeness.merge(try replica.shard.selectSeries(request, sink))
             await Task.yield()
         }
@@ -23,7 +24,7 @@ struct LocalQuerier: Querier {
         // One search over the sources of all shards: order and limit hold for all together.
         var completeness = Completeness()
         var sources: [LogSource] = []
-        for replica in replicas {
+        for replica in shards.hosted {
             let (found, missing) = replica.shard.logSources(request)
             sources += found
             completeness.merge(missing)
@@ -45,7 +46,7 @@ struct LocalQuerier: Querier {
     func labelSets(_ request: LabelRequest) async throws -> LabelAnswer<Labels> {
         // A series is in one shard.
         var answer = LabelAnswer<Labels>([])
-        for replica in replicas {
+        for replica in shards.hosted {
             let part = try replica.shard.labelSets(request)
             answer.values += part.values
             answer.completeness.merge(part.completeness)
@@ -57,7 +58,7 @@ struct LocalQuerier: Querier {
 
     func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] {
         var entries: [MetricMetadata] = []
-        for replica in replicas {
+        for replica in shards.hosted {
             entries += replica.shard.metadata(tenant: tenant, metric: metric)
         }
         return entries.sorted { $0.metric.utf8.lexicographicallyPrecedes($1.metric.utf8) }
@@ -74,7 +75,7 @@ struct LocalQuerier: Querier {
     ) throws -> LabelAnswer<String> {
         var strings = Set<String>()
         var completeness = Completeness()
-        for replica in replicas {
+        for replica in shards.hosted {
             let part = try read(replica.shard)
             strings.formUnion(part.values)
             completeness.merge(part.completeness)

@@ -1,0 +1,188 @@
+internal import Model
+package import Platform
+internal import Raft
+internal import Replication
+internal import Storage
+internal import Synchronization
+
+/// A node's place in its cluster, for those outside of the room: its transport, its status, and what
+/// an operator asks for.
+package final class ClusterMembership: Sendable {
+    struct Surroundings: Sendable {
+        let node: Node.Surroundings
+        let configuration: NodeConfiguration
+        let shards: ShardTable
+        let meta: MetaReplica
+        let leaders: LeaderTable
+        let queue: ProposalQueue
+        let applier: ApplyLoop
+        let proposer: GroupProposer
+        let links: PeerLinks
+        let calls: PeerCalls
+        let barrier: ReadBarrier
+        let maintenance: Maintenance
+        let signal: JobSignal
+    }
+
+    /// How long a stop waits for others to take over what this node leads.
+    private static let handOverNanosMax: Int64 = 3_000_000_000
+
+    package let place: ClusterPlace
+    let keeper: ClusterKeeper
+    let fetcher: ImageFetcher
+    private let desk: PeerDesk
+    private let world: Surroundings
+    private let workers: ThreadPool
+
+    init(_ place: ClusterPlace, _ world: Surroundings) {
+        self.place = place
+        self.world = world
+        let workers = ThreadPool(name: "peers", threadCount: 2, queueCountMax: 4_096)
+        self.workers = workers
+        let run: @Sendable (@escaping @Sendable () -> Void) -> Void = { job in
+            if !workers.submit(job) { job() }
+        }
+        keeper = ClusterMembership.makeKeeper(place, world)
+        fetcher = ClusterMembership.makeFetcher(place, world, run)
+        let images = ImageSource(
+            shards: world.shards, meta: world.meta, leaders: world.leaders, queue: world.queue,
+            disk: world.node.disk, sealSoon: { world.maintenance.sealSoon($0) })
+        desk = PeerDesk(
+            PeerDesk.Services(
+                node: place.identity.node, queue: world.queue, leaders: world.leaders,
+                links: world.links, calls: world.calls, images: images, keeper: keeper,
+                remote: RemoteReading(), work: run,
+                flush: { question in
+                    Task {
+                        do throws(AppendError) {
+                            try await world.maintenance.flush()
+                            question.answer([])
+                        } catch {
+                            question.refuse(code: 0, "\(error)")
+                        }
+                    }
+                }, telemetry: world.node.telemetry))
+    }
+
+    private static func makeKeeper(
+        _ place: ClusterPlace, _ world: Surroundings
+    ) -> ClusterKeeper {
+        let surroundings = world.node
+        return ClusterKeeper(
+            ClusterKeeper.Surroundings(
+                identity: place.identity, profile: place.profile, shards: world.shards,
+                meta: world.meta, leaders: world.leaders, queue: world.queue,
+                proposer: world.proposer, links: world.links, calls: world.calls,
+                time: surroundings.time, random: surroundings.random,
+                settings: ClusterSettings(
+                    shard: world.configuration.shard,
+                    retentionNanos: world.configuration.retentionNanos,
+                    futureNanosMax: world.configuration.futureNanosMax),
+                open: { shard in
+                    let decided = world.meta.cluster.settings.decide(world.configuration)
+                    let replica = try ShardReplica.open(shard, decided, surroundings)
+                    replica.shard.beginSealClock(
+                        now: Timestamp(nanos: surroundings.time.wallNanos()))
+                    return replica
+                },
+                wipe: { shard in
+                    do {
+                        try surroundings.disk.removeTree(ShardReplica.directory(of: shard))
+                    } catch {
+                        surroundings.onNotice("shard \(shard) cannot be removed: \(error)")
+                    }
+                }, note: surroundings.onNotice), signal: world.signal)
+    }
+
+    private static func makeFetcher(
+        _ place: ClusterPlace, _ world: Surroundings,
+        _ run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) -> ImageFetcher {
+        ImageFetcher(
+            ImageFetcher.Surroundings(
+                shards: world.shards, meta: world.meta, leaders: world.leaders,
+                queue: world.queue, applier: world.applier, calls: world.calls,
+                disk: world.node.disk, time: world.node.time,
+                configuration: { world.configuration.shard },
+                sources: { group in
+                    let cluster = world.meta.cluster
+                    let reachable = world.links.reachable
+                    let holders = cluster.wanted(group).voters.filter(reachable.contains)
+                    let near = holders.filter {
+                        cluster.members[$0]?.zone == place.identity.zone
+                    }
+                    return near + holders.filter { !near.contains($0) }
+                }, work: run, note: world.node.onNotice), telemetry: world.node.telemetry)
+    }
+
+    /// Who gets what peers send.
+    package var receiver: any PeerReceiver { desk }
+
+    /// Says of the node what the transport's handshake needs.
+    package var hello: PeerHello {
+        PeerHello(
+            clusterID: place.identity.clusterID, node: PeerID(place.identity.node.number),
+            name: place.identity.name, featureLevel: ClusterFeatures.level)
+    }
+
+    /// From now on the node has peers.
+    package func attach(_ transport: any PeerTransport) {
+        world.links.attach(transport)
+        keeper.wake()
+    }
+
+    /// How the cluster is, as far as this node knows.
+    package var health: ClusterHealth {
+        ClusterHealth(
+            world.meta.cluster, live: keeper.live, reports: keeper.allReports)
+    }
+
+    /// What the cluster agrees on.
+    package var state: ClusterState { world.meta.cluster }
+
+    /// What happens here besides: images on their way in, replicas out of service.
+    package var activity: [String] {
+        fetcher.progress.map { "\(GroupNames([$0.group])): \($0.text)" }
+            + keeper.faults.sorted { $0.key < $1.key }.map {
+                "\(GroupNames([$0.key])): out of service here: \($0.value)"
+            }
+    }
+
+    /// Takes a command to the meta group; returns when it is decided. Throws why it was not.
+    package func decide(_ command: ClusterCommand) async throws(AppendError) {
+        let result = await withCheckedContinuation { continuation in
+            keeper.propose(command) { continuation.resume(returning: $0) }
+        }
+        let entry = try result.get()
+        if case .cluster(.refused(let refusal)) = entry.outcome {
+            throw AppendError.unavailable(detail: refusal.description)
+        }
+        keeper.wake()
+    }
+
+    /// Hands what this node leads to others and waits a while for them to take it. Blocks.
+    func handOver() {
+        let others = world.links.reachable
+        guard !others.isEmpty, !world.leaders.own.isEmpty else { return }
+        let done = Monitor(false)
+        world.queue.perform { [leaders = world.leaders] replicator in
+            for group in leaders.own {
+                let successor = replicator.status(of: group)?.members.first {
+                    others.contains($0.node) && !$0.isLearner && $0.isActive && !$0.needsImage
+                }
+                if let successor { replicator.transfer(group, to: successor.node) }
+            }
+            done.update { $0 = true }
+        }
+        _ = done.wait(upToNanos: Self.handOverNanosMax) { $0 ? true : nil }
+        let end = world.node.time.monotonicNanos() + Self.handOverNanosMax
+        while !world.leaders.own.isEmpty, world.node.time.monotonicNanos() < end {
+            world.queue.pause(nanos: 20_000_000)
+        }
+    }
+
+    func stop() {
+        world.links.transport?.stop()
+        workers.stop()
+    }
+}

@@ -1,0 +1,103 @@
+internal import Model
+internal import Platform
+internal import Raft
+internal import Replication
+internal import Storage
+
+/// A node's parts, tied to each other.
+struct NodeParts {
+    let shards: ShardTable
+    let queue: ProposalQueue
+    let applier: ApplyLoop
+    let loop: NodeLoop
+    let maintenance: Maintenance
+    let router: Router
+    let querier: any Querier
+    let membership: ClusterMembership?
+    let clock: NodeClock
+
+    init(_ opening: consuming NodeOpening, _ world: Node.Surroundings) {
+        let configuration = opening.configuration
+        let place = opening.place
+        let meta = opening.meta
+        let relay = opening.metaChanged
+        let replicator = opening.replicator
+        let shards = ShardTable(shardCount: opening.shardCount, opening.replicas)
+        let queue = ProposalQueue(bytesMax: configuration.inFlightBytesMax)
+        let leaders = LeaderTable(node: place?.identity.node ?? ClusterPlace.founder)
+        if place == nil {
+            for shard in 0..<shards.shardCount { leaders.noteSole(ShardGroup.group(of: shard)) }
+        }
+        let links = PeerLinks(time: world.time)
+        let calls = PeerCalls(time: world.time, random: world.random) { links.send($0, to: $1) }
+        let barrier = ReadBarrier(
+            time: world.time,
+            ask: { group, context in
+                queue.perform { $0.readIndex(group, context: context) }
+            },
+            applied: { group in
+                shards[ShardGroup.shard(of: group)]?.appliedIndex ?? 0
+            })
+        let wake = JobSignal()
+        let keeperSignal = JobSignal()
+        let applier = ApplyLoop(
+            shards: shards, meta: meta, queue: queue, barrier: barrier,
+            onJob: { wake.raise() }, onFatal: world.onFatal)
+        let hooks = ClusterHooks()
+        loop = NodeLoop(
+            replicator: replicator, queue: queue, applier: applier, leaders: leaders,
+            barrier: barrier, links: links, telemetry: world.telemetry,
+            hooks: NodeLoop.Hooks(
+                imageWanted: { hooks.imageWanted($0) }, fault: { hooks.fault($0, $1) },
+                fatal: world.onFatal))
+        let maintenance = Maintenance(
+            shards: shards, leaders: leaders, queue: queue, loop: loop, signal: wake,
+            configuration: configuration, time: world.time, disk: world.disk,
+            telemetry: world.telemetry)
+        let proposer = GroupProposer(
+            queue: queue, leaders: leaders, calls: place == nil ? nil : calls, time: world.time)
+        let hub = FollowHub()
+        router = Router(
+            shards: shards, proposer: proposer,
+            lanes: place == nil ? nil : StampLanes(random: world.random), hub: hub,
+            time: world.time, configuration: configuration, telemetry: world.telemetry)
+        if let place {
+            let membership = ClusterMembership(
+                place, ClusterMembership.Surroundings(
+                    node: world, configuration: configuration, shards: shards, meta: meta,
+                    leaders: leaders, queue: queue, applier: applier, proposer: proposer,
+                    links: links, calls: calls, barrier: barrier, maintenance: maintenance,
+                    signal: keeperSignal))
+            hooks.set(membership)
+            relay.listen { keeperSignal.raise() }
+            querier = ClusterQuerier(
+                shards: shards, hub: hub, barrier: barrier, leaders: leaders)
+            self.membership = membership
+        } else {
+            querier = LocalQuerier(shards: shards, hub: hub)
+            membership = nil
+        }
+        clock = NodeClock(
+            queue: queue, barrier: barrier, links: links, calls: calls, proposer: proposer,
+            membership: membership, maintain: wake, keep: keeperSignal)
+        self.shards = shards
+        self.queue = queue
+        self.applier = applier
+        self.maintenance = maintenance
+    }
+}
+
+/// What the loop tells the node's place in the cluster, which is made after it.
+final class ClusterHooks: Sendable {
+    private let membership = Monitor<ClusterMembership?>(nil)
+
+    func set(_ membership: ClusterMembership) { self.membership.update { $0 = membership } }
+
+    func imageWanted(_ wanted: ReplicationOutput.ImageWanted) {
+        membership.withLock { $0 }?.fetcher.want(wanted)
+    }
+
+    func fault(_ group: GroupID, _ reason: String) {
+        membership.withLock { $0 }?.keeper.note(fault: reason, of: group)
+    }
+}
