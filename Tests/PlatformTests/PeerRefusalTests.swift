@@ -147,7 +147,7 @@ struct PeerRefusalTests {
     func aGuestGetsOneAnswer(cluster: UInt64) async throws {
         let a = try await PeerNode.start(1)
         let question = PeerFrame(
-            kind: 4, parts: [[1, 2], Array(repeating: 3, count: 2_000_000)])
+            kind: 4, parts: [[1, 2], Array(repeating: 3, count: 5_000_000)])
         let answer = try await PeerGuest.ask(
             try a.endpoint, hello: guest(cluster: cluster), frame: question,
             timeoutNanos: PeerNode.patienceNanos)

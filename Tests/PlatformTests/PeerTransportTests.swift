@@ -147,6 +147,22 @@ struct PeerTransportTests {
         try b.transport.stop()
     }
 
+    @Test func aPeerIsReachedByItsName() async throws {
+        let a = try await PeerNode.start(1)
+        let b = try await PeerNode.start(2)
+        try a.transport.setPeers([two: try b.endpoint])
+        // The name may have addresses of both families; one of them answers.
+        let port = try #require(try a.endpoint.port)
+        try b.transport.setPeers([one: .inet(host: "localhost", port: port)])
+        try a.wait(for: .connected(two, featureLevel: 20))
+        try b.wait(for: .connected(one, featureLevel: 10))
+        try b.transport.setPeers([one: .inet(host: "nowhere.invalid", port: port)])
+        #expect(try b.transport.connected == [one])
+        try a.transport.stop()
+        _ = try b.notice("node 1 at nowhere.invalid:\(port) can not be reached: no address")
+        try b.transport.stop()
+    }
+
     @Test func aFullQueueTakesNoMore() async throws {
         // The other side is a plain socket that shakes hands and then reads nothing.
         let hold = Monitor(false)

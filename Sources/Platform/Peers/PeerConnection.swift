@@ -33,7 +33,7 @@ final class PeerConnection: ChannelInboundHandler {
     private static let pieceBytes = 256 << 10
     /// After a refusal the other side has so long to read it: a close at once could take the
     /// words out of the kernel's buffer.
-    private static let lastWordsMillis: Int64 = 1_000
+    private static let lastWordsMillis = 1_000
 
     let outbox: PeerOutbox
     private let role: Role
@@ -161,6 +161,7 @@ final class PeerConnection: ChannelInboundHandler {
                 open(node, hello)
             } else {
                 stage = .awaitsQuestion(name: hello.name)
+                setDeadline(millis: options.replyMillis) { $0.end() }
             }
         case .open(let peer):
             guard let frame = try assembler.next(&unread) else { return false }
@@ -244,10 +245,8 @@ final class PeerConnection: ChannelInboundHandler {
     }
 
     private func reply(_ frame: PeerFrame) {
-        guard case .answersQuestion = stage, let context else { return }
-        stage = .leaves
-        for piece in frame.pieces() { context.write(wrapOutboundOut(piece), promise: nil) }
-        leave()
+        guard case .answersQuestion = stage else { return }
+        leave(with: frame.pieces(), takingMillis: options.replyMillis)
     }
 
     // MARK: Writing
@@ -281,16 +280,29 @@ final class PeerConnection: ChannelInboundHandler {
         case .acceptor: from = "refused a connection from \(who): \(refusal)"
         }
         transport.notices.refused(refusal.reason, from, of: subject)
-        stage = .leaves
-        context?.write(
-            wrapOutboundOut(ByteBuffer(bytes: refusal.encoded())), promise: nil)
-        leave()
+        leave(
+            with: [ByteBuffer(bytes: refusal.encoded())], takingMillis: options.handshakeMillis)
     }
 
-    /// Sends what is written and waits for the other side to close.
-    private func leave() {
-        setDeadline(millis: Int(PeerConnection.lastWordsMillis)) { $0.end() }
-        context?.flush()
+    /// Writes the last words, which may take so long, and then waits a while for the other side
+    /// to close.
+    private func leave(with pieces: [ByteBuffer], takingMillis: Int) {
+        guard let context else { return }
+        stage = .leaves
+        setDeadline(millis: takingMillis) { $0.end() }
+        let written = context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.hasLeft() }
+        for (index, piece) in pieces.enumerated() {
+            let isLast = index == pieces.count - 1
+            context.write(wrapOutboundOut(piece), promise: isLast ? written : nil)
+        }
+        context.flush()
+    }
+
+    private func hasLeft() {
+        guard case .leaves = stage else { return }
+        setDeadline(millis: PeerConnection.lastWordsMillis) { $0.end() }
         context?.close(mode: .output, promise: nil)
     }
 

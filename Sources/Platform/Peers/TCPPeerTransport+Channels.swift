@@ -79,10 +79,8 @@ extension TCPPeerTransport {
     private func prepare(_ channel: any Channel, _ role: PeerConnection.Role) throws {
         guard !state.withLock({ $0.isStopping }) else { throw NotWanted() }
         keep(channel)
-        if case .inet = endpoint {
-            // Before the handlers: a failure of it is that of a channel that is closed already.
-            channel.setOption(.tcpOption(.tcp_nodelay), value: 1).whenFailure { _ in }
-        }
+        // A heartbeat does not wait for more. A unix socket has no such option, and needs none.
+        channel.setOption(.tcpOption(.tcp_nodelay), value: 1).whenFailure { _ in }
         var isServer = false
         if case .acceptor = role { isServer = true }
         try security?.secure(channel, isServer: isServer)

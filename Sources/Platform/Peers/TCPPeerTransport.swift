@@ -83,7 +83,8 @@ package final class TCPPeerTransport: PeerTransport {
     }
 
     /// Listens on `listen` and dials nobody before `setPeers`. `own` is what the node says of
-    /// itself, with its number. Files of `security` that can not be used are `cannotListen` too. `onNotice` gets lines for a person, on a transport thread.
+    /// itself, with its number. `onNotice` gets lines for a person, on a transport thread. Files
+    /// of `security` that can not be used are `cannotListen` too.
     package static func start(
         _ own: PeerHello, listen: Endpoint, security: PeerSecurity = .plain,
         options: Options = Options(), receiver: any PeerReceiver, telemetry: Telemetry,
