@@ -64,8 +64,9 @@ package final class Node: Sendable {
         in world: Surroundings, hasThreads: Bool = true
     ) throws(NodeError) -> Node {
         do {
-            let opening = try NodeOpening(configuration, place, world)
-            return Node(opening, world, hasThreads: hasThreads)
+            let replicator = try NodeOpening.openReplicator(configuration, place, world)
+            let opening = try NodeOpening(configuration, place, replicator, world)
+            return Node(opening, replicator, world, hasThreads: hasThreads)
         } catch let error as NodeError {
             throw error
         } catch let error as StorageError {
@@ -76,10 +77,10 @@ package final class Node: Sendable {
     }
 
     private init(
-        _ opening: consuming NodeOpening, _ world: Surroundings, hasThreads: Bool
+        _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Surroundings,
+        hasThreads: Bool
     ) {
-        let configuration = opening.configuration
-        let parts = NodeParts(opening, world)
+        let parts = NodeParts(opening, replicator, world)
         shards = parts.shards
         queue = parts.queue
         applier = parts.applier
@@ -92,7 +93,6 @@ package final class Node: Sendable {
         NodeFigures.register(
             shards: parts.shards, queue: parts.queue, loop: parts.loop,
             telemetry: world.telemetry)
-        _ = configuration
         ready.store(true, ordering: .releasing)
         guard hasThreads else { return }
         applier.start()

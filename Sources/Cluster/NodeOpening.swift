@@ -1,6 +1,6 @@
 internal import Model
 internal import Platform
-internal import Raft
+package import Raft
 internal import Replication
 internal import Storage
 
@@ -20,18 +20,33 @@ package struct ClusterPlace: Sendable {
 
 /// What a node finds in its directory: journal, meta group and replicas, replayed and consistent
 /// with each other.
-struct NodeOpening: ~Copyable {
+struct NodeOpening {
     var configuration: NodeConfiguration
     let place: ClusterPlace?
     let shardCount: Int
-    let replicator: Replicator
     let meta: MetaReplica
     let replicas: [ShardReplica]
     /// Called by the meta replica after changes; set when there is somebody to tell.
     let metaChanged: ChangeRelay
 
-    init(
+    /// Opens the journal, in a directory that is one, or becomes one.
+    static func openReplicator(
         _ configuration: NodeConfiguration, _ place: ClusterPlace?, _ world: Node.Surroundings
+    ) throws -> Replicator {
+        _ = try DataDirectory.open(world.disk, shardCount: configuration.shardCount)
+        var options = Replicator.Options()
+        options.journal.segmentBytes = configuration.journalFileBytes
+        // The queue in front bounds what is in flight, all parts of a batch or none.
+        options.inFlightBytesMax = .max / 2
+        return try Replicator(
+            disk: world.disk, directory: DiskPath("journal"),
+            node: place?.identity.node ?? ClusterPlace.founder, options: options,
+            random: world.random, time: world.time, telemetry: world.telemetry)
+    }
+
+    init(
+        _ configuration: NodeConfiguration, _ place: ClusterPlace?, _ replicator: Replicator,
+        _ world: Node.Surroundings
     ) throws {
         let directory = try DataDirectory.open(world.disk, shardCount: configuration.shardCount)
         shardCount = directory.shardCount
@@ -42,14 +57,6 @@ struct NodeOpening: ~Copyable {
         self.configuration =
             meta.cluster.isFounded
             ? meta.cluster.settings.decide(configuration) : configuration
-        var options = Replicator.Options()
-        options.journal.segmentBytes = configuration.journalFileBytes
-        // The queue in front bounds what is in flight, all parts of a batch or none.
-        options.inFlightBytesMax = .max / 2
-        replicator = try Replicator(
-            disk: world.disk, directory: DiskPath("journal"),
-            node: place?.identity.node ?? ClusterPlace.founder, options: options,
-            random: world.random, time: world.time, telemetry: world.telemetry)
         // With short journal files an entry has to be shorter too.
         self.configuration.entryBytesMax = min(
             configuration.entryBytesMax, replicator.payloadBytesMax)

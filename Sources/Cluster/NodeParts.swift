@@ -16,12 +16,13 @@ struct NodeParts {
     let membership: ClusterMembership?
     let clock: NodeClock
 
-    init(_ opening: consuming NodeOpening, _ world: Node.Surroundings) {
+    init(
+        _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings
+    ) {
         let configuration = opening.configuration
         let place = opening.place
         let meta = opening.meta
         let relay = opening.metaChanged
-        let replicator = opening.replicator
         let shards = ShardTable(shardCount: opening.shardCount, opening.replicas)
         let queue = ProposalQueue(bytesMax: configuration.inFlightBytesMax)
         let leaders = LeaderTable(node: place?.identity.node ?? ClusterPlace.founder)
@@ -63,7 +64,8 @@ struct NodeParts {
             time: world.time, configuration: configuration, telemetry: world.telemetry)
         if let place {
             let membership = ClusterMembership(
-                place, ClusterMembership.Surroundings(
+                place,
+                ClusterMembership.Surroundings(
                     node: world, configuration: configuration, shards: shards, meta: meta,
                     leaders: leaders, queue: queue, applier: applier, proposer: proposer,
                     links: links, calls: calls, barrier: barrier, maintenance: maintenance,

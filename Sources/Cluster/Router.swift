@@ -141,7 +141,8 @@ final class Router: Appender {
         }
         var outcomes: [ApplyOutcome] = []
         for result in results {
-            guard case .shard(let outcome) = try result.get().outcome else { continue }
+            let entry = try result.get()
+            guard case .shard(let outcome) = entry.outcome else { continue }
             outcomes.append(outcome)
         }
         return outcomes

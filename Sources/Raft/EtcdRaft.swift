@@ -101,7 +101,9 @@ package final class EtcdRaft: ConsensusCore {
     }
 
     package func ready() throws(RaftError) -> Ready? {
-        guard var answer = unsafe try answer({ unsafe varve_raft_ready(handle, $0) }) else { return nil }
+        guard var answer = unsafe try answer({ unsafe varve_raft_ready(handle, $0) }) else {
+            return nil
+        }
         readyNumber += 1
         let hardState =
             answer.flag()

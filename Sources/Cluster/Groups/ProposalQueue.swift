@@ -2,6 +2,7 @@ internal import Model
 internal import Platform
 internal import Raft
 internal import Replication
+internal import Storage
 
 /// One entry on its way into a group's log, at the node that leads it.
 struct Proposal: Sendable {

@@ -285,9 +285,11 @@ final class ImageTransfer: Sendable {
     }
 
     private func check(_ replica: ShardReplica) {
-        guard let (image, reference) = state.withLock({ state in
-            state.image.flatMap { image in state.reference.map { (image, $0) } }
-        }) else { return pause(nil) }
+        guard
+            let (image, reference) = state.withLock({ state in
+                state.image.flatMap { image in state.reference.map { (image, $0) } }
+            })
+        else { return pause(nil) }
         guard replica.holdJobs() else {
             return state.withLock { $0.retry = { [self] in check(replica) } }
         }

@@ -55,7 +55,11 @@ final class GroupProposer: Sendable {
         var others: [Attempt] = []
         for request in requests {
             let attempt = Attempt(request: request, deadlineNanos: deadline)
-            if leaders.isOwn(request.group) { local.append(attempt) } else { others.append(attempt) }
+            if leaders.isOwn(request.group) {
+                local.append(attempt)
+            } else {
+                others.append(attempt)
+            }
         }
         if !others.isEmpty {
             guard waiting.withLock({ $0.count }) < GroupProposer.waitingMax else {

@@ -1,6 +1,6 @@
 internal import Encoding
 internal import Model
-package import Platform
+internal import Platform
 internal import Raft
 internal import Replication
 internal import Synchronization

@@ -1,5 +1,4 @@
 internal import Encoding
-package import Model
 package import Platform
 
 /// A shard as it was at an entry of its log: a manifest, and the files that it lists. What a replica
@@ -70,7 +69,7 @@ package struct ShardImage: Sendable, Equatable {
     package func install(disk: any Disk, directory: DiskPath) throws(StorageError) {
         try onDisk { () throws(DiskError) in
             for file in files where !disk.exists(directory / file.name) {
-                throw DiskError.notFound((directory / file.name).string)
+                throw DiskError.notFound(file: (directory / file.name).string)
             }
             try disk.syncDirectory(directory)
         }
