@@ -22,6 +22,8 @@ package final class ClusterMembership: Sendable {
         let barrier: ReadBarrier
         let maintenance: Maintenance
         let signal: JobSignal
+        /// False: everything is done on the caller's thread.
+        let hasThreads: Bool
     }
 
     /// How long a stop waits for others to take over what this node leads.
@@ -32,15 +34,18 @@ package final class ClusterMembership: Sendable {
     let fetcher: ImageFetcher
     private let desk: PeerDesk
     private let world: Surroundings
-    private let workers: ThreadPool
+    private let workers: ThreadPool?
 
     init(_ place: ClusterPlace, _ world: Surroundings) {
         self.place = place
         self.world = world
-        let workers = ThreadPool(name: "peers", threadCount: 2, queueCountMax: 4_096)
+        // One thread: a transfer's steps stay in order.
+        let workers =
+            world.hasThreads
+            ? ThreadPool(name: "peers", threadCount: 1, queueCountMax: 65_536) : nil
         self.workers = workers
         let run: @Sendable (@escaping @Sendable () -> Void) -> Void = { job in
-            if !workers.submit(job) { job() }
+            if workers?.submit(job) != true { job() }
         }
         keeper = ClusterMembership.makeKeeper(place, world)
         fetcher = ClusterMembership.makeFetcher(place, world, run)
@@ -183,6 +188,6 @@ package final class ClusterMembership: Sendable {
 
     func stop() {
         world.links.transport?.stop()
-        workers.stop()
+        workers?.stop()
     }
 }
