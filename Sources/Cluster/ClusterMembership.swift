@@ -33,7 +33,7 @@ package final class ClusterMembership: Sendable {
     let keeper: ClusterKeeper
     let fetcher: ImageFetcher
     private let desk: PeerDesk
-    private let world: Surroundings
+    fileprivate let world: Surroundings
     private let workers: ThreadPool?
 
     init(_ place: ClusterPlace, _ world: Surroundings) {
@@ -189,5 +189,29 @@ package final class ClusterMembership: Sendable {
     func stop() {
         world.links.transport?.stop()
         workers?.stop()
+    }
+}
+
+/// For whoever watches a node from inside of the process.
+extension ClusterMembership {
+    /// The groups that this node leads, and in which terms.
+    var claims: [LeaderTerm] { world.links.currentClaims }
+
+    /// This node's replicas.
+    var replicas: [ShardReplica] { world.shards.hosted }
+
+    /// This node's replicas, to be read without asking whether they are fresh.
+    var localQuerier: LocalQuerier { LocalQuerier(shards: world.shards, hub: FollowHub()) }
+
+    /// Has the shards that this node leads sealed soon.
+    func sealSoon() {
+        for replica in replicas where world.leaders.isOwn(replica.group) {
+            world.maintenance.sealSoon(replica.number)
+        }
+    }
+
+    /// Calls `completion` when reading the group here is fresh, or with why it is not.
+    func whenFresh(_ group: GroupID, _ completion: @escaping @Sendable (String?) -> Void) {
+        world.barrier.whenFresh(group, completion)
     }
 }
