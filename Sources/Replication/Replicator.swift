@@ -464,8 +464,8 @@ extension Replicator {
         do {
             try body(&replica.core)
             dirty.insert(replica.id)
-        } catch .badState {
-            fail(replica, "its core's state contradicts itself")
+        } catch .badState(let reason) {
+            fail(replica, reason)
         } catch {
             figures.badMessages.add()
         }

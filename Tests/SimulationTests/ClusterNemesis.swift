@@ -22,15 +22,17 @@ struct ClusterNemesis {
     init(_ world: ClusterWorld) { self.world = world }
 
     /// To be called after each step.
-    mutating func act(mayLoseDisks: Bool) throws {
+    mutating func act(mayLoseDisks: () -> Bool) throws {
         for mend in mends where mend.nanos <= world.nanos { try mend.body() }
         mends.removeAll { $0.nanos <= world.nanos }
         guard world.nanos >= nextNanos else { return }
         nextNanos = world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
-        if fault == .zoneLoss, !mayLoseDisks { fault = .crash }
+        if fault == .zoneLoss, !mayLoseDisks() { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
         faultCount += 1
+        // Who has no identity yet has nothing to lose.
+        guard machine.identity != nil else { return }
         try inject(fault, machine)
     }
 
@@ -81,7 +83,10 @@ struct ClusterNemesis {
 
     /// Up again with what its disk holds; a machine without an identity has to join.
     static func revive(_ machine: ClusterWorld.Machine, _ world: ClusterWorld) throws {
-        guard machine.identity != nil else { return }
+        guard machine.identity != nil else {
+            machine.disk.faults = DiskFaults()
+            return
+        }
         let isBroken =
             machine.disk.isPowerOff || machine.disk.faults.syncsFailFromCall != nil
             || machine.disk.faults.powerCutAtCall != nil

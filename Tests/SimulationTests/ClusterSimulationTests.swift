@@ -71,7 +71,7 @@ import Testing
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
-            try nemesis.act(mayLoseDisks: isWhole(world))
+            try nemesis.act(mayLoseDisks: { isWhole(world) })
             rejoin(world)
             if world.nanos >= nextWrite {
                 nextWrite = world.nanos + Int64.random(in: 10...400, using: &world.random) * 1_000_000

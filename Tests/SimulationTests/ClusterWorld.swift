@@ -29,6 +29,8 @@ final class ClusterWorld: @unchecked Sendable {
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
         var deathNote: String?
+        /// Durable and completed entry of each shard when it was last looked at.
+        var seen: [Int: [UInt64]] = [:]
 
         init(name: String, zone: String, seed: UInt64) {
             self.name = name
@@ -70,6 +72,7 @@ final class ClusterWorld: @unchecked Sendable {
     func note(_ text: String) { trace.append("\(nanos / 1_000_000) ms: \(text)") }
 
     func violate(_ text: String) {
+        guard !violations.contains(text) else { return }
         note("VIOLATION \(text)")
         violations.append(text)
     }
@@ -222,10 +225,13 @@ final class ClusterWorld: @unchecked Sendable {
             leaders[claim] = id
         }
         for replica in membership.replicas {
-            guard let image = replica.shard.image, image.manifest.durableIndex > 0 else { continue }
+            let manifest = replica.shard.manifest
+            let place = [manifest.durableIndex, manifest.completedIndex]
+            guard machine.seen[replica.number] != place else { continue }
+            machine.seen[replica.number] = place
+            guard let image = replica.shard.image else { continue }
             // Two replicas that have done the same have the same files.
-            let key =
-                "\(replica.number) \(image.manifest.durableIndex) \(image.manifest.completedIndex)"
+            let key = "\(replica.number) \(place)"
             let bytes = image.encoded()
             if let known = sealed[key], known != bytes {
                 violate("shard \(key) differs at \(id)")
