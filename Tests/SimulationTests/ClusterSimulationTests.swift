@@ -89,7 +89,10 @@ import Testing
         }
         let took = (world.nanos - mended) / 1_000_000
         var problems = world.violations
-        if !isWhole(world) { problems.append("not whole \(took) ms after all was mended") }
+        if !isWhole(world) {
+            problems.append("not whole \(took) ms after all was mended")
+            problems += world.machines.flatMap { describe($0) }
+        }
         for machine in world.machines { machine.node?.cluster?.sealSoon() }
         try world.run(forNanos: 5 * second)
         for machine in world.machines {
@@ -102,6 +105,17 @@ import Testing
                 "only \(ledger.acknowledged.count) of \(ledger.attempted) were acknowledged")
         }
         return problems.isEmpty ? [] : problems.prefix(12) + world.trace.suffix(60)
+    }
+
+    /// How a machine sees its cluster, for people.
+    private static func describe(_ machine: ClusterWorld.Machine) -> [String] {
+        guard let cluster = machine.node?.cluster else { return ["\(machine.name) is down"] }
+        let lines = cluster.health.groups.map { line in
+            "\(line.group): leader \(line.report?.leader?.description ?? "none"),"
+                + " voters \(line.voters), \(line.movement ?? "at rest")"
+        }
+        return ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
+            + cluster.activity
     }
 
     /// Machines with empty disks ask to be members again.

@@ -29,6 +29,8 @@ final class ClusterWorld: @unchecked Sendable {
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
         var deathNote: String?
+        /// Of all its attempts to join with this disk.
+        var token: UInt64
         /// Durable and completed entry of each shard when it was last looked at.
         var seen: [Int: [UInt64]] = [:]
 
@@ -37,6 +39,7 @@ final class ClusterWorld: @unchecked Sendable {
             self.zone = zone
             disk = SimulatedDisk(seed: seed)
             time = ManualTime()
+            token = seed
         }
     }
 
@@ -145,6 +148,7 @@ final class ClusterWorld: @unchecked Sendable {
         crash(machine)
         machine.identity = nil
         machine.disk = SimulatedDisk(seed: random.next())
+        machine.token = random.next()
     }
 
     /// A machine without an identity asks a member.
@@ -152,7 +156,7 @@ final class ClusterWorld: @unchecked Sendable {
         guard machine.identity == nil, let keeper = other.node?.cluster?.keeper else { return }
         let newcomer = Newcomer(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
-            httpAddress: "\(machine.name):2", featureLevel: 1, token: random.next())
+            httpAddress: "\(machine.name):2", featureLevel: 1, token: machine.token)
         let disk = machine.disk
         keeper.join(ClusterCommand.join(newcomer, replaces: nil).encoded()) { [self] answer in
             guard machine.identity == nil, machine.disk === disk,
