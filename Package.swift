@@ -4,7 +4,7 @@
 //
 // VARVE_ROOM=Name narrows the package to that room and what it stands on, with its tests:
 // a few seconds instead of minutes for whoever works in one room. VARVE_V3=1 builds the hot rooms
-// for x86-64-v3 (AVX2).
+// for x86-64-v3 (AVX2). VARVE_MUTANTS=1 builds in the bugs of Mutant.swift.
 
 import Foundation
 import PackageDescription
@@ -20,7 +20,7 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     // Deprecations in a dependency's next release are news, not a broken build.
     .treatWarning("DeprecatedDeclaration", as: .warning),
-]
+] + (environment["VARVE_MUTANTS"] == "1" ? [.define("VARVE_MUTANTS")] : [])
 
 /// recvmmsg, fallocate and kin are only visible with GNU extensions.
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]

@@ -141,7 +141,10 @@ final class Maintenance: Sendable {
                     help: "Seals, compactions and expiries that failed and are tried again."
                 ).add()
             }
-            queue.release(replica.group, through: replica.shard.durableIndex)
+            queue.release(
+                replica.group,
+                through: Mutant.isOn(.releasesUnsealed)
+                    ? replica.appliedIndex : replica.shard.durableIndex)
         }
     }
 

@@ -95,7 +95,8 @@ struct NodeOpening {
         let node = place.identity.node
         let isFounder = node == ClusterPlace.founder
         let beginning: Replicator.Beginning =
-            isFounder ? .founder : .newcomer(founder: ClusterPlace.founder)
+            isFounder || Mutant.isOn(.newcomerFounds)
+            ? .founder : .newcomer(founder: ClusterPlace.founder)
         try recover(ClusterState.metaGroup, stands: meta.durableIndex, replicator, world)
         try replicator.open(ClusterState.metaGroup, as: beginning, applied: meta.durableIndex)
         try replicator.replay(ClusterState.metaGroup, after: meta.durableIndex) { entry in
@@ -129,7 +130,9 @@ struct NodeOpening {
         _ group: GroupID, stands index: UInt64, _ replicator: Replicator,
         _ world: Node.Surroundings
     ) throws {
-        guard index > replicator.journal.lastIndex(of: group) else { return }
+        guard index > replicator.journal.lastIndex(of: group),
+            !Mutant.isOn(.installForgotten)
+        else { return }
         guard let image = try ImageReference.read(world.disk, group), image.index == index else {
             throw NodeError.failed(
                 "\(group): the journal ends before entry \(index), which is sealed: the journal "

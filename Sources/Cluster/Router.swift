@@ -59,7 +59,9 @@ final class Router: Appender {
         else { return take(batch, completion) }
         let lane = lanes.take()
         var stamped = batch
-        stamped.stamp = BatchStamp(source: lane.source, sequence: lane.sequence)
+        if !Mutant.isOn(.sendsWithoutStamp) {
+            stamped.stamp = BatchStamp(source: lane.source, sequence: lane.sequence)
+        }
         take(stamped) { result in
             lanes.giveBack(lane)
             completion(result)
@@ -147,7 +149,9 @@ final class Router: Appender {
                     }
                 }
             }
-            if unknown.isEmpty { return completion(.success(rejections)) }
+            if unknown.isEmpty || Mutant.isOn(.dropsUnknownSeries) {
+                return completion(.success(rejections))
+            }
             send(unknown, rejections, attempt: attempt + 1, completion)
         }
         let requests = parts.indices.map { index in

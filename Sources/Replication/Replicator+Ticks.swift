@@ -1,3 +1,4 @@
+internal import Platform
 package import Raft
 
 /// Time, counted in ticks, and who needs to notice it.
@@ -58,6 +59,7 @@ extension Replicator {
         guard let claim = replica.claim, claim.leader == replica.leadership.leader,
             claim.term == replica.hardState.term
         else { return false }
+        if Mutant.isOn(.claimsNeverExpire) { return true }
         return tickCount - claim.tick <= Replicator.claimTicks
     }
 
@@ -76,7 +78,8 @@ extension Replicator {
     }
 
     private func canBeQuiet(_ status: RaftStatus, _ reachable: Set<NodeID>) -> Bool {
-        status.commitIndex == status.lastIndex && status.transferee == nil
+        if Mutant.isOn(.quietWhileBehind) { return true }
+        return status.commitIndex == status.lastIndex && status.transferee == nil
             && !status.configuration.isJoint
             && status.members.allSatisfy { member in
                 member.node == node || !reachable.contains(member.node)

@@ -176,6 +176,7 @@ package final class Replicator {
     /// call. `journal(.syncFailed)`: stop the process.
     package func commit() throws(ReplicationError) -> ReplicationOutput {
         if written.isEmpty { output.messages += try prepare() }
+        if Mutant.isOn(.commitsBeforeSync) { for replica in written { settle(replica) } }
         if needsWrite {
             do {
                 try journal.commit(&batch, mayUseReserve: isBatchUrgent || batch.isEmpty)
@@ -211,7 +212,7 @@ package final class Replicator {
         let isWhole = applied >= released || released <= Replicator.firstImageIndex
         guard isWhole else { throw ReplicationError.released(group, through: released) }
         var index = max(applied, released) + 1
-        let last = commitIndex(of: group)
+        let last = commitIndex(of: group) - (Mutant.isOn(.replayMissesLast) ? 1 : 0)
         while index <= last {
             let found = try journal.read(group, index: index)
             if found.entry.kind == .normal {
@@ -321,7 +322,9 @@ extension Replicator {
         }
         if let hardState = ready.hardState {
             replica.hardState = hardState
-            journal.setHardState(hardState, group: replica.id)
+            if !Mutant.isOn(.forgetsHardState) {
+                journal.setHardState(hardState, group: replica.id)
+            }
             needsWrite = true
         }
         if let leadership = ready.leadership { note(leadership, replica) }
@@ -392,11 +395,16 @@ extension Replicator {
         }
         if let configuration = persisted.configuration {
             replica.configuration = configuration
-            journal.setConfiguration(configuration, group: replica.id)
+            if !Mutant.isOn(.forgetsConfiguration) {
+                journal.setConfiguration(configuration, group: replica.id)
+            }
             output.changedGroups.append(replica.id)
         }
         output.messages += persisted.messages.compactMap { encode($0, replica) }
-        for entry in persisted.committed {
+        let committed =
+            Mutant.isOn(.acknowledgesWhenWritten) && replica.leadership.isOwn
+            ? ready.entries : persisted.committed
+        for entry in committed {
             replica.commitIndex = entry.index
             guard entry.kind == .normal else { continue }
             let isOwn = entry.descriptor.origin == node.number

@@ -91,7 +91,6 @@ import Testing
         var problems = world.violations
         if !isWhole(world) {
             problems.append("not whole \(took) ms after all was mended")
-            problems += world.machines.flatMap { describe($0) }
         }
         for machine in world.machines { machine.node?.cluster?.sealSoon() }
         try world.run(forNanos: 5 * second)
@@ -104,7 +103,9 @@ import Testing
             problems.append(
                 "only \(ledger.acknowledged.count) of \(ledger.attempted) were acknowledged")
         }
-        return problems.isEmpty ? [] : problems.prefix(12) + world.trace.suffix(60)
+        guard !problems.isEmpty else { return [] }
+        return problems.prefix(30) + world.machines.flatMap { describe($0) }
+            + world.trace.suffix(60)
     }
 
     /// How a machine sees its cluster, for people.
@@ -114,7 +115,10 @@ import Testing
             "\(line.group): leader \(line.report?.leader?.description ?? "none"),"
                 + " voters \(line.voters), \(line.movement ?? "at rest")"
         }
-        return ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
+        let places = cluster.replicas.map {
+            "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex)"
+        }
+        return places + ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
             + cluster.activity
     }
 

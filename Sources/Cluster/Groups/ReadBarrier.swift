@@ -54,6 +54,7 @@ final class ReadBarrier: Sendable {
 
     /// Calls `completion` when reading the group's replica here is fresh, or when it will not be.
     func whenFresh(_ group: GroupID, _ completion: @escaping Completion) {
+        if Mutant.isOn(.readsWithoutAsking) { return completion(nil) }
         let now = time.monotonicNanos()
         let context = state.withLock { state -> UInt64? in
             if state.questions[group] != nil {
@@ -87,7 +88,8 @@ final class ReadBarrier: Sendable {
                 next = ReadBarrier.begin(group, following, now, &state)
             }
             state.waiting[group, default: []] += question.waiting.map {
-                Waiting(index: index, startedNanos: question.startedNanos, completion: $0)
+                Waiting(
+                    index: Mutant.isOn(.readsBeforeApplying) ? 0 : index, startedNanos: question.startedNanos, completion: $0)
             }
             waitingCount.add(question.waiting.count, ordering: .relaxed)
             return (take(group, through: applied(group), &state), next)

@@ -21,7 +21,7 @@ extension ImageReference {
         var reader = ByteReader(bytes)
         do {
             let index = try reader.u64()
-            let term = try reader.u64()
+            let term = try reader.u64() - (Mutant.isOn(.imageOfAnyTerm) ? 1 : 0)
             let content = try reader.slice(bytes.count - 20)
             guard try reader.u32() == CRC32C.checksum(of: bytes[..<(bytes.count - 4)]),
                 let configuration = GroupConfiguration(index: index, decoding: content)

@@ -141,6 +141,7 @@ final class ImageTransfer: Sendable {
                 state.missing = missing.filter {
                     !isHere($0, replica)
                 }
+                if Mutant.isOn(.imageLacksFile) { state.missing = Array(state.missing.dropLast()) }
                 state.totalBytes = missing.reduce(0) { $0 + $1.byteCount }
                 state.receivedBytes =
                     state.totalBytes - state.missing.reduce(0) { $0 + $1.byteCount }
@@ -334,6 +335,7 @@ final class ImageTransfer: Sendable {
                 release()
                 return end(false)
             }
+            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore() }
             world.applier.add([.task { [self] in install() }])
         }
     }

@@ -1,3 +1,4 @@
+internal import Platform
 internal import Raft
 
 /// The rules of each command. A rule that fails throws before anything has changed.
@@ -67,6 +68,7 @@ extension ClusterState {
         if let holder, holder.id != replaced {
             throw .nameTaken(name: newcomer.name, by: holder.id)
         }
+        if let holder, Mutant.isOn(.reusesIdentity) { return holder.id }
         try checkReplaced(replaced, newcomer)
         if newcomer.zone == nil, presentMembers.contains(where: { $0.zone != nil }) {
             throw .zoneMissing(name: newcomer.name)

@@ -1,3 +1,4 @@
+internal import Platform
 package import Raft
 
 /// Who is to hold what: a pure function from the state of the cluster and what is seen of its nodes
@@ -139,7 +140,9 @@ struct Pool {
         // A node that is written off may come back: a group does not shrink because of it.
         wanted = max(1, min(wantedMax, members.count))
         eligible = members.filter { !view.writtenOff.contains($0.key) }
-        domains = state.members.mapValues(\.failureDomain)
+        domains = state.members.mapValues {
+            Mutant.isOn(.placementIgnoresZones) ? .node($0.id) : $0.failureDomain
+        }
         candidates = eligible.keys.filter(view.live.contains).sorted()
         let domainCount = Set(eligible.values.map(\.failureDomain)).count
         let spread = max(1, min(domainCount, wanted))

@@ -20,7 +20,7 @@ final class StampLanes: Sendable {
     /// A lane with its next sequence; to be given back.
     func take() -> Lane {
         var lane = free.withLock { $0.popLast() } ?? Lane(source: random.next())
-        lane.sequence += 1
+        lane.sequence += Mutant.isOn(.laneStandsStill) ? 0 : 1
         return lane
     }
 

@@ -1,3 +1,4 @@
+internal import Platform
 internal import Raft
 
 /// What the journal holds of one group: its state, and where each entry is.
@@ -50,7 +51,7 @@ struct GroupLog {
             guard index <= lastIndex + 1 else { return nil }
             let keep = index > firstIndex ? head + Int(index - firstIndex) : head
             replaced = slots[keep...]
-            if !replaced.isEmpty { slots.removeLast(slots.count - keep) }
+            if !replaced.isEmpty, !Mutant.isOn(.keepsReplacedSuffix) { slots.removeLast(slots.count - keep) }
             if index < firstIndex { firstIndex = index }
         }
         slots.append(slot)
@@ -90,7 +91,9 @@ struct GroupLog {
             next.vote = pendingHardState.vote?.number ?? 0
         }
         if pendingRelease > state.releasedIndex {
-            next.releasedTerm = self[pendingRelease]?.term ?? state.releasedTerm
+            next.releasedTerm =
+                Mutant.isOn(.forgetsReleasedTerm)
+                ? 0 : self[pendingRelease]?.term ?? state.releasedTerm
             next.releasedIndex = pendingRelease
         }
         return next

@@ -165,10 +165,12 @@ package final class Journal {
         state.vote = hardState.vote?.number ?? 0
         state.releasedIndex = image.index
         state.releasedTerm = image.term
-        state.beginsAnew = true
+        state.beginsAnew = !Mutant.isOn(.imageKeepsOldLog)
         var batch = JournalBatch()
         batch.add(state, group: group)
-        batch.add(image.configuration, group: group)
+        if !Mutant.isOn(.imageWithoutConfiguration) {
+            batch.add(image.configuration, group: group)
+        }
         // What waits to be recorded of this group is in these records, or void.
         groups[group, default: GroupLog()].pendingRelease = 0
         groups[group]?.pendingHardState = nil
@@ -265,7 +267,7 @@ package final class Journal {
     private func sync(_ current: Int) throws(JournalError) {
         let start = time.monotonicNanos()
         do {
-            try segments[current].file.sync()
+            if !Mutant.isOn(.skipsSync) { try segments[current].file.sync() }
         } catch {
             syncFailure = error
             throw JournalError.syncFailed(error)

@@ -135,7 +135,7 @@ package final class Shard: Sendable {
     private func apply(
         index: UInt64, _ command: ShardCommand, _ state: inout State
     ) -> ApplyOutcome {
-        guard index > state.appliedIndex else { return .duplicate }
+        guard index > state.appliedIndex || Mutant.isOn(.appliesTwice) else { return .duplicate }
         state.appliedIndex = index
         switch command {
         case .write(let batch): return write(batch, index, &state)
