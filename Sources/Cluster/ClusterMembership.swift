@@ -210,6 +210,9 @@ extension ClusterMembership {
         }
     }
 
+    /// Looks at the groups, on the loop's thread.
+    func look(_ body: @escaping @Sendable (Replicator) -> Void) { world.queue.perform(body) }
+
     /// Calls `completion` when reading the group here is fresh, or with why it is not.
     func whenFresh(_ group: GroupID, _ completion: @escaping @Sendable (String?) -> Void) {
         world.barrier.whenFresh(group, completion)

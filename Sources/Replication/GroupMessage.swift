@@ -7,6 +7,8 @@ package struct GroupMessage: Sendable {
     package let group: GroupID
     package let to: NodeID
     package let head: [UInt8]
+    /// Whether it tells the receiver to get an image.
+    package let needsImage: Bool
     /// Of the entries, in order; empty ones for entries without a payload.
     package let payloads: [[UInt8]]
 
@@ -14,6 +16,7 @@ package struct GroupMessage: Sendable {
     init(_ message: RaftMessage, group: GroupID, payloads: [[UInt8]]) {
         self.group = group
         to = message.to
+        needsImage = message.needsImage
         self.payloads = payloads
         var writer = ByteWriter(reserving: message.body.count + 32 + 24 * payloads.count)
         writer.u32(group.number)

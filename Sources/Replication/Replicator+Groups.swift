@@ -219,7 +219,6 @@ extension Replicator {
     package func reportUnreachable(_ peer: NodeID, group: GroupID? = nil) {
         for (id, replica) in replicas where group == nil || group == id {
             guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { continue }
-            replica.wake()
             drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
         }
     }

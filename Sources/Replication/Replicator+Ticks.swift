@@ -34,10 +34,29 @@ extension Replicator {
         }
     }
 
-    /// A peer can be reached again: the groups shared with it look what it lacks.
+    /// A peer can be reached again: the groups shared with it look what it lacks. What it was told
+    /// before, of an image for one, may be lost or forgotten.
     package func connected(_ peer: NodeID) {
-        for replica in replicas.values
-        where replica.configuration?.members.contains(peer) == true { replica.wake() }
+        for group in replicas.keys.sorted() {
+            guard let replica = replicas[group],
+                replica.configuration?.members.contains(peer) == true
+            else { continue }
+            replica.wake()
+            if replica.leadership.isOwn, !replica.isSole { tellImageLost(replica, peer) }
+        }
+    }
+
+    /// The word that a follower needs an image did not get there.
+    package func reportImageLost(_ group: GroupID, to peer: NodeID) {
+        guard let replica = replicas[group], replica.fault == nil else { return }
+        tellImageLost(replica, peer)
+    }
+
+    /// No effect on a follower that needs none.
+    private func tellImageLost(_ replica: GroupReplica, _ peer: NodeID) {
+        drive(replica) { core throws(RaftError) in
+            try core.reportImage(to: peer, isTaken: false)
+        }
     }
 
     /// One tick. `reachable`: peers with a connection.
@@ -70,11 +89,12 @@ extension Replicator {
         }
         drive(replica) { core throws(RaftError) in try core.tick() }
         replica.idleTickCount += 1
-        guard replica.idleTickCount.isMultiple(of: Replicator.idleTicksMax),
+        guard tickCount.isMultiple(of: UInt64(Replicator.idleTicksMax)),
             let status = status(of: replica.id)
         else { return }
         askForImages(status, replica)
-        replica.isQuiet = canBeQuiet(status, reachable)
+        replica.isQuiet =
+            replica.idleTickCount >= Replicator.idleTicksMax && canBeQuiet(status, reachable)
     }
 
     private func canBeQuiet(_ status: RaftStatus, _ reachable: Set<NodeID>) -> Bool {
@@ -98,9 +118,7 @@ extension Replicator {
             replica.unansweredImageTicks[member.node] = ticks + Replicator.idleTicksMax
             guard ticks >= Replicator.imageTicks else { continue }
             replica.unansweredImageTicks[member.node] = nil
-            drive(replica) { core throws(RaftError) in
-                try core.reportImage(to: member.node, isTaken: false)
-            }
+            tellImageLost(replica, member.node)
         }
     }
 }

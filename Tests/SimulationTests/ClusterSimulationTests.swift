@@ -2,6 +2,7 @@
 import Foundation
 import Platform
 import Raft
+import Replication
 import Simulator
 import Storage
 import Testing
@@ -40,6 +41,7 @@ import Testing
         return health.isHealthy
             && health.groups.allSatisfy {
                 Set($0.voters) == Set(ids) && $0.movement == nil
+                    && $0.report?.lags.values.allSatisfy { $0 == 0 } == true
             }
     }
 
@@ -93,7 +95,12 @@ import Testing
             problems.append("not whole \(took) ms after all was mended")
         }
         for machine in world.machines { machine.node?.cluster?.sealSoon() }
-        try world.run(forNanos: 5 * second)
+        try world.run(forNanos: 2 * second)
+        let sealed = world.nanos
+        while !isWhole(world), world.nanos < sealed + 20 * second {
+            try world.run(forNanos: second / 2)
+        }
+        try world.run(forNanos: 2 * second)
         for machine in world.machines {
             guard let cluster = machine.node?.cluster else { continue }
             problems += try await ledger.problems(cluster.localQuerier, at: machine.name)

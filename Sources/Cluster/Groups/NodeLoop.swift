@@ -258,7 +258,12 @@ final class NodeLoop: Sendable {
 
     private func send(_ messages: [GroupMessage]) {
         for message in messages where !links.send(message) {
-            replicator.withLock { $0.reportUnreachable(message.to, group: message.group) }
+            replicator.withLock { replicator in
+                replicator.reportUnreachable(message.to, group: message.group)
+                if message.needsImage {
+                    replicator.reportImageLost(message.group, to: message.to)
+                }
+            }
         }
     }
 
