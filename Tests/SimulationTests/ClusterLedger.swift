@@ -1,6 +1,7 @@
 #if canImport(CEtcdRaft)
 import Model
 import Simulator
+import Storage
 
 @testable import Cluster
 
@@ -48,6 +49,44 @@ final class ClusterLedger: @unchecked Sendable {
         return batch
     }
 
+    /// Reads a node as a query does, and looks for all that was acknowledged before it was asked.
+    func readBack(_ cluster: ClusterMembership, _ found: @escaping @Sendable (String) -> Void) {
+        let promised = acknowledged
+        let replicas = cluster.replicas
+        guard replicas.count == ClusterWorld.shardCount else { return }
+        let waiting = Countdown(replicas.count) { troubles in
+            // Who cannot be fresh says so.
+            guard troubles.isEmpty else { return }
+            var lines: Set<Int> = []
+            let request = LineRequest(
+                tenant: .standard, selector: .everything, start: .distantPast,
+                end: .distantFuture, order: .any, budget: QueryBudget())
+            do {
+                for replica in replicas {
+                    _ = try replica.shard.selectLines(request) { data in
+                        lines.formUnion(ClusterLedger.numbers(data))
+                        return true
+                    }
+                }
+            } catch {
+                found("\(error)")
+            }
+            let missing = promised.subtracting(lines)
+            if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }
+        }
+        for replica in replicas {
+            cluster.whenFresh(replica.group) { waiting.done($0) }
+        }
+    }
+
+    private static func numbers(_ data: LineData) -> [Int] {
+        (0..<data.lines.count).map { row in
+            let text = String(
+                decoding: data.lines.bytes[data.lines.lineRange(row)], as: UTF8.self)
+            return Int(text.dropFirst(10)) ?? -1
+        }
+    }
+
     /// What is wrong with what a replica's shards hold, all shards of the cluster together.
     func problems(_ querier: any Querier, at name: String) async throws -> [String] {
         var problems: [String] = []
@@ -56,11 +95,7 @@ final class ClusterLedger: @unchecked Sendable {
             tenant: .standard, selector: .everything, start: .distantPast, end: .distantFuture,
             order: .any, budget: QueryBudget())
         var completeness = try await querier.selectLines(request) { data in
-            for row in 0..<data.lines.count {
-                let text = String(
-                    decoding: data.lines.bytes[data.lines.lineRange(row)], as: UTF8.self)
-                lines[Int(text.dropFirst(10)) ?? -1, default: 0] += 1
-            }
+            for number in ClusterLedger.numbers(data) { lines[number, default: 0] += 1 }
             return true
         }
         var samples: [Int: Double] = [:]
@@ -100,6 +135,25 @@ final class ClusterLedger: @unchecked Sendable {
             problems.append("\(name): counter \(number) is \(value)")
         }
         return problems
+    }
+}
+
+/// Calls back when the last of several is done, with what they said. `@unchecked Sendable`: as the
+/// ledger.
+private final class Countdown: @unchecked Sendable {
+    private var left: Int
+    private var troubles: [String] = []
+    private let completion: ([String]) -> Void
+
+    init(_ count: Int, _ completion: @escaping ([String]) -> Void) {
+        left = count
+        self.completion = completion
+    }
+
+    func done(_ trouble: String?) {
+        if let trouble { troubles.append(trouble) }
+        left -= 1
+        if left == 0 { completion(troubles) }
     }
 }
 #endif

@@ -81,6 +81,10 @@ import Testing
                 if let node = up.randomElement(using: &world.random) {
                     ledger.write(through: node)
                 }
+                let reader = up.randomElement(using: &world.random)
+                if let cluster = reader?.cluster, Bool.random(using: &world.random) {
+                    ledger.readBack(cluster) { world.violate("\(cluster.place.identity.node): \($0)") }
+                }
             }
         }
         try nemesis.mendAll()
