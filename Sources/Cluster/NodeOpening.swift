@@ -8,10 +8,15 @@ internal import Storage
 package struct ClusterPlace: Sendable {
     package var identity: ClusterDirectory
     package var profile: ClusterProfile
+    /// Where the others were when it joined.
+    package var firstPeers: FirstPeers
 
-    package init(identity: ClusterDirectory, profile: ClusterProfile) {
+    package init(
+        identity: ClusterDirectory, profile: ClusterProfile, firstPeers: FirstPeers = FirstPeers()
+    ) {
         self.identity = identity
         self.profile = profile
+        self.firstPeers = firstPeers
     }
 
     /// Every cluster's first node.
