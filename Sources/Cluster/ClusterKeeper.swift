@@ -47,7 +47,8 @@ final class ClusterKeeper: Sendable {
         var silentSince: [NodeID: Int64] = [:]
         var releasedMeta: UInt64 = 0
         var opening: Set<Int> = []
-        var isProposing = false
+        /// A group led here is on its way to where it should be.
+        var isMoving = false
         var faults: [GroupID: String] = [:]
     }
 
@@ -78,6 +79,9 @@ final class ClusterKeeper: Sendable {
             return all
         }
     }
+
+    /// Whether the next step of a group may be due before the next second.
+    var isMoving: Bool { state.withLock { $0.isMoving } }
 
     /// Replicas here that take no further part, and why.
     var faults: [GroupID: String] { state.withLock { $0.faults } }
@@ -230,7 +234,10 @@ final class ClusterKeeper: Sendable {
                 reports[group] = GroupReport(
                     status, appliedIndex: applied(group), waitsFor: reason)
             }
-            state.withLock { $0.own = reports }
+            state.withLock { state in
+                state.own = reports
+                state.isMoving = reports.values.contains { $0.waitsFor != nil }
+            }
         }
     }
 
