@@ -185,7 +185,8 @@ let house: [Room] = [
     Room(
         name: "SimulationTests", kind: .tests,
         rooms: [
-            "Cluster", "Replication", "Storage", "Model", "Encoding", "Platform", "Simulator",
+            "Cluster", "Replication", "Raft", "Storage", "Model", "Encoding", "Platform",
+            "Simulator",
         ]),
     Room(name: "FuzzTests", kind: .tests, rooms: ["Fuzz"]),
     Room(name: "TidyTests", kind: .tests),

@@ -66,5 +66,7 @@ int64_t varve_raft_persisted(uint64_t core, uint8_t **out);
 // term 8, vote 8, commit 8, leader 8, is leader 1, first index 8, last index 8, transferee 8,
 // index of the newest confState 8, confState, list of peers (id 8, match 8, is learner 1, is recently active 1, waits for image 1).
 int64_t varve_raft_status(uint64_t core, uint8_t **out);
+// Why the core is broken, for a person.
+int64_t varve_raft_trouble(uint64_t core, uint8_t **out);
 
 #endif

@@ -22,6 +22,8 @@ package final class ClusterMembership: Sendable {
         let barrier: ReadBarrier
         let maintenance: Maintenance
         let signal: JobSignal
+        /// False: everything is done on the caller's thread.
+        let hasThreads: Bool
     }
 
     /// How long a stop waits for others to take over what this node leads.
@@ -31,16 +33,19 @@ package final class ClusterMembership: Sendable {
     let keeper: ClusterKeeper
     let fetcher: ImageFetcher
     private let desk: PeerDesk
-    private let world: Surroundings
-    private let workers: ThreadPool
+    fileprivate let world: Surroundings
+    private let workers: ThreadPool?
 
     init(_ place: ClusterPlace, _ world: Surroundings) {
         self.place = place
         self.world = world
-        let workers = ThreadPool(name: "peers", threadCount: 2, queueCountMax: 4_096)
+        // One thread: a transfer's steps stay in order.
+        let workers =
+            world.hasThreads
+            ? ThreadPool(name: "peers", threadCount: 1, queueCountMax: 65_536) : nil
         self.workers = workers
         let run: @Sendable (@escaping @Sendable () -> Void) -> Void = { job in
-            if !workers.submit(job) { job() }
+            if workers?.submit(job) != true { job() }
         }
         keeper = ClusterMembership.makeKeeper(place, world)
         fetcher = ClusterMembership.makeFetcher(place, world, run)
@@ -184,6 +189,30 @@ package final class ClusterMembership: Sendable {
 
     func stop() {
         world.links.transport?.stop()
-        workers.stop()
+        workers?.stop()
+    }
+}
+
+/// For whoever watches a node from inside of the process.
+extension ClusterMembership {
+    /// The groups that this node leads, and in which terms.
+    var claims: [LeaderTerm] { world.links.currentClaims }
+
+    /// This node's replicas.
+    var replicas: [ShardReplica] { world.shards.hosted }
+
+    /// This node's replicas, to be read without asking whether they are fresh.
+    var localQuerier: LocalQuerier { LocalQuerier(shards: world.shards, hub: FollowHub()) }
+
+    /// Has the shards that this node leads sealed soon.
+    func sealSoon() {
+        for replica in replicas where world.leaders.isOwn(replica.group) {
+            world.maintenance.sealSoon(replica.number)
+        }
+    }
+
+    /// Calls `completion` when reading the group here is fresh, or with why it is not.
+    func whenFresh(_ group: GroupID, _ completion: @escaping @Sendable (String?) -> Void) {
+        world.barrier.whenFresh(group, completion)
     }
 }

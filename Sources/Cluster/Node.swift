@@ -80,7 +80,7 @@ package final class Node: Sendable {
         _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Surroundings,
         hasThreads: Bool
     ) {
-        let parts = NodeParts(opening, replicator, world)
+        let parts = NodeParts(opening, replicator, world, hasThreads: hasThreads)
         shards = parts.shards
         queue = parts.queue
         applier = parts.applier
@@ -151,6 +151,17 @@ package final class Node: Sendable {
         guard loop.step() else { return false }
         applier.applyWaiting()
         return true
+    }
+
+    /// Whether `step` would do something.
+    package var hasWork: Bool { loop.hasWork || applier.hasWork }
+
+    /// Takes a batch as the appender does; `completion` is called once, from a later `step`.
+    package func submit(
+        _ batch: WriteBatch,
+        _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void
+    ) {
+        router.submit(batch, completion)
     }
 
     /// A tick of the clock, for the same.

@@ -17,7 +17,8 @@ struct NodeParts {
     let clock: NodeClock
 
     init(
-        _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings
+        _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings,
+        hasThreads: Bool
     ) {
         let configuration = opening.configuration
         let place = opening.place
@@ -69,7 +70,7 @@ struct NodeParts {
                     node: world, configuration: configuration, shards: shards, meta: meta,
                     leaders: leaders, queue: queue, applier: applier, proposer: proposer,
                     links: links, calls: calls, barrier: barrier, maintenance: maintenance,
-                    signal: keeperSignal))
+                    signal: keeperSignal, hasThreads: hasThreads))
             hooks.set(membership)
             relay.listen { keeperSignal.raise() }
             querier = ClusterQuerier(

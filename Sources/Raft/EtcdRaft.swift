@@ -61,7 +61,7 @@ package final class EtcdRaft: ConsensusCore {
         handle = unsafe varve_raft_open(
             start.node.number, start.seed, start.electionTicks, start.heartbeatTicks,
             Int64(start.messagePayloadBytesMax), state.bytes, Int64(state.bytes.count))
-        guard handle != 0 else { throw RaftError.badState }
+        guard handle != 0 else { throw RaftError.badState("it can not be opened") }
     }
 
     deinit { varve_raft_close(handle) }
@@ -123,7 +123,7 @@ package final class EtcdRaft: ConsensusCore {
     package func persisted(_ number: UInt64) throws(RaftError) -> Persisted {
         precondition(number == readyNumber, "BUG: one ready at a time, and none twice")
         guard var answer = unsafe try answer({ unsafe varve_raft_persisted(handle, $0) }) else {
-            throw RaftError.badState
+            throw RaftError.badState("it gave no answer")
         }
         let messages = answer.messages(from: node)
         let committed = answer.entries()
@@ -167,7 +167,7 @@ package final class EtcdRaft: ConsensusCore {
     package var status: RaftStatus {
         get throws(RaftError) {
             guard var answer = unsafe try answer({ unsafe varve_raft_status(handle, $0) }) else {
-                throw RaftError.badState
+                throw RaftError.badState("it gave no answer")
             }
             return answer.status()
         }
@@ -191,8 +191,17 @@ package final class EtcdRaft: ConsensusCore {
         case varve_raft_not_leader: throw RaftError.notLeader(nil)
         case varve_raft_bad_message: throw RaftError.badMessage
         case varve_raft_change_pending: throw RaftError.changePending
-        default: throw RaftError.badState
+        default: throw RaftError.badState(trouble)
         }
+    }
+
+    /// Why the core gave up, in its own words.
+    private var trouble: String {
+        var out: UnsafeMutablePointer<UInt8>?
+        let length = unsafe varve_raft_trouble(handle, &out)
+        guard length > 0, let start = unsafe out else { return "its state contradicts itself" }
+        return unsafe String(
+            decoding: UnsafeBufferPointer(start: start, count: Int(length)), as: UTF8.self)
     }
 }
 #endif

@@ -104,6 +104,7 @@ package enum RaftError: Error, Hashable, Sendable {
     case unsupported
     /// The message makes no sense.
     case badMessage
-    /// The core's state contradicts itself: the replica is faulty and takes no further calls.
-    case badState
+    /// The core's state contradicts itself, in its words: the replica is faulty and takes no
+    /// further calls.
+    case badState(String)
 }

@@ -159,9 +159,10 @@ package final class Replicator {
         var messages: [GroupMessage] = []
         let limit = journal.batchBytesMax - JournalFormat.pageBytes
         for group in dirty.sorted() {
-            guard let replica = replicas[group], replica.outstanding == nil else { continue }
             if !batch.isEmpty, batch.pagedByteCount + arrivedRecordBytes > limit { break }
             dirty.remove(group)
+            // One that has an image on its way in is looked at again when that is installed.
+            guard let replica = replicas[group], replica.outstanding == nil else { continue }
             takeReady(of: replica, &messages)
         }
         arrivedRecordBytes = 0
@@ -463,8 +464,8 @@ extension Replicator {
         do {
             try body(&replica.core)
             dirty.insert(replica.id)
-        } catch .badState {
-            fail(replica, "its core's state contradicts itself")
+        } catch .badState(let reason) {
+            fail(replica, reason)
         } catch {
             figures.badMessages.add()
         }

@@ -15,6 +15,7 @@ import "C"
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand"
 	"sync"
 	"unsafe"
@@ -106,6 +107,8 @@ type core struct {
 	// Payload bytes behind one append message; one larger payload goes alone.
 	payloadBytesMax int
 	isBroken        bool
+	// What etcd's raft said when it gave up.
+	trouble string
 }
 
 var (
@@ -128,8 +131,9 @@ func with(handle C.uint64_t, body func(c *core) int64) (result C.int64_t) {
 		return errBroken
 	}
 	defer func() {
-		if recover() != nil {
+		if trouble := recover(); trouble != nil {
 			c.isBroken = true
+			c.trouble = fmt.Sprint(trouble)
 			result = errBroken
 		}
 	}()
@@ -149,9 +153,9 @@ func (quiet) Infof(format string, v ...interface{})    {}
 func (quiet) Warning(v ...interface{})                 {}
 func (quiet) Warningf(format string, v ...interface{}) {}
 func (quiet) Fatal(v ...interface{})                   { panic(v) }
-func (quiet) Fatalf(format string, v ...interface{})   { panic(format) }
+func (quiet) Fatalf(format string, v ...interface{})   { panic(fmt.Sprintf(format, v...)) }
 func (quiet) Panic(v ...interface{})                   { panic(v) }
-func (quiet) Panicf(format string, v ...interface{})   { panic(format) }
+func (quiet) Panicf(format string, v ...interface{})   { panic(fmt.Sprintf(format, v...)) }
 
 //export varve_raft_open
 func varve_raft_open(
@@ -505,7 +509,13 @@ func varve_raft_persisted(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 				if err := change.Unmarshal(entry.Data); err != nil {
 					panic(err)
 				}
-				state = c.node.ApplyConfChange(change)
+				// etcd 3.4 proposes to leave a joint configuration again with every commit
+				// until it has left; what comes after the first has nothing to leave. The same
+				// on every replica, since who is in the group follows from the log.
+				isLeft := change.LeaveJoint() && len(c.storage.newest.state.VotersOutgoing) == 0
+				if !isLeft {
+					state = c.node.ApplyConfChange(change)
+				}
 			}
 			if state != nil {
 				isChanged = true
@@ -526,6 +536,17 @@ func varve_raft_persisted(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 		c.late = nil
 		return c.answer(w.bytes, out)
 	})
+}
+
+//export varve_raft_trouble
+func varve_raft_trouble(handle C.uint64_t, out **C.uint8_t) C.int64_t {
+	mu.Lock()
+	defer mu.Unlock()
+	c := cores[uint64(handle)]
+	if c == nil {
+		return errNoCore
+	}
+	return C.int64_t(c.answer([]byte(c.trouble), out))
 }
 
 //export varve_raft_status

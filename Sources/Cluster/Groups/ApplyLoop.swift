@@ -58,6 +58,9 @@ final class ApplyLoop: Sendable {
         thread.withLock { $0 }?.join()
     }
 
+    /// Whether something waits to be applied.
+    var hasWork: Bool { state.withLock { !$0.items.isEmpty } }
+
     /// Applies what is there now, on the caller's thread: for a node without threads.
     func applyWaiting() {
         let batch = state.withLock { state in

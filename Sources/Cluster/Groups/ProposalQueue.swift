@@ -132,6 +132,8 @@ final class ProposalQueue: Sendable {
         return taken ?? Work()
     }
 
+    var hasWork: Bool { state.withLock { !$0.work.isIdle } }
+
     /// Lets time go by; writers keep adding.
     func pause(nanos: Int64) {
         let nothing: Never? = state.wait(upToNanos: nanos) { _ in nil }

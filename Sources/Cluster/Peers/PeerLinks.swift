@@ -58,6 +58,13 @@ final class PeerLinks: Sendable {
         state.withLock { $0.claims = writer.bytes }
     }
 
+    /// What was published last.
+    var currentClaims: [LeaderTerm] {
+        let bytes = state.withLock { $0.claims }
+        let frame = PeerFrame(kind: PeerFrameKind.claims.rawValue, parts: [bytes])
+        return PeerLinks.readClaims(frame) ?? []
+    }
+
     /// The loop has made a round.
     func noteRound() {
         lastRoundNanos.store(time.monotonicNanos(), ordering: .relaxed)
