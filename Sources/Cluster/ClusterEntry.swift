@@ -126,23 +126,23 @@ package struct ClusterEntry: Sendable {
     private func askAll(
         _ seeds: [Endpoint], _ newcomer: Newcomer
     ) async throws(NodeError) -> JoinAnswer.Reading {
-        var reason = "no seed is given"
+        var reasons: [String] = []
         for seed in seeds {
             let addresses: [Endpoint]
             do {
                 addresses = try seed.addresses()
             } catch {
-                reason = "\(error)"
+                reasons.append("\(error)")
                 continue
             }
             for address in addresses {
                 switch try await ask(address, newcomer) {
                 case .accepted(let answer): return .accepted(answer)
-                case .refused(let sentence): reason = sentence
+                case .refused(let sentence): reasons.append(sentence)
                 }
             }
         }
-        return .refused(reason)
+        return .refused(reasons.joined(separator: "; "))
     }
 
     private func ask(
