@@ -2,16 +2,18 @@
 SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 DATA ?= ./data
+CLUSTER_DATA ?= ./data-cluster
 SEEDS ?= 200
 SECONDS ?= 60
 # What the build and the server need from Debian; what only the tests need is in scripts/, what the
 # first things to try need is installed by `run`.
 PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev libzstd-dev zlib1g-dev
 
-.PHONY: help deps build run test lint bench sim fuzz e2e golden clean format
+.PHONY: help deps build run cluster test lint bench sim fuzz e2e golden clean format
 
 help:
 	@echo "make run          build release and start a single node on defaults (data in $(DATA))"
+	@echo "make cluster      build release and start three nodes in three zones on loopback"
 	@echo "make build        build release: .build/release/varve"
 	@echo "make test         all tests;  make test ROOM=Query  only one room's"
 	@echo "make lint         formatting and house rules that need no build"
@@ -31,6 +33,10 @@ build: deps
 run: build
 	@scripts/install-packages netcat-openbsd bsdutils curl
 	@scripts/run-node .build/release/varve $(DATA)
+
+cluster: build
+	@scripts/install-packages netcat-openbsd bsdutils curl
+	@scripts/run-cluster .build/release/varve $(CLUSTER_DATA)
 
 test: deps
 	@scripts/run-tests "$(ROOM)" $(SWIFT_FLAGS)

@@ -13,6 +13,7 @@ final class ClusterKeeper: Sendable {
     struct Surroundings: Sendable {
         let identity: ClusterDirectory
         let profile: ClusterProfile
+        let firstPeers: FirstPeers
         let shards: ShardTable
         let meta: MetaReplica
         let leaders: LeaderTable
@@ -46,7 +47,8 @@ final class ClusterKeeper: Sendable {
         var silentSince: [NodeID: Int64] = [:]
         var releasedMeta: UInt64 = 0
         var opening: Set<Int> = []
-        var isProposing = false
+        /// A group led here is on its way to where it should be.
+        var isMoving = false
         var faults: [GroupID: String] = [:]
     }
 
@@ -77,6 +79,9 @@ final class ClusterKeeper: Sendable {
             return all
         }
     }
+
+    /// Whether the next step of a group may be due before the next second.
+    var isMoving: Bool { state.withLock { $0.isMoving } }
 
     /// Replicas here that take no further part, and why.
     var faults: [GroupID: String] { state.withLock { $0.faults } }
@@ -117,12 +122,15 @@ final class ClusterKeeper: Sendable {
     }
 
     private func keepPeers(_ cluster: ClusterState) {
-        guard let transport = world.links.transport, cluster.isFounded else { return }
+        guard let transport = world.links.transport else { return }
         var peers: [PeerID: Endpoint] = [:]
-        for member in cluster.presentMembers {
-            if let endpoint = Endpoint(member.address) {
-                peers[PeerID(member.id.number)] = endpoint
-            }
+        // A newcomer has no state yet, and gets it from those that it was told of.
+        let addresses =
+            cluster.isFounded
+            ? cluster.presentMembers.map { ($0.id, $0.address) }
+            : world.firstPeers.addresses.map { ($0.key, $0.value) }
+        for (node, address) in addresses {
+            if let endpoint = Endpoint(address) { peers[PeerID(node.number)] = endpoint }
         }
         let isNew = state.withLock { state in
             defer { state.peers = peers }
@@ -184,11 +192,12 @@ final class ClusterKeeper: Sendable {
         guard let member = cluster.members[world.identity.node], member.state != .gone,
             member.address != profile.address || member.httpAddress != profile.httpAddress
                 || member.featureLevel != ClusterFeatures.level
+                || member.zone != profile.zone ?? member.zone
         else { return }
         propose(
             .updateMember(
                 world.identity.node, address: profile.address,
-                httpAddress: profile.httpAddress, zone: member.zone,
+                httpAddress: profile.httpAddress, zone: profile.zone ?? member.zone,
                 featureLevel: ClusterFeatures.level))
     }
 
@@ -225,7 +234,10 @@ final class ClusterKeeper: Sendable {
                 reports[group] = GroupReport(
                     status, appliedIndex: applied(group), waitsFor: reason)
             }
-            state.withLock { $0.own = reports }
+            state.withLock { state in
+                state.own = reports
+                state.isMoving = reports.values.contains { $0.waitsFor != nil }
+            }
         }
     }
 
@@ -320,7 +332,10 @@ final class ClusterKeeper: Sendable {
                     answer(
                         JoinAnswer(
                             clusterID: cluster.clusterID, node: node, founder: founder,
-                            shardCount: cluster.shardCount
+                            shardCount: cluster.shardCount,
+                            addresses: world.meta.cluster.presentMembers.reduce(into: [:]) {
+                                $0[$1.id] = $1.address
+                            }
                         ).encoded())
                 case .cluster(.refused(let refusal)):
                     answer(JoinAnswer.refusal(refusal.description))

@@ -1,4 +1,4 @@
-package import Model
+internal import Model
 package import Platform
 internal import Raft
 internal import Replication
@@ -75,8 +75,9 @@ package final class ClusterMembership: Sendable {
         let surroundings = world.node
         return ClusterKeeper(
             ClusterKeeper.Surroundings(
-                identity: place.identity, profile: place.profile, shards: world.shards,
-                meta: world.meta, leaders: world.leaders, queue: world.queue,
+                identity: place.identity, profile: place.profile,
+                firstPeers: place.firstPeers, shards: world.shards, meta: world.meta,
+                leaders: world.leaders, queue: world.queue,
                 proposer: world.proposer, links: world.links, calls: world.calls,
                 time: surroundings.time, random: surroundings.random,
                 settings: ClusterSettings(
@@ -153,16 +154,16 @@ package final class ClusterMembership: Sendable {
             }
     }
 
-    /// Takes a command to the meta group; returns when it is decided. Throws why it was not.
-    package func decide(_ command: ClusterCommand) async throws(AppendError) {
+    /// Takes a command to the meta group; what became of it when it is decided.
+    func outcome(of command: ClusterCommand) async -> Result<ClusterOutcome, AppendError> {
         let result = await withCheckedContinuation { continuation in
             keeper.propose(command) { continuation.resume(returning: $0) }
         }
-        let entry = try result.get()
-        if case .cluster(.refused(let refusal)) = entry.outcome {
-            throw AppendError.unavailable(detail: refusal.description)
+        return result.map { entry in
+            keeper.wake()
+            guard case .cluster(let outcome) = entry.outcome else { return .done }
+            return outcome
         }
-        keeper.wake()
     }
 
     /// Hands what this node leads to others and waits a while for them to take it. Blocks.

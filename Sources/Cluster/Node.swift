@@ -114,6 +114,9 @@ package final class Node: Sendable {
     /// Whether both doors are open.
     package var isReady: Bool { ready.load(ordering: .acquiring) }
 
+    /// Shards of the data directory.
+    package var shardCount: Int { shards.shardCount }
+
     /// Whether the disk refuses writes for want of space.
     package var diskIsFull: Bool { loop.diskIsFull }
 

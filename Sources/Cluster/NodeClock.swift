@@ -1,9 +1,13 @@
 internal import Platform
+internal import Synchronization
 
 /// Tells the node's parts that time goes on. Called by timers; never waits.
 final class NodeClock: Sendable {
     /// Between ticks of the groups.
     static let tickNanos: Int64 = 100_000_000
+
+    /// Ticks between rounds while groups move: each step of a move takes a round.
+    private static let ticksPerStep = 3
 
     private let queue: ProposalQueue
     private let barrier: ReadBarrier
@@ -14,6 +18,7 @@ final class NodeClock: Sendable {
     private let maintain: JobSignal
     private let keep: JobSignal
     private let keeping = Monitor<WorkerThread?>(nil)
+    private let tickCount = Atomic<Int>(0)
 
     init(
         queue: ProposalQueue, barrier: ReadBarrier, links: PeerLinks, calls: PeerCalls,
@@ -51,6 +56,10 @@ final class NodeClock: Sendable {
         barrier.tick()
         proposer.tick()
         membership?.fetcher.tick()
+        let count = tickCount.wrappingAdd(1, ordering: .relaxed).newValue
+        if count.isMultiple(of: Self.ticksPerStep), membership?.keeper.isMoving == true {
+            keep.raise()
+        }
     }
 
     func second() {

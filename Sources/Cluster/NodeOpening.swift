@@ -8,10 +8,15 @@ internal import Storage
 package struct ClusterPlace: Sendable {
     package var identity: ClusterDirectory
     package var profile: ClusterProfile
+    /// Where the others were when it joined.
+    package var firstPeers: FirstPeers
 
-    package init(identity: ClusterDirectory, profile: ClusterProfile) {
+    package init(
+        identity: ClusterDirectory, profile: ClusterProfile, firstPeers: FirstPeers = FirstPeers()
+    ) {
         self.identity = identity
         self.profile = profile
+        self.firstPeers = firstPeers
     }
 
     /// Every cluster's first node.
@@ -94,6 +99,10 @@ struct NodeOpening {
     ) throws -> [ShardReplica] {
         let node = place.identity.node
         let isFounder = node == ClusterPlace.founder
+        // Before any group is opened that works: what that one commits would be lost.
+        let sealed =
+            isFounder
+            ? try sealForFounding(shardCount, configuration, replicator, world) : [:]
         let beginning: Replicator.Beginning =
             isFounder || Mutant.isOn(.newcomerFounds)
             ? .founder : .newcomer(founder: ClusterPlace.founder)
@@ -112,9 +121,9 @@ struct NodeOpening {
                 isFirstStart || replicator.journal.configuration(of: group) != nil
                 || cluster.wanted(group).voters.contains(node)
             guard isHere else { continue }
-            let replica = try ShardReplica.open(number, configuration, world)
+            let replica =
+                try sealed[number] ?? ShardReplica.open(number, configuration, world)
             try recover(group, stands: replica.shard.durableIndex, replicator, world)
-            if isFounder { try sealForFounding(replica, replicator, world) }
             // A founder has its groups already; what else it opens, others hold.
             try replicator.open(
                 group, as: isFirstStart ? .founder : .newcomer(founder: ClusterPlace.founder),
@@ -144,26 +153,33 @@ struct NodeOpening {
     /// A log that was a sole voter's goes on as a group's behind what is sealed: where nothing is,
     /// that comes first.
     private static func sealForFounding(
-        _ replica: ShardReplica, _ replicator: Replicator, _ world: Node.Surroundings
-    ) throws {
+        _ shardCount: Int, _ configuration: NodeConfiguration, _ replicator: Replicator,
+        _ world: Node.Surroundings
+    ) throws -> [Int: ShardReplica] {
         let journal = replicator.journal
-        let group = replica.group
-        guard journal.configuration(of: group) == nil, journal.lastIndex(of: group) > 0,
-            journal.state(of: group).releasedIndex == 0
-        else { return }
-        try replicator.open(group, as: .soleVoter, applied: replica.shard.durableIndex)
-        try replica.replay(from: replicator)
-        let seal = ShardCommand.seal(at: Timestamp(nanos: world.time.wallNanos()))
-        try replicator.propose(group, payload: seal.encoded(), tag: 0, isUrgent: true)
-        while replicator.hasWork {
-            for entry in try replicator.commit().committed {
-                _ = try replica.apply(index: entry.index, payload: entry.payload)
+        var sealed: [Int: ShardReplica] = [:]
+        for number in 0..<shardCount {
+            let group = ShardGroup.group(of: number)
+            guard journal.configuration(of: group) == nil, journal.lastIndex(of: group) > 0,
+                journal.state(of: group).releasedIndex == 0
+            else { continue }
+            let replica = try ShardReplica.open(number, configuration, world)
+            sealed[number] = replica
+            try replicator.open(group, as: .soleVoter, applied: replica.shard.durableIndex)
+            try replica.replay(from: replicator)
+            let seal = ShardCommand.seal(at: Timestamp(nanos: world.time.wallNanos()))
+            try replicator.propose(group, payload: seal.encoded(), tag: 0, isUrgent: true)
+            while replicator.hasWork {
+                for entry in try replicator.commit().committed {
+                    _ = try replica.apply(index: entry.index, payload: entry.payload)
+                }
             }
+            _ = try replica.runJobs()
+            replicator.release(group, through: replica.shard.durableIndex)
+            try replicator.rest()
+            replicator.close(group)
         }
-        _ = try replica.runJobs()
-        replicator.release(group, through: replica.shard.durableIndex)
-        try replicator.rest()
-        replicator.close(group)
+        return sealed
     }
 }
 

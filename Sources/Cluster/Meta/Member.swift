@@ -103,7 +103,7 @@ package struct Newcomer: Hashable, Sendable {
     }
 
     /// Names and zones are words: printable, without spaces, for files and command lines.
-    static func isName(_ text: String) -> Bool {
+    package static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= nameBytesMax
             && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f }
     }

@@ -7,6 +7,8 @@ struct JoinAnswer: Hashable, Sendable {
     var node: NodeID
     var founder: NodeID
     var shardCount: Int
+    /// Where the members are reached: the newcomer knows nobody yet.
+    var addresses: [NodeID: String] = [:]
 
     /// Behind a first byte of 1; a refusal is a 0 and a sentence.
     func encoded() -> [UInt8] {
@@ -16,8 +18,16 @@ struct JoinAnswer: Hashable, Sendable {
         writer.u64(node.number)
         writer.u64(founder.number)
         writer.u32(UInt32(shardCount))
+        writer.varint(UInt64(addresses.count))
+        for (node, address) in addresses.sorted(by: { $0.key < $1.key }) {
+            writer.node(node)
+            writer.text(address)
+        }
         return writer.bytes
     }
+
+    /// Ends a refusal that will pass.
+    static let tryAgain = "try again"
 
     static func refusal(_ sentence: String) -> [UInt8] { [0] + Array(sentence.utf8) }
 
@@ -37,10 +47,14 @@ struct JoinAnswer: Hashable, Sendable {
             guard let node = NodeID(nonzero: try reader.u64()),
                 let founder = NodeID(nonzero: try reader.u64())
             else { return .refused("the other side gives no id") }
-            return .accepted(
-                JoinAnswer(
-                    clusterID: clusterID, node: node, founder: founder,
-                    shardCount: Int(try reader.u32())))
+            var answer = JoinAnswer(
+                clusterID: clusterID, node: node, founder: founder,
+                shardCount: Int(try reader.u32()))
+            for _ in 0..<(try reader.count(limit: ClusterState.membersMax)) {
+                let member = try reader.node()
+                answer.addresses[member] = try reader.text()
+            }
+            return .accepted(answer)
         } catch {
             return .refused("the other side's answer ends early")
         }

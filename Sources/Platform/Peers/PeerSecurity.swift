@@ -24,6 +24,9 @@ package enum PeerSecurity: Hashable, Sendable {
         }
     }
 
+    /// Throws what is wrong with the files, before anybody connects.
+    package func check() throws(PeerSecurityError) { _ = try load() }
+
     /// Reads the files; nil for `plain`.
     func load() throws(PeerSecurityError) -> PeerTLS? {
         guard case .tls(let certificate, let key, let authority) = self else { return nil }
