@@ -22,6 +22,7 @@ package final class ClusterMembership: Sendable {
         let barrier: ReadBarrier
         let maintenance: Maintenance
         let signal: JobSignal
+        let hub: FollowHub
     }
 
     /// How long a stop waits for others to take over what this node leads.
@@ -30,6 +31,10 @@ package final class ClusterMembership: Sendable {
     package let place: ClusterPlace
     let keeper: ClusterKeeper
     let fetcher: ImageFetcher
+    /// The replicas here as queries may use them, and what else a query's plan is made of.
+    let readable: ReadableShards
+    let readView: @Sendable () -> ReadPlan.View
+    let tails: RemoteTails
     private let desk: PeerDesk
     private let world: Surroundings
     private let workers: ThreadPool
@@ -44,6 +49,13 @@ package final class ClusterMembership: Sendable {
         }
         keeper = ClusterMembership.makeKeeper(place, world)
         fetcher = ClusterMembership.makeFetcher(place, world, run)
+        let readable = ClusterMembership.readable(world, keeper, fetcher)
+        let readView = ClusterMembership.readView(place, world, readable)
+        self.readable = readable
+        self.readView = readView
+        tails = RemoteTails(
+            hub: world.hub, calls: world.calls, time: world.node.time, view: readView,
+            note: world.node.onNotice, telemetry: world.node.telemetry)
         let images = ImageSource(
             shards: world.shards, meta: world.meta, leaders: world.leaders, queue: world.queue,
             disk: world.node.disk, sealSoon: { world.maintenance.sealSoon($0) })
@@ -51,7 +63,9 @@ package final class ClusterMembership: Sendable {
             PeerDesk.Services(
                 node: place.identity.node, queue: world.queue, leaders: world.leaders,
                 links: world.links, calls: world.calls, images: images, keeper: keeper,
-                remote: RemoteReading(), work: run,
+                remote: RemoteReading(
+                    readable, hub: world.hub, time: world.node.time,
+                    telemetry: world.node.telemetry), work: run,
                 flush: { question in
                     Task {
                         do throws(AppendError) {
@@ -113,6 +127,27 @@ package final class ClusterMembership: Sendable {
                     }
                     return near + holders.filter { !near.contains($0) }
                 }, work: run, note: world.node.onNotice), telemetry: world.node.telemetry)
+    }
+
+    private static func readable(
+        _ world: Surroundings, _ keeper: ClusterKeeper, _ fetcher: ImageFetcher
+    ) -> ReadableShards {
+        ReadableShards(shards: world.shards, barrier: world.barrier) {
+            Set(keeper.faults.keys).union(fetcher.progress.map(\.group))
+        }
+    }
+
+    private static func readView(
+        _ place: ClusterPlace, _ world: Surroundings, _ readable: ReadableShards
+    ) -> @Sendable () -> ReadPlan.View {
+        {
+            ReadPlan.View(
+                node: place.identity.node, shardCount: world.shards.shardCount,
+                cluster: world.meta.cluster, taking: Set(readable.taking.map(\.number)),
+                hosted: Set(world.shards.hosted.map(\.number)),
+                reachable: world.links.reachable,
+                leader: { world.leaders.leader(of: $0) })
+        }
     }
 
     /// Who gets what peers send.
@@ -182,6 +217,7 @@ package final class ClusterMembership: Sendable {
     }
 
     func stop() {
+        tails.stop()
         world.links.transport?.stop()
         workers.stop()
     }

@@ -51,6 +51,7 @@ final class NodeClock: Sendable {
         barrier.tick()
         proposer.tick()
         membership?.fetcher.tick()
+        membership?.tails.tick()
     }
 
     func second() {
