@@ -90,7 +90,7 @@ final class ReadNode: Sendable {
     /// Shards whose replica takes no part.
     let outOfService = Mutex<Set<GroupID>>([])
     /// Called with every part that leaves, before it does.
-    let beforePart = Mutex<(@Sendable (ReadNode) -> Void)?>(nil)
+    let beforePart = Mutex<(@Sendable (ReadNode, PeerFrame) -> Void)?>(nil)
 
     init(_ number: Int, _ state: ClusterState, shards numbers: [Int]) throws {
         let id = NodeID(UInt64(number))
@@ -222,7 +222,7 @@ final class ReadNode: Sendable {
 
     fileprivate func isSending(_ frame: PeerFrame) {
         guard frame.kind == PeerFrameKind.answer.rawValue, frame.parts[0].last == 0 else { return }
-        beforePart.withLock { $0 }?(self)
+        beforePart.withLock { $0 }?(self, frame)
     }
 
     fileprivate func stop() {

@@ -138,7 +138,7 @@ struct ReadFanOutTests {
         let cluster = try ReadCluster(3, holders: Array(repeating: [1, 2], count: 6))
         defer { cluster.stop() }
         try ReadData.fill(cluster, seed: 9)
-        cluster.nodes[1].beforePart.withLock { $0 = { $0.cutOff() } }
+        cluster.nodes[1].beforePart.withLock { hook in hook = { node, _ in node.cutOff() } }
         let request = ReadData.request(order)
         let (expected, _) = try await ReadData.lines(cluster.whole.querier, request)
         let (found, completeness) = try await ReadData.lines(
@@ -154,7 +154,7 @@ struct ReadFanOutTests {
         try ReadFanOutTests.fillLong(cluster)
         let parts = Atomic<Int>(0)
         cluster.nodes[1].beforePart.withLock { hook in
-            hook = { node in
+            hook = { node, _ in
                 if parts.add(1, ordering: .relaxed).newValue == 3 { node.cutOff() }
             }
         }
