@@ -24,6 +24,7 @@ package final class ClusterMembership: Sendable {
         let signal: JobSignal
         /// False: everything is done on the caller's thread.
         let hasThreads: Bool
+        let hub: FollowHub
     }
 
     /// How long a stop waits for others to take over what this node leads.
@@ -32,6 +33,10 @@ package final class ClusterMembership: Sendable {
     package let place: ClusterPlace
     let keeper: ClusterKeeper
     let fetcher: ImageFetcher
+    /// The replicas here as queries may use them, and what else a query's plan is made of.
+    let readable: ReadableShards
+    let readView: @Sendable () -> ReadPlan.View
+    let tails: RemoteTails
     private let desk: PeerDesk
     fileprivate let world: Surroundings
     private let workers: ThreadPool?
@@ -49,6 +54,13 @@ package final class ClusterMembership: Sendable {
         }
         keeper = ClusterMembership.makeKeeper(place, world)
         fetcher = ClusterMembership.makeFetcher(place, world, run)
+        let readable = ClusterMembership.readable(world, keeper, fetcher)
+        let readView = ClusterMembership.readView(place, world, readable)
+        self.readable = readable
+        self.readView = readView
+        tails = RemoteTails(
+            hub: world.hub, calls: world.calls, time: world.node.time, view: readView,
+            note: world.node.onNotice, telemetry: world.node.telemetry)
         let images = ImageSource(
             shards: world.shards, meta: world.meta, leaders: world.leaders, queue: world.queue,
             disk: world.node.disk, sealSoon: { world.maintenance.sealSoon($0) })
@@ -56,7 +68,9 @@ package final class ClusterMembership: Sendable {
             PeerDesk.Services(
                 node: place.identity.node, queue: world.queue, leaders: world.leaders,
                 links: world.links, calls: world.calls, images: images, keeper: keeper,
-                remote: RemoteReading(), work: run,
+                remote: RemoteReading(
+                    readable, hub: world.hub, time: world.node.time,
+                    telemetry: world.node.telemetry), work: run,
                 flush: { question in
                     Task {
                         do throws(AppendError) {
@@ -119,6 +133,27 @@ package final class ClusterMembership: Sendable {
                     }
                     return near + holders.filter { !near.contains($0) }
                 }, work: run, note: world.node.onNotice), telemetry: world.node.telemetry)
+    }
+
+    private static func readable(
+        _ world: Surroundings, _ keeper: ClusterKeeper, _ fetcher: ImageFetcher
+    ) -> ReadableShards {
+        ReadableShards(shards: world.shards, barrier: world.barrier) {
+            Set(keeper.faults.keys).union(fetcher.progress.map(\.group))
+        }
+    }
+
+    private static func readView(
+        _ place: ClusterPlace, _ world: Surroundings, _ readable: ReadableShards
+    ) -> @Sendable () -> ReadPlan.View {
+        {
+            ReadPlan.View(
+                node: place.identity.node, shardCount: world.shards.shardCount,
+                cluster: world.meta.cluster, taking: Set(readable.taking.map(\.number)),
+                hosted: Set(world.shards.hosted.map(\.number)),
+                reachable: world.links.reachable,
+                leader: { world.leaders.leader(of: $0) })
+        }
     }
 
     /// Who gets what peers send.
@@ -188,6 +223,7 @@ package final class ClusterMembership: Sendable {
     }
 
     func stop() {
+        tails.stop()
         world.links.transport?.stop()
         workers?.stop()
     }

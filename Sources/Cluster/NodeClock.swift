@@ -60,6 +60,7 @@ final class NodeClock: Sendable {
         if count.isMultiple(of: Self.ticksPerStep), membership?.keeper.isMoving == true {
             keep.raise()
         }
+        membership?.tails.tick()
     }
 
     func second() {

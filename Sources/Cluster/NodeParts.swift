@@ -42,8 +42,10 @@ struct NodeParts {
             })
         let wake = JobSignal()
         let keeperSignal = JobSignal()
+        let hub = FollowHub()
         let applier = ApplyLoop(
             shards: shards, meta: meta, queue: queue, barrier: barrier,
+            hub: place == nil ? nil : hub,
             onJob: { wake.raise() }, onFatal: world.onFatal)
         let hooks = ClusterHooks()
         loop = NodeLoop(
@@ -58,10 +60,10 @@ struct NodeParts {
             telemetry: world.telemetry)
         let proposer = GroupProposer(
             queue: queue, leaders: leaders, calls: place == nil ? nil : calls, time: world.time)
-        let hub = FollowHub()
         router = Router(
             shards: shards, proposer: proposer,
-            lanes: place == nil ? nil : StampLanes(random: world.random), hub: hub,
+            lanes: place == nil ? nil : StampLanes(random: world.random),
+            hub: place == nil ? hub : nil,
             time: world.time, configuration: configuration, telemetry: world.telemetry)
         if let place {
             let membership = ClusterMembership(
@@ -70,11 +72,11 @@ struct NodeParts {
                     node: world, configuration: configuration, shards: shards, meta: meta,
                     leaders: leaders, queue: queue, applier: applier, proposer: proposer,
                     links: links, calls: calls, barrier: barrier, maintenance: maintenance,
-                    signal: keeperSignal, hasThreads: hasThreads))
+                    signal: keeperSignal, hasThreads: hasThreads, hub: hub))
             hooks.set(membership)
             relay.listen { keeperSignal.raise() }
             querier = ClusterQuerier(
-                shards: shards, hub: hub, barrier: barrier, leaders: leaders)
+                readable: membership.readable, view: membership.readView, calls: calls, hub: hub)
             self.membership = membership
         } else {
             querier = LocalQuerier(shards: shards, hub: hub)

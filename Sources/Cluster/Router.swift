@@ -18,7 +18,8 @@ final class Router: Appender {
     private let proposer: GroupProposer
     /// Nil on a node without peers: nothing is ever in doubt there.
     private let lanes: StampLanes?
-    private let hub: FollowHub
+    /// Nil where replicas offer what they apply.
+    private let hub: FollowHub?
     private let time: any TimeSource
     private let retentionNanos: Mutex<Int64?>
     private let futureNanosMax: Int64
@@ -26,7 +27,7 @@ final class Router: Appender {
     private let figures: RouterFigures
 
     init(
-        shards: ShardTable, proposer: GroupProposer, lanes: StampLanes? = nil, hub: FollowHub,
+        shards: ShardTable, proposer: GroupProposer, lanes: StampLanes? = nil, hub: FollowHub?,
         time: any TimeSource, configuration: NodeConfiguration, telemetry: Telemetry
     ) {
         splitter = BatchSplitter(shardCount: shards.shardCount)
@@ -97,7 +98,7 @@ final class Router: Appender {
             case .failure(let error): completion(.failure(error))
             case .success(let rejections):
                 figures.commit.record(nanos: time.monotonicNanos() - started)
-                for piece in accepted { hub.offer(piece) }
+                if let hub { for piece in accepted { hub.offer(piece) } }
                 finish(accepted, rejections, completion)
             }
         }

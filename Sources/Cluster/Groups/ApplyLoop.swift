@@ -24,6 +24,8 @@ final class ApplyLoop: Sendable {
     private let meta: MetaReplica
     private let queue: ProposalQueue
     private let barrier: ReadBarrier
+    /// Gets the lines of what is applied; nil where the router offers them.
+    private let hub: FollowHub?
     private let state = Monitor(State())
     private let thread: Monitor<WorkerThread?> = Monitor(nil)
     private let onFatal: @Sendable (String) -> Void
@@ -32,12 +34,13 @@ final class ApplyLoop: Sendable {
 
     init(
         shards: ShardTable, meta: MetaReplica, queue: ProposalQueue, barrier: ReadBarrier,
-        onJob: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (String) -> Void
+        hub: FollowHub? = nil, onJob: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (String) -> Void
     ) {
         self.shards = shards
         self.meta = meta
         self.queue = queue
         self.barrier = barrier
+        self.hub = hub
         self.onJob = onJob
         self.onFatal = onFatal
     }
@@ -109,7 +112,13 @@ final class ApplyLoop: Sendable {
                 outcome = .cluster(try meta.apply(index: index, payload: payload))
             } else {
                 guard let replica = shards[ShardGroup.shard(of: group)] else { return true }
-                outcome = .shard(try replica.apply(index: index, payload: payload))
+                let applied = try replica.apply(index: index, payload: payload)
+                outcome = .shard(applied)
+                if let hub, hub.isFollowed,
+                    let entry = FollowedEntry(replica, index: index, payload: payload, applied)
+                {
+                    hub.applied(entry)
+                }
                 if replica.hasJob { onJob() }
             }
         } catch {
