@@ -23,6 +23,8 @@ package final class Node: Sendable {
     private let loop: NodeLoop
     private let maintenance: Maintenance
     private let clock: NodeClock
+    private let hooks: ClusterHooks
+    private let telemetry: Telemetry
     private let ready = Atomic<Bool>(false)
     private let tickers = Mutex<[any Cancellable]>([])
 
@@ -90,6 +92,8 @@ package final class Node: Sendable {
         querier = parts.querier
         cluster = parts.membership
         clock = parts.clock
+        hooks = parts.hooks
+        telemetry = world.telemetry
         NodeFigures.register(
             shards: parts.shards, queue: parts.queue, loop: parts.loop,
             telemetry: world.telemetry)
@@ -109,6 +113,12 @@ package final class Node: Sendable {
             NodeClock.tickNanos, aligned: false, name: "tick"
         ) { _ in clock.tick() }
         tickers.withLock { $0.append(tick) }
+    }
+
+    /// The parts hold each other through the hooks, and the figures hold the parts.
+    deinit {
+        hooks.set(nil)
+        telemetry.removeComputed()
     }
 
     /// Whether both doors are open.

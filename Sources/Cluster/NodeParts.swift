@@ -15,6 +15,7 @@ struct NodeParts {
     let querier: any Querier
     let membership: ClusterMembership?
     let clock: NodeClock
+    let hooks: ClusterHooks
 
     init(
         _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings,
@@ -48,6 +49,7 @@ struct NodeParts {
             hub: place == nil ? nil : hub,
             onJob: { wake.raise() }, onFatal: world.onFatal)
         let hooks = ClusterHooks()
+        self.hooks = hooks
         loop = NodeLoop(
             replicator: replicator, queue: queue, applier: applier, leaders: leaders,
             barrier: barrier, links: links, telemetry: world.telemetry,
@@ -96,7 +98,7 @@ struct NodeParts {
 final class ClusterHooks: Sendable {
     private let membership = Monitor<ClusterMembership?>(nil)
 
-    func set(_ membership: ClusterMembership) { self.membership.update { $0 = membership } }
+    func set(_ membership: ClusterMembership?) { self.membership.update { $0 = membership } }
 
     func imageWanted(_ wanted: ReplicationOutput.ImageWanted) {
         membership.withLock { $0 }?.fetcher.want(wanted)

@@ -67,6 +67,8 @@ import Testing
     /// What went wrong with one seed, and the trace of it; empty when nothing did.
     static func schedule(seed: UInt64) async throws -> [String] {
         let world = try grown(seed: seed)
+        // Network and nodes hold each other.
+        defer { for machine in world.machines { world.crash(machine) } }
         let ledger = ClusterLedger()
         var nemesis = ClusterNemesis(world)
         var nextWrite = world.nanos
@@ -127,7 +129,9 @@ import Testing
                 + " voters \(line.voters), \(line.movement ?? "at rest")"
         }
         let places = cluster.replicas.map {
-            "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex)"
+            "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex), "
+                + "completed \($0.shard.manifest.completedIndex), job \($0.hasJob), "
+                + "segments \($0.shard.manifest.segments.map(\.name))"
         }
         return places + ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
             + cluster.activity
