@@ -180,7 +180,13 @@ final class ClusterKeeper: Sendable {
             let replica = world.shards[shard], replica.holdJobs()
         else { return }
         world.queue.perform { [self] replicator in
-            replicator.close(group)
+            do throws(ReplicationError) {
+                guard try replicator.giveUp(group, voters: report.voters) else {
+                    return replica.endJobs()
+                }
+            } catch {
+                return world.note("\(group) cannot be given up: \(error)")
+            }
             world.shards.remove(shard)
             world.leaders.forget(group)
             world.wipe(shard)

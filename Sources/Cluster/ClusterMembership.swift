@@ -107,6 +107,8 @@ package final class ClusterMembership: Sendable {
                 },
                 wipe: { shard in
                     do {
+                        let group = ShardGroup.group(of: shard)
+                        try surroundings.disk.removeTree(ImageReference.path(of: group))
                         try surroundings.disk.removeTree(ShardReplica.directory(of: shard))
                     } catch {
                         surroundings.onNotice("shard \(shard) cannot be removed: \(error)")

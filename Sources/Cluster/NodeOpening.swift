@@ -118,9 +118,12 @@ struct NodeOpening {
         for number in 0..<shardCount {
             let group = ShardGroup.group(of: number)
             let isHere =
-                isFirstStart || replicator.journal.configuration(of: group) != nil
+                isFirstStart
+                || replicator.journal.configuration(of: group) != nil
+                    && !replicator.isNew(group)
                 || cluster.wanted(group).voters.contains(node)
             guard isHere else { continue }
+            if replicator.isNew(group) { try wipeGivenUp(number, replicator, world) }
             let replica =
                 try sealed[number] ?? ShardReplica.open(number, configuration, world)
             try recover(group, stands: replica.shard.durableIndex, replicator, world)
@@ -148,6 +151,18 @@ struct NodeOpening {
                     + "is not the one that belongs to this directory")
         }
         try replicator.recover(group, image: image)
+    }
+
+    /// A replica was given up and the node stopped before its files were gone.
+    private static func wipeGivenUp(
+        _ number: Int, _ replicator: Replicator, _ world: Node.Surroundings
+    ) throws {
+        let group = ShardGroup.group(of: number)
+        let directory = ShardReplica.directory(of: number)
+        guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory),
+            try ImageReference.read(world.disk, group) == nil
+        else { return }
+        try world.disk.removeTree(directory)
     }
 
     /// A log that was a sole voter's goes on as a group's behind what is sealed: where nothing is,

@@ -232,4 +232,31 @@ extension Replicator {
         }
         dirty.remove(group)
     }
+
+    /// The same for good: the log is forgotten, durably, so that the node is a newcomer when it is
+    /// asked into the group again; term and vote stay. Only when the group's members have removed
+    /// this one: `voters` are those that it has now. False: not now, a write is under way. Errors:
+    /// `journal`.
+    package func giveUp(
+        _ group: GroupID, voters: [NodeID]
+    ) throws(ReplicationError) -> Bool {
+        precondition(!voters.contains(node), "BUG: a voter gives up \(group)")
+        guard written.isEmpty else { return false }
+        guard let hardState = replicas[group]?.hardState else { return true }
+        close(group)
+        // No leader's log has an entry of term 0, so that one brings an image: the changes of
+        // members in its log would not fit the voters that are known here.
+        let nothing = ImageReference(
+            index: Replicator.firstImageIndex, term: 0,
+            configuration: GroupConfiguration(
+                index: Replicator.firstImageIndex, voters: voters))
+        try writeImage(
+            group, nothing, HardState(term: max(hardState.term, 1), vote: hardState.vote))
+        return true
+    }
+
+    /// Whether the journal knows no more of the group than its beginning.
+    package func isNew(_ group: GroupID) -> Bool {
+        journal.lastIndex(of: group) <= Replicator.firstImageIndex
+    }
 }

@@ -52,7 +52,7 @@ package final class Replicator {
     private var payloadSequence: UInt64
     /// What is being written: the batch, and the groups with a ready in it.
     private var batch = JournalBatch()
-    private var written: [GroupReplica] = []
+    var written: [GroupReplica] = []
     private var isBatchUrgent = false
     private var needsWrite = false
     /// What the next batch may hold already, from messages.

@@ -115,8 +115,8 @@ class Generator:
     other, and remember what was acknowledged. A write without an answer is not sent again: it may
     be there, once, or not at all."""
 
-    def __init__(self, nodes, workers=3):
-        self.nodes = list(nodes)
+    def __init__(self, nodes, name="w", workers=3):
+        self.nodes, self.name = list(nodes), name
         self.away = set()
         self.lines, self.samples = set(), set()
         self.errors = []
@@ -143,13 +143,13 @@ class Generator:
             number += 1
             if node in self.away:
                 continue
-            line = f"{worker}/{number}"
+            line = f"{self.name}{worker}/{number}"
             body = json.dumps({"streams": [{
-                "stream": {"worker": str(worker)}, "values": [[str(time.time_ns()), line]],
+                "stream": {"worker": f"{self.name}{worker}"}, "values": [[str(time.time_ns()), line]],
             }]}).encode()
             if self.send(node, "/loki/api/v1/push", body, "application/json"):
                 self.lines.add(line)
-            text = f'e2e{{worker="{worker}"}} {number} {self.base_millis + number}\n'
+            text = f'{self.name}_e2e{{worker="{worker}"}} {number} {self.base_millis + number}\n'
             if self.send(node, "/api/v1/import/prometheus", text.encode(), "text/plain"):
                 self.samples.add((worker, number))
                 now = time.monotonic()
@@ -177,12 +177,12 @@ class Generator:
         for node in nodes:
             found = []
             for worker in range(len(self.threads)):
-                entries = node.lines(f'{{worker="{worker}"}}', limit=500_000)
+                entries = node.lines(f'{{worker="{self.name}{worker}"}}', limit=500_000)
                 found += [text for _, _, text in entries]
             assert len(found) == len(set(found)), f"{node.name} has lines twice"
             lost = self.lines - set(found)
             assert not lost, f"{node.name} lost {len(lost)} lines: {sorted(lost)[:5]}"
-            answer = node.get("/api/v1/query", query="e2e[1h]")
+            answer = node.get("/api/v1/query", query=f"{self.name}_e2e[1h]")
             assert "warnings" not in answer, answer["warnings"]
             stamps = [
                 (int(one["metric"]["worker"]), round(stamp * 1000) - self.base_millis, int(value))
