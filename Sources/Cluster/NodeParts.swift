@@ -16,6 +16,7 @@ struct NodeParts {
     let membership: ClusterMembership?
     let clock: NodeClock
     let hooks: ClusterHooks
+    let scrubber: Scrubber
 
     init(
         _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings,
@@ -84,9 +85,14 @@ struct NodeParts {
             querier = LocalQuerier(shards: shards, hub: hub)
             membership = nil
         }
+        var rebuild: (@Sendable (GroupID) -> Void)?
+        if let fetcher = membership?.fetcher { rebuild = { fetcher.rebuild($0) } }
+        scrubber = Scrubber(
+            shards: shards, repair: membership?.fetcher.repair, rebuild: rebuild, world: world)
         clock = NodeClock(
             queue: queue, barrier: barrier, links: links, calls: calls, proposer: proposer,
-            membership: membership, maintain: wake, keep: keeperSignal)
+            membership: membership, maintain: wake, keep: keeperSignal,
+            scrubber: scrubber)
         self.shards = shards
         self.queue = queue
         self.applier = applier

@@ -104,6 +104,8 @@ import Testing
         if !isWhole(world) {
             problems.append("not whole \(took) ms after all was mended")
         }
+        for machine in world.machines { machine.node?.scrub() }
+        try world.run(forNanos: 2 * second)
         for machine in world.machines { machine.node?.cluster?.sealSoon() }
         try world.run(forNanos: 2 * second)
         let sealed = world.nanos
@@ -115,7 +117,7 @@ import Testing
             guard let cluster = machine.node?.cluster else { continue }
             problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
         }
-        problems += differences(world)
+        problems += differences(world) + damages(world)
         if ledger.acknowledged.count < ledger.attempted / 5 {
             problems.append(
                 "only \(ledger.acknowledged.count) of \(ledger.attempted) were acknowledged")
@@ -149,6 +151,24 @@ import Testing
                 world.join(machine, through: other)
             }
         }
+    }
+
+    /// Segments that can not be read.
+    private static func damages(_ world: ClusterWorld) -> [String] {
+        var problems: [String] = []
+        for machine in world.machines {
+            for replica in machine.node?.cluster?.replicas ?? [] {
+                for segment in replica.shard.manifest.segments {
+                    do {
+                        try StorageInspection.verify(
+                            disk: machine.disk, directory: replica.directory, segment: segment)
+                    } catch {
+                        problems.append("\(machine.name): \(error)")
+                    }
+                }
+            }
+        }
+        return problems
     }
 
     /// Shards of which replicas hold other files.
