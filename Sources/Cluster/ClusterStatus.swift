@@ -114,7 +114,8 @@ package struct ClusterStatus: Sendable, Hashable {
         while index < words.count {
             let next = index + 1 < words.count ? words[index + 1] : ""
             let digits = next.prefix { $0.isNumber }
-            if words[index] == "node", let number = UInt64(digits), let id = NodeID(nonzero: number),
+            if words[index] == "node", let number = UInt64(digits),
+                let id = NodeID(nonzero: number),
                 let member = state.members[id]
             {
                 result.append(member.name + next.dropFirst(digits.count))
