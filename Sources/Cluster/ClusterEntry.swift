@@ -42,6 +42,16 @@ package struct ClusterEntry: Sendable {
     package func enter(
         in world: Node.Surroundings
     ) async throws(NodeError) -> ClusterPlace? {
+        var place = try await enterDirectory(in: world)
+        var seeds: [Endpoint] = []
+        if case .join(let given) = way { seeds = given }
+        place?.search = ClusterSearch(seeds: seeds, security: security)
+        return place
+    }
+
+    private func enterDirectory(
+        in world: Node.Surroundings
+    ) async throws(NodeError) -> ClusterPlace? {
         if let identity = try ClusterDirectory.read(world.disk) {
             return try goOn(identity, world.disk)
         }

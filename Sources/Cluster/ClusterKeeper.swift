@@ -14,6 +14,8 @@ final class ClusterKeeper: Sendable {
         let identity: ClusterDirectory
         let profile: ClusterProfile
         let firstPeers: FirstPeers
+        /// Nil: who is missing is not looked for.
+        let whereabouts: Whereabouts?
         let shards: ShardTable
         let meta: MetaReplica
         let leaders: LeaderTable
@@ -132,9 +134,14 @@ final class ClusterKeeper: Sendable {
             cluster.isFounded
             ? cluster.presentMembers.map { ($0.id, $0.address) }
             : world.firstPeers.addresses.map { ($0.key, $0.value) }
-        for (node, address) in addresses {
+        let reachable = world.links.reachable
+        var missing: [String] = []
+        for (node, recorded) in addresses {
+            let address = world.whereabouts?.address(of: node, recorded: recorded) ?? recorded
             if let endpoint = Endpoint(address) { peers[PeerID(node.number)] = endpoint }
+            if node != world.identity.node, !reachable.contains(node) { missing.append(address) }
         }
+        if !missing.isEmpty { world.whereabouts?.seek(missing) }
         let isNew = state.withLock { state in
             defer { state.peers = peers }
             return state.peers != peers
@@ -343,6 +350,9 @@ final class ClusterKeeper: Sendable {
     /// Makes a newcomer a member: `body` is a join command. Decided where the meta group is led,
     /// since only there it is known who of the members is dead. Answers as `JoinAnswer` is read.
     func join(_ body: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {
+        if case .updateMember(let node, let address, _, _, _)? = ClusterKeeper.read(body) {
+            return meet(node, address, answer)
+        }
         guard world.leaders.isOwn(ClusterState.metaGroup) else { return passOn(body, answer) }
         guard case .join(let newcomer, _)? = ClusterKeeper.read(body) else {
             return answer(JoinAnswer.refusal("a question that is not understood"))
@@ -374,6 +384,19 @@ final class ClusterKeeper: Sendable {
             case .failure(let error): answer(JoinAnswer.refusal("\(error)"))
             }
         }
+    }
+
+    /// A member that can not reach all others says where it is, and is told the same.
+    private func meet(
+        _ node: NodeID, _ address: String, _ answer: @escaping @Sendable ([UInt8]) -> Void
+    ) {
+        world.whereabouts?.met(node, at: address)
+        answer(
+            JoinAnswer(
+                clusterID: world.identity.clusterID, node: world.identity.node,
+                founder: ClusterPlace.founder, shardCount: world.shards.shardCount,
+                addresses: [world.identity.node: world.profile.address]
+            ).encoded())
     }
 
     private func passOn(_ body: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {

@@ -91,7 +91,15 @@ package final class ClusterMembership: Sendable {
         return ClusterKeeper(
             ClusterKeeper.Surroundings(
                 identity: place.identity, profile: place.profile,
-                firstPeers: place.firstPeers, shards: world.shards, meta: world.meta,
+                firstPeers: place.firstPeers,
+                whereabouts: place.search.map { search in
+                    Whereabouts(
+                        search,
+                        Whereabouts.Surroundings(
+                            identity: place.identity, profile: place.profile,
+                            time: surroundings.time, onChange: { world.signal.raise() }))
+                },
+                shards: world.shards, meta: world.meta,
                 leaders: world.leaders, queue: world.queue,
                 proposer: world.proposer, links: world.links, calls: world.calls,
                 time: surroundings.time, random: surroundings.random,

@@ -10,10 +10,14 @@ package struct ClusterPlace: Sendable {
     package var profile: ClusterProfile
     /// Where the others were when it joined.
     package var firstPeers: FirstPeers
+    /// Nil: members that are missing are not looked for.
+    package var search: ClusterSearch?
 
     package init(
-        identity: ClusterDirectory, profile: ClusterProfile, firstPeers: FirstPeers = FirstPeers()
+        identity: ClusterDirectory, profile: ClusterProfile,
+        firstPeers: FirstPeers = FirstPeers(), search: ClusterSearch? = nil
     ) {
+        self.search = search
         self.identity = identity
         self.profile = profile
         self.firstPeers = firstPeers

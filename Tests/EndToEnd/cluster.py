@@ -57,6 +57,13 @@ class Node(Server):
     def member(self, name):
         return next((one for one in self.status()["members"] if one["name"] == name), None)
 
+    def wait_drained(self, name, seconds=60):
+        """Waits until a member has no replicas any more."""
+        try:
+            until(lambda: self.member(name)["replicas"] == 0, seconds, f"{name} is drained")
+        except AssertionError as error:
+            raise AssertionError(self.cli("cluster", "status").stdout) from error
+
     def wait_healthy(self, members, seconds=60):
         done = self.cli(
             "cluster", "wait", "healthy", "--members", str(members), "--timeout", f"{seconds}s",

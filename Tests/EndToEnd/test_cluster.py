@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cluster import Cluster, Generator
-from conftest import until
+from conftest import free_port, until
 
 # Longer by hand: E2E_STOP_SECONDS=30, E2E_KILLS=50.
 STOP_SECONDS = float(os.environ.get("E2E_STOP_SECONDS", "8"))
@@ -177,3 +177,23 @@ def test_a_single_node_grows(make_cluster):
     cluster[1].statsd("grown:1|c")
     for node in cluster.nodes[1:]:
         until(lambda node=node: node.value("grown") == 8, what="it goes on without the first")
+
+
+def test_all_addresses_change_at_once(cluster):
+    """As containers do that are started anew: only the seed list still says where to look."""
+    with Generator(cluster) as generator:
+        generator.written(80)
+    for node in cluster:
+        node.kill()
+    for node in cluster:
+        node.peer_port = free_port()
+    seeds = cluster.seeds
+    for node in cluster:
+        node.launch(*seeds)
+    for node in cluster:
+        until(lambda node=node: node.is_ready(), seconds=30, what=f"{node.name} ready")
+    cluster[0].wait_healthy(3)
+    until(
+        lambda: all(cluster[0].member(one.name)["address"] == one.peer_address for one in cluster),
+        seconds=30, what="the new addresses are decided")
+    generator.check(cluster)

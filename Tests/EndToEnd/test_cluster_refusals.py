@@ -1,6 +1,7 @@
 """What a cluster does not take: each is one clear line for whoever did it."""
 
 import os
+import re
 import socket
 import subprocess
 
@@ -68,6 +69,13 @@ def test_garbage_on_the_peer_port(cluster):
     cluster[1].wait_healthy(3)
 
 
+def ready(node):
+    try:
+        return node.request("GET", "/-/ready")
+    except OSError:
+        return None
+
+
 def test_a_member_of_another_cluster(cluster):
     b = cluster[1]
     stranger = cluster.node("stranger")
@@ -80,10 +88,10 @@ def test_a_member_of_another_cluster(cluster):
     with open(os.path.join(stranger.directory, "varve.peers"), "w", encoding="utf-8") as file:
         file.write(f"varve peers\nformat 1\n2 {b.peer_address}\n")
     stranger.launch()
-    pattern = "belongs to cluster 00000000000000ff"
-    until(lambda: pattern in b.whole_log(), what="b says it")
-    until(lambda: pattern in stranger.whole_log(), what="the stranger says it")
-    status, answer = stranger.request("GET", "/-/ready")
+    pattern = r"node 9 \(stranger\) belongs to cluster 00000000000000ff"
+    until(lambda: re.search(pattern, b.whole_log()), what="b says it")
+    until(lambda: re.search(pattern, stranger.whole_log()), what="the stranger says it")
+    status, answer = until(lambda: ready(stranger), what="HTTP")
     assert status == 503 and b"has not come" in answer
     one_line(b.whole_log(), pattern)
     one_line(stranger.whole_log(), pattern)
@@ -160,9 +168,7 @@ def test_a_fourth_node_takes_over_and_the_first_leaves(tmp_path):
             assert "drain it" in d.cli("cluster", "remove", "a").stderr
             for victim in ("b", "a"):
                 assert d.cli("cluster", "drain", victim).returncode == 0
-                until(
-                    lambda victim=victim: d.member(victim)["replicas"] == 0, seconds=60,
-                    what=f"{victim} is drained")
+                d.wait_drained(victim)
                 generator.written(20)
                 if victim == "b":
                     # It takes all of its replicas back, and has nothing left of the old ones.

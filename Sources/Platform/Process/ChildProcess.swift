@@ -44,7 +44,7 @@ package enum ChildProcess {
             unsafe strdup($0)
         }
         unsafe words.append(nil)
-        defer { for unsafe word in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         var child: pid_t = 0
         let code = unsafe posix_spawnp(&child, program, &actions, nil, words, environ)
         close(ends[1])

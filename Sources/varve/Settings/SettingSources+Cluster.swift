@@ -54,7 +54,8 @@ extension SettingSources {
 
     func isOn(_ setting: Setting) throws(SettingError) -> Bool {
         try choice(
-            setting, ["on": true, "off": false, "true": true, "false": false, "1": true, "0": false])
+            setting,
+            ["on": true, "off": false, "true": true, "false": false, "1": true, "0": false])
     }
 
     /// Where others reach this node.
