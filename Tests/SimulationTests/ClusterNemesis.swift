@@ -31,7 +31,8 @@ struct ClusterNemesis {
         for mend in mends where mend.nanos <= world.nanos { try mend.body() }
         mends.removeAll { $0.nanos <= world.nanos }
         guard world.nanos >= nextNanos else { return }
-        nextNanos = world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
+        nextNanos =
+            world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
         if fault == .zoneLoss, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
@@ -120,7 +121,8 @@ struct ClusterNemesis {
     private mutating func cut(_ fault: Fault, _ machine: ClusterWorld.Machine) {
         let others = world.machines.filter { $0 !== machine && $0.identity != nil }
         guard let id = machine.identity.map({ PeerID($0.number) }) else { return }
-        let targets = fault == .isolate ? others : Array(others.shuffled(using: &world.random).prefix(1))
+        let targets =
+            fault == .isolate ? others : Array(others.shuffled(using: &world.random).prefix(1))
         for other in targets {
             guard let to = other.identity.map({ PeerID($0.number) }) else { continue }
             world.network.cut(from: id, to: to)

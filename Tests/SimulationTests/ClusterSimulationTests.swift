@@ -82,14 +82,17 @@ import Testing
             try nemesis.act(mayLoseDisks: { isWhole(world) })
             rejoin(world)
             if world.nanos >= nextWrite {
-                nextWrite = world.nanos + Int64.random(in: 10...400, using: &world.random) * 1_000_000
+                nextWrite =
+                    world.nanos + Int64.random(in: 10...400, using: &world.random) * 1_000_000
                 let up = world.machines.compactMap(\.node)
                 if let node = up.randomElement(using: &world.random) {
                     ledger.write(through: node)
                 }
                 let reader = up.randomElement(using: &world.random)
                 if let cluster = reader?.cluster, Bool.random(using: &world.random) {
-                    ledger.readBack(cluster) { world.violate("\(cluster.place.identity.node): \($0)") }
+                    ledger.readBack(cluster) {
+                        world.violate("\(cluster.place.identity.node): \($0)")
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 internal import Encoding
-internal import Synchronization
 package import Platform
+internal import Synchronization
 
 /// A shard as it was at an entry of its log: a manifest, and the files that it lists. What a replica
 /// gets that the log can not bring up to date any more. The files are immutable and the same on all

@@ -39,7 +39,8 @@ package final class StorageJob: Sendable {
     }
 
     init(
-        index: UInt64, work: Work, failureCount: Int, damageAttemptsMax: Int, before: Manifest, live: [String: LiveSegment],
+        index: UInt64, work: Work, failureCount: Int, damageAttemptsMax: Int, before: Manifest,
+        live: [String: LiveSegment],
         disk: any Disk, directory: DiskPath
     ) {
         self.index = index
