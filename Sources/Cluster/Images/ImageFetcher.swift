@@ -78,7 +78,7 @@ final class ImageFetcher: Sendable {
             {
                 guard let leader = state.wanted[group] else { continue }
                 let transfer = ImageTransfer(group, leader: leader, world, received: bytes) {
-                    [self] isInstalled in end(group, isInstalled)
+                    [self] isInstalled in end(group, leader, isInstalled)
                 }
                 state.transfers[group] = transfer
                 started.append(transfer)
@@ -88,10 +88,11 @@ final class ImageFetcher: Sendable {
         for transfer in started { transfer.start() }
     }
 
-    private func end(_ group: GroupID, _ isInstalled: Bool) {
+    private func end(_ group: GroupID, _ leader: NodeID, _ isInstalled: Bool) {
         state.withLock { state in
             state.transfers[group] = nil
-            state.wanted[group] = nil
+            // Another leader has asked meanwhile: that is still to be done.
+            if isInstalled || state.wanted[group] == leader { state.wanted[group] = nil }
         }
         if isInstalled { installed.add() }
     }
