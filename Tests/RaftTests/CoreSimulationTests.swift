@@ -83,7 +83,7 @@ struct CoreSchedule {
             sequence += 1
             let descriptor = EntryDescriptor(
                 origin: leader.number, sequence: sequence, byteCount: 1, checksum: 1)
-            do { try cluster.core(leader)?.propose([descriptor]) } catch .notLeader {}
+            try Self.unlessDeposed { try cluster.core(leader)?.propose([descriptor]) }
         case 93: cluster.cut.insert([node, nodes.randomElement(using: &random) ?? node])
         case 94: if random.isOne(in: 2) { cluster.isolate(node) } else { cluster.cut = [] }
         case 95: cluster.crash(node, writingIsDone: random.isOne(in: 2))
@@ -91,7 +91,7 @@ struct CoreSchedule {
         case 97: try cluster.compact(node)
         case 98:
             guard random.isOne(in: 4), let leader = try cluster.leader() else { return }
-            do { try cluster.core(leader)?.transfer(to: node) } catch .notLeader {}
+            try Self.unlessDeposed { try cluster.core(leader)?.transfer(to: node) }
         default: cluster.cut = []
         }
     }
@@ -127,12 +127,21 @@ struct CoreSchedule {
     private mutating func propose() throws -> Bool {
         guard let leader = try cluster.leader() else { return false }
         sequence += 1
+        let descriptor = EntryDescriptor(
+            origin: 9, sequence: sequence, byteCount: 1, checksum: 1)
+        return try Self.unlessDeposed { try cluster.core(leader)?.propose([descriptor]) }
+    }
+
+    /// False when the replica does not lead any more, which is no failure.
+    @discardableResult
+    private static func unlessDeposed(_ body: () throws -> Void) throws -> Bool {
         do {
-            try cluster.core(leader)?.propose([
-                EntryDescriptor(origin: 9, sequence: sequence, byteCount: 1, checksum: 1)
-            ])
+            try body()
             return true
-        } catch RaftError.notLeader { return false }
+        } catch {
+            if error as? RaftError == .notLeader(nil) { return false }
+            throw error
+        }
     }
 }
 #endif

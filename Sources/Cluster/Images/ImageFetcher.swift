@@ -106,7 +106,7 @@ final class ImageFetcher: Sendable {
                 guard let wanted = state.wanted[group] else { continue }
                 let transfer = ImageTransfer(
                     group, leader: wanted.leader, for: wanted.purpose, world, received: bytes
-                ) { [self] isInstalled in end(group, isInstalled) }
+                ) { [self] isInstalled in end(group, wanted.leader, isInstalled) }
                 state.transfers[group] = transfer
                 started.append(transfer)
             }
@@ -115,10 +115,11 @@ final class ImageFetcher: Sendable {
         for transfer in started { transfer.start() }
     }
 
-    private func end(_ group: GroupID, _ isInstalled: Bool) {
+    private func end(_ group: GroupID, _ leader: NodeID, _ isInstalled: Bool) {
         state.withLock { state in
             state.transfers[group] = nil
-            state.wanted[group] = nil
+            // Another leader has asked meanwhile: that is still to be done.
+            if isInstalled || state.wanted[group]?.leader == leader { state.wanted[group] = nil }
         }
         if isInstalled { installed.add() }
     }

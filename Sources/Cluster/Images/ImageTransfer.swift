@@ -86,7 +86,10 @@ final class ImageTransfer: Sendable {
                 // Whoever found the difference finds it again.
                 world.note("image of \(group): \(leader): \(error.sentence)")
                 end(false)
-            case .failure(.refused(ImageSource.Code.notYet, _)): pause(nil)
+            case .failure(.refused(ImageSource.Code.notYet, _)):
+                // Only who leads has a younger image made.
+                guard world.leaders.leader(of: group) == leader else { return end(false) }
+                pause(nil)
             case .failure(let error):
                 // Who leads by now will say again that an image is needed.
                 guard world.leaders.leader(of: group) == leader else { return end(false) }

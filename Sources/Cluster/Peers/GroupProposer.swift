@@ -161,10 +161,11 @@ final class GroupProposer: Sendable {
             if case .refused(let error) = failure, !attempt.isInDoubt {
                 return attempt.request.completion(.failure(error))
             }
+            let group = GroupNames([attempt.request.group])
             let detail =
                 attempt.isInDoubt
-                ? "\(attempt.request.group) lost its leader: it is not known whether this was kept"
-                : "\(attempt.request.group) has no leader"
+                ? "\(group) lost its leader: it is not known whether this was kept"
+                : "\(group) has no leader: too few of its replicas can be reached"
             return attempt.request.completion(.failure(.unavailable(detail: detail)))
         }
         waiting.withLock { $0.append((now + GroupProposer.pauseNanos, attempt)) }
