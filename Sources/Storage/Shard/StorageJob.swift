@@ -161,6 +161,8 @@ package final class StorageJob: Sendable {
         switch error {
         case .corrupt(let file, _, _): return (file, 1)
         case .index(let file, _): return (file, 1)
+        // A flipped bit of the version; with other replicas that is found out, else never assumed.
+        case .newerFormat(let file, _, _) where damageAttemptsMax > 1: return (file, .max)
         case .disk(let refusal):
             switch refusal {
             case .failed(_, _, let file): return (file, StorageLimits.readAttemptsMax)
