@@ -11,16 +11,20 @@ import PackageDescription
 
 let environment = ProcessInfo.processInfo.environment
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .strictMemorySafety(),
-    .treatAllWarnings(as: .error),
-    // Deprecations in a dependency's next release are news, not a broken build.
-    .treatWarning("DeprecatedDeclaration", as: .warning),
-] + (environment["VARVE_MUTANTS"] == "1" ? [.define("VARVE_MUTANTS")] : [])
+let mutants: [SwiftSetting] =
+    environment["VARVE_MUTANTS"] == "1" ? [.define("VARVE_MUTANTS")] : []
+
+let strict: [SwiftSetting] =
+    mutants + [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+        // Deprecations in a dependency's next release are news, not a broken build.
+        .treatWarning("DeprecatedDeclaration", as: .warning),
+    ]
 
 /// recvmmsg, fallocate and kin are only visible with GNU extensions.
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]

@@ -30,6 +30,8 @@ final class ClusterKeeper: Sendable {
         let open: @Sendable (Int) throws -> ShardReplica
         /// Removes all there is of a shard.
         let wipe: @Sendable (Int) -> Void
+        /// Puts the leader's image in place of the replica here.
+        let rebuild: @Sendable (GroupID, NodeID) -> Void
         let note: @Sendable (String) -> Void
     }
 
@@ -103,6 +105,7 @@ final class ClusterKeeper: Sendable {
         keepReplicas(cluster)
         askReports(cluster)
         guideGroups(cluster)
+        compareReplicas()
         if world.leaders.isOwn(ClusterState.metaGroup) { decide(cluster) }
         keepProfile(cluster)
     }
@@ -244,13 +247,34 @@ final class ClusterKeeper: Sendable {
                     ].next(status, wanted: cluster.wanted(group), live: live)
                 }
                 let reason = perform(action, group, replicator)
-                reports[group] = GroupReport(
+                var report = GroupReport(
                     status, appliedIndex: applied(group), waitsFor: reason)
+                if group != ClusterState.metaGroup {
+                    report.seal = world.shards[ShardGroup.shard(of: group)]?.sealDigest
+                }
+                reports[group] = report
             }
             state.withLock { state in
                 state.own = reports
                 state.isMoving = reports.values.contains { $0.waitsFor != nil }
             }
+        }
+    }
+
+    /// A replica that has done the same as its leader's and holds other files is not mended or
+    /// averaged but rebuilt.
+    private func compareReplicas() {
+        let reports = allReports
+        for replica in world.shards.hosted where !world.leaders.isOwn(replica.group) {
+            guard let report = reports[replica.group], let leader = report.leader,
+                let theirs = report.seal, let own = replica.sealDigest,
+                own.durableIndex == theirs.durableIndex,
+                own.completedIndex == theirs.completedIndex, own.hash != theirs.hash
+            else { continue }
+            world.note(
+                "shard \(replica.number) differs from \(leader)'s at entry \(own.durableIndex): "
+                    + "it is rebuilt")
+            world.rebuild(replica.group, leader)
         }
     }
 

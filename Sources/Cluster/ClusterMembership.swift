@@ -52,8 +52,9 @@ package final class ClusterMembership: Sendable {
         let run: @Sendable (@escaping @Sendable () -> Void) -> Void = { job in
             if workers?.submit(job) != true { job() }
         }
-        keeper = ClusterMembership.makeKeeper(place, world)
-        fetcher = ClusterMembership.makeFetcher(place, world, run)
+        let fetcher = ClusterMembership.makeFetcher(place, world, run)
+        self.fetcher = fetcher
+        keeper = ClusterMembership.makeKeeper(place, world, fetcher)
         let readable = ClusterMembership.readable(world, keeper, fetcher)
         let readView = ClusterMembership.readView(place, world, readable)
         self.readable = readable
@@ -84,7 +85,7 @@ package final class ClusterMembership: Sendable {
     }
 
     private static func makeKeeper(
-        _ place: ClusterPlace, _ world: Surroundings
+        _ place: ClusterPlace, _ world: Surroundings, _ fetcher: ImageFetcher
     ) -> ClusterKeeper {
         let surroundings = world.node
         return ClusterKeeper(
@@ -121,7 +122,8 @@ package final class ClusterMembership: Sendable {
                     } catch {
                         surroundings.onNotice("shard \(shard) cannot be removed: \(error)")
                     }
-                }, note: surroundings.onNotice), signal: world.signal)
+                }, rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice),
+            signal: world.signal)
     }
 
     private static func makeFetcher(

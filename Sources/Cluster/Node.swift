@@ -23,6 +23,9 @@ package final class Node: Sendable {
     private let loop: NodeLoop
     private let maintenance: Maintenance
     private let clock: NodeClock
+    private let hooks: ClusterHooks
+    private let scrubber: Scrubber
+    private let telemetry: Telemetry
     private let ready = Atomic<Bool>(false)
     private let tickers = Mutex<[any Cancellable]>([])
 
@@ -90,6 +93,9 @@ package final class Node: Sendable {
         querier = parts.querier
         cluster = parts.membership
         clock = parts.clock
+        hooks = parts.hooks
+        scrubber = parts.scrubber
+        telemetry = world.telemetry
         NodeFigures.register(
             shards: parts.shards, queue: parts.queue, loop: parts.loop,
             telemetry: world.telemetry)
@@ -103,12 +109,18 @@ package final class Node: Sendable {
             clock.second()
         }
         tickers.withLock { $0 = [maintain] }
-        guard cluster != nil else { return }
         clock.start()
+        guard cluster != nil else { return }
         let tick = world.timers.every(
             NodeClock.tickNanos, aligned: false, name: "tick"
         ) { _ in clock.tick() }
         tickers.withLock { $0.append(tick) }
+    }
+
+    /// The parts hold each other through the hooks, and the figures hold the parts.
+    deinit {
+        hooks.set(nil)
+        telemetry.removeComputed()
     }
 
     /// Whether both doors are open.
@@ -123,6 +135,9 @@ package final class Node: Sendable {
     /// Seals and compacts what this node leads; returns when it is done. Throws what kept it from
     /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
+
+    /// Reads every sealed segment and has repaired what is damaged. Blocks.
+    package func scrub() { scrubber.readAll() }
 
     /// Takes over retention, memory and the age of a seal; the rest is fixed while it runs.
     package func reload(_ configuration: NodeConfiguration) {

@@ -17,13 +17,15 @@ final class NodeClock: Sendable {
     private let membership: ClusterMembership?
     private let maintain: JobSignal
     private let keep: JobSignal
-    private let keeping = Monitor<WorkerThread?>(nil)
+    private let scrubber: Scrubber
+    private let scrub = JobSignal()
+    private let threads = Monitor<[WorkerThread]>([])
     private let tickCount = Atomic<Int>(0)
 
     init(
         queue: ProposalQueue, barrier: ReadBarrier, links: PeerLinks, calls: PeerCalls,
         proposer: GroupProposer, membership: ClusterMembership?, maintain: JobSignal,
-        keep: JobSignal
+        keep: JobSignal, scrubber: Scrubber
     ) {
         self.queue = queue
         self.barrier = barrier
@@ -33,19 +35,30 @@ final class NodeClock: Sendable {
         self.membership = membership
         self.maintain = maintain
         self.keep = keep
+        self.scrubber = scrubber
     }
 
-    /// Starts the thread that keeps the node's place in the cluster.
+    /// Starts the threads that wait for seconds: one keeps the node's place in the cluster, one
+    /// reads sealed segments.
     func start() {
-        let started = WorkerThread(name: "cluster") { [keep, membership] in
-            while keep.wait() { membership?.keeper.round() }
+        var started = [
+            WorkerThread(name: "scrub") { [scrub, scrubber] in
+                while scrub.wait() { scrubber.round() }
+            }
+        ]
+        if let membership {
+            started.append(
+                WorkerThread(name: "cluster") { [keep] in
+                    while keep.wait() { membership.keeper.round() }
+                })
         }
-        keeping.update { $0 = started }
+        threads.update { $0 = started }
     }
 
     func stop() {
         keep.stop()
-        keeping.withLock { $0 }?.join()
+        scrub.stop()
+        for thread in threads.withLock({ $0 }) { thread.join() }
         proposer.stop()
     }
 
@@ -66,8 +79,12 @@ final class NodeClock: Sendable {
     func second() {
         maintain.raise()
         keep.raise()
+        scrub.raise()
     }
 
-    /// One round of keeping the node's place, on the caller's thread.
-    func round() { membership?.keeper.round() }
+    /// One round of what the threads do, on the caller's.
+    func round() {
+        membership?.keeper.round()
+        scrubber.round()
+    }
 }

@@ -69,6 +69,8 @@ struct NodeOpening {
         // With short journal files an entry has to be shorter too.
         self.configuration.entryBytesMax = min(
             configuration.entryBytesMax, replicator.payloadBytesMax)
+        // Other replicas can repair what is damaged here: for ten minutes a compaction waits.
+        if place != nil { self.configuration.shard.damageAttemptsMax = 600 }
         if let place {
             replicas = try NodeOpening.openMember(
                 place, shardCount, self.configuration, replicator, meta, world)

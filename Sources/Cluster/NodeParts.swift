@@ -15,6 +15,8 @@ struct NodeParts {
     let querier: any Querier
     let membership: ClusterMembership?
     let clock: NodeClock
+    let hooks: ClusterHooks
+    let scrubber: Scrubber
 
     init(
         _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Node.Surroundings,
@@ -48,6 +50,7 @@ struct NodeParts {
             hub: place == nil ? nil : hub,
             onJob: { wake.raise() }, onFatal: world.onFatal)
         let hooks = ClusterHooks()
+        self.hooks = hooks
         loop = NodeLoop(
             replicator: replicator, queue: queue, applier: applier, leaders: leaders,
             barrier: barrier, links: links, telemetry: world.telemetry,
@@ -82,9 +85,14 @@ struct NodeParts {
             querier = LocalQuerier(shards: shards, hub: hub)
             membership = nil
         }
+        var rebuild: (@Sendable (GroupID) -> Void)?
+        if let fetcher = membership?.fetcher { rebuild = { fetcher.rebuild($0) } }
+        scrubber = Scrubber(
+            shards: shards, repair: membership?.fetcher.repair, rebuild: rebuild, world: world)
         clock = NodeClock(
             queue: queue, barrier: barrier, links: links, calls: calls, proposer: proposer,
-            membership: membership, maintain: wake, keep: keeperSignal)
+            membership: membership, maintain: wake, keep: keeperSignal,
+            scrubber: scrubber)
         self.shards = shards
         self.queue = queue
         self.applier = applier
@@ -96,7 +104,7 @@ struct NodeParts {
 final class ClusterHooks: Sendable {
     private let membership = Monitor<ClusterMembership?>(nil)
 
-    func set(_ membership: ClusterMembership) { self.membership.update { $0 = membership } }
+    func set(_ membership: ClusterMembership?) { self.membership.update { $0 = membership } }
 
     func imageWanted(_ wanted: ReplicationOutput.ImageWanted) {
         membership.withLock { $0 }?.fetcher.want(wanted)

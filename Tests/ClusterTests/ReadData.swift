@@ -1,5 +1,6 @@
 import Model
 import Simulator
+import Testing
 
 @testable import Cluster
 
@@ -19,6 +20,13 @@ enum ReadData {
                     ("__name__", "m\(number % 3)"), ("n", "\(number)"), ("job", "j\(number % 7)"),
                 ])
                 batch.series.append(SeriesReference(tenant: .standard, labels: labels))
+                if number % 9 == 0 {
+                    batch.histograms.append(
+                        HistogramSample(
+                            seriesIndex: UInt32(number),
+                            timestamp: epoch + Int64(200 + round) * 1_000_000_000,
+                            histogram: samples.histogram()))
+                }
                 for step in 0..<samples.number(1...20) {
                     batch.samples.append(
                         seriesIndex: UInt32(number),
@@ -69,7 +77,10 @@ enum ReadData {
             SeriesRequest(
                 tenant: .standard, selector: selector, start: .distantPast,
                 end: .distantFuture, budget: budget)
-        ) { found += $0 }
+        ) { batch in
+            #expect(zip(batch, batch.dropFirst()).allSatisfy { $0.labels < $1.labels })
+            found += batch
+        }
         found.sort { $0.labels < $1.labels }
         return (found.map(SeriesImage.init), completeness)
     }

@@ -166,6 +166,72 @@ struct ReadFanOutTests {
                 == (0..<6).map { "shard \($0) on node n2: it cannot be reached" })
     }
 
+    /// Nodes that go at any part: an answer is that of one node, or says what it lacks.
+    @Test(arguments: 0..<12 as Range<UInt64>)
+    func whateverFailsIsMadeUpForOrNamed(seed: UInt64) async throws {
+        var samples = ReadSamples(seed: seed)
+        let holders = (0..<6).map { _ in
+            Array([1, 2, 3].shuffled(using: &samples.random).prefix(2))
+        }
+        let cluster = try ReadCluster(4, holders: holders)
+        defer { cluster.stop() }
+        try ReadData.fill(cluster, seed: seed)
+        let parts = Atomic<Int>(0)
+        let last = samples.number(1...6)
+        for node in cluster.nodes {
+            node.beforePart.withLock { hook in
+                hook = { node, _ in
+                    if parts.add(1, ordering: .relaxed).newValue == last { node.cutOff() }
+                }
+            }
+        }
+        let orders: [LineRequest.Order] = [.any, .forward, .backward]
+        let request = ReadData.request(orders[samples.number(0...2)])
+        let (expected, _) = try await ReadData.lines(cluster.whole.querier, request)
+        let (found, lines) = try await ReadData.lines(cluster.nodes[0].querier, request)
+        #expect(Set(found).isSubset(of: expected) && Set(found).count == found.count)
+        #expect(found.count == expected.count || !lines.isComplete, "seed \(seed)")
+        let (all, _) = try await ReadData.series(cluster.whole.querier, .everything)
+        let (some, series) = try await ReadData.series(cluster.nodes[0].querier, .everything)
+        #expect(some.allSatisfy { all.contains($0) })
+        #expect(some == all || !series.isComplete, "seed \(seed)")
+    }
+
+    @Test func anAnswerWaitsForWhoAsked() async throws {
+        let cluster = try ReadCluster(2, holders: Array(repeating: [1], count: 6))
+        defer { cluster.stop() }
+        let text = [UInt8](repeating: 0x61, count: 64 << 10)
+        for round in 0..<8 {
+            var batch = WriteBatch(tenant: .standard)
+            batch.streams = [SeriesReference(tenant: .standard, labels: .empty)]
+            for row in 0..<64 {
+                batch.lines.append(
+                    streamIndex: 0, timestamp: ReadData.epoch + Int64(round * 64 + row),
+                    line: text[...])
+            }
+            try cluster.write(batch)
+        }
+        let sent = Atomic<Int>(0)
+        cluster.nodes[1].beforePart.withLock { hook in
+            hook = { _, _ in sent.add(1, ordering: .sequentiallyConsistent) }
+        }
+        for order in [LineRequest.Order.any, .backward] {
+            sent.store(0, ordering: .sequentiallyConsistent)
+            var rowCount = 0
+            _ = try await cluster.nodes[0].querier.selectLines(ReadData.request(order)) { data in
+                rowCount += data.lines.count
+                // One part holds 16 of these lines, and the merger one more part.
+                let taken = (rowCount + 15) / 16 + 1
+                #expect(
+                    sent.load(ordering: .sequentiallyConsistent)
+                        <= taken + PeerQuestion.partsMax)
+                return true
+            }
+            #expect(rowCount == 512)
+            #expect(sent.load(ordering: .sequentiallyConsistent) > PeerQuestion.partsMax)
+        }
+    }
+
     @Test func whatNobodyHoldsIsNamed() async throws {
         let cluster = try ReadCluster(3, holders: Self.apart)
         defer { cluster.stop() }

@@ -153,6 +153,60 @@ struct ReadWireTests {
         #expect(ReadRefusal(EncodingError.truncated(offset: 1)).ending(limits) == nil)
     }
 
+    private static func word(_ number: UInt8) -> [UInt8] { [number, 0, 0, 0, 0, 0, 0, 0] }
+
+    @Test func theQuestionOfVersionOneStays() throws {
+        let selector = Selector([
+            Matcher("job", equals: "a"), try Matcher("x", .matches, "b"),
+        ])
+        let filter = LineFilter(
+            [.contains([101]), .matches(try RegularExpression("f", foldsCase: true))],
+            negated: true)
+        var question = ReadQuestion(
+            tenant: .standard, shards: [1, 3],
+            subject: .lines(
+                .init(
+                    selector: selector, start: Timestamp(nanos: 8), end: Timestamp(nanos: 9)),
+                .init(filters: [filter], order: .backward, limit: 5)))
+        question.rest.millis = 7
+        question.rest.samples = 1
+        question.rest.series = 2
+        question.rest.bytes = 300
+        var bytes: [UInt8] = [1, 7] + Array("default".utf8) + [2, 1, 3, 0, 7, 0, 0, 0]
+        bytes += [1, 2, 172, 2, 2]
+        bytes += [1, 2, 3] + Array("job".utf8) + [0, 1, 97, 1, 120, 2, 1, 98]
+        bytes += Self.word(8) + Self.word(9) + [2, 6]
+        bytes += [1, 1, 2, 0, 1, 101, 3, 1, 102]
+        #expect(question.encoded() == bytes)
+    }
+
+    @Test func theAnswerOfVersionOneStays() throws {
+        let column = TimestampColumn([10, 15, 20])
+        var parts: [[UInt8]] = []
+        var packer = SeriesPiece.Packer { ReadCharges(samples: 1, series: 2, bytes: 3) }
+        for number in ["1", "2"] {
+            var data = SeriesData(
+                id: SeriesID(high: 4, low: 5), labels: Labels([("n", number)]),
+                timestamps: column, values: [0, 0, 0])
+            data.isRising = number == "1"
+            packer.add(data) { parts.append($0) }
+        }
+        packer.finish { parts.append($0) }
+        var bytes: [UInt8] = [1, 2, 1, 2, 3]
+        let id = Self.word(4) + Self.word(5)
+        let values = [UInt8](repeating: 0, count: 24)
+        bytes += id + [4, 1, 110, 1, 49, 2, 1, 3, 1] + Self.word(10) + [5] + values + [0]
+        bytes += id + [4, 1, 110, 1, 50, 0, 1] + values + [0]
+        #expect(parts == [bytes])
+        let end = ReadEnd(
+            charges: ReadCharges(samples: 1, series: 2, bytes: 3),
+            completeness: Completeness(missing: ["x"]))
+        #expect(end.encoded() == [1, 1, 2, 3, 1, 1, 120])
+        #expect(
+            ReadPart.opening([UnreadShard(shard: 2, reason: "y")])
+                == [1, 1, 0, 0, 0, 1, 2, 1, 121])
+    }
+
     /// Through parts and back.
     private static func carry(_ series: [SeriesData]) throws -> ([SeriesData], Int) {
         var parts: [[UInt8]] = []

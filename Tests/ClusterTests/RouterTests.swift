@@ -83,7 +83,8 @@ struct RouterTests {
             shards: ShardTable(shardCount: 1, [replica]),
             proposer: GroupProposer(
                 queue: queue, leaders: leaders, calls: nil, time: world.time),
-            hub: FollowHub(), time: world.time, configuration: configuration, telemetry: world.telemetry)
+            hub: FollowHub(), time: world.time, configuration: configuration,
+            telemetry: world.telemetry)
         let outcomes = Mutex<[Int]>([])
         let log = Self.serve(queue, replica) { number, apply in
             outcomes.withLock { $0.append(number) }

@@ -207,7 +207,9 @@ struct EtcdRaftTests {
         }
         let image = ImageReference(
             index: 0, term: 0, configuration: GroupConfiguration(index: 0, voters: nodes))
-        #expect(throws: RaftError.badState("it can not be opened"), "a group begins behind an image") {
+        #expect(
+            throws: RaftError.badState("it can not be opened"), "a group begins behind an image"
+        ) {
             _ = try EtcdRaft(
                 EtcdRaft.Start(
                     node: nodes[0], seed: 1, hardState: HardState(term: 0, vote: nil),

@@ -63,10 +63,12 @@ final class ClusterLedger: @unchecked Sendable {
                 end: .distantFuture, order: .any, budget: QueryBudget())
             do {
                 for replica in replicas {
-                    _ = try replica.shard.selectLines(request) { data in
+                    let completeness = try replica.shard.selectLines(request) { data in
                         lines.formUnion(ClusterLedger.numbers(data))
                         return true
                     }
+                    // What lacks something says so.
+                    guard completeness.isComplete else { return }
                 }
             } catch {
                 found("\(error)")

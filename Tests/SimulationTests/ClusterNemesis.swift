@@ -2,6 +2,9 @@
 import Platform
 import Raft
 import Simulator
+import Storage
+
+@testable import Cluster
 
 /// Breaks things in a cluster, one after the other and at the same time, and mends all of them in
 /// the end.
@@ -9,7 +12,7 @@ struct ClusterNemesis {
     /// What can go wrong.
     enum Fault: CaseIterable {
         case crash, zoneLoss, cutOneWay, cutBothWays, isolate, slowLink, lossyLink, unorderedLink
-        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump
+        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -18,6 +21,8 @@ struct ClusterNemesis {
     private var mends: [(nanos: Int64, body: () throws -> Void)] = []
     private var nextNanos: Int64 = 0
     private(set) var faultCount = 0
+    /// Machines with damaged files.
+    private(set) var rotten: Set<String> = []
 
     init(_ world: ClusterWorld) { self.world = world }
 
@@ -26,9 +31,10 @@ struct ClusterNemesis {
         for mend in mends where mend.nanos <= world.nanos { try mend.body() }
         mends.removeAll { $0.nanos <= world.nanos }
         guard world.nanos >= nextNanos else { return }
-        nextNanos = world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
+        nextNanos =
+            world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
-        if fault == .zoneLoss, !mayLoseDisks() { fault = .crash }
+        if fault == .zoneLoss, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
         faultCount += 1
         // Who has no identity yet has nothing to lose.
@@ -53,6 +59,7 @@ struct ClusterNemesis {
             machine.heldUntil =
                 world.nanos + Int64.random(in: 1...40, using: &world.random) * Self.second / 10
             machine.speaksWhileHeld = fault == .slowDisk
+        case .rot: rot(machine)
         case .fullDisk:
             machine.disk.faults.capacityBytes = 0
             let disk = machine.disk
@@ -61,6 +68,19 @@ struct ClusterNemesis {
             let jump = Int64.random(in: -600...600, using: &world.random) * Self.second
             machine.time.setWall(nanos: machine.time.wallNanos() + jump)
         }
+    }
+
+    /// A bit of a sealed file flips, on one machine only while the others have it.
+    private mutating func rot(_ machine: ClusterWorld.Machine) {
+        guard rotten.isEmpty || rotten == [machine.name],
+            let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random),
+            let segment = replica.shard.manifest.segments.randomElement(using: &world.random),
+            let file = segment.files.randomElement(using: &world.random), file.byteCount > 0
+        else { return }
+        rotten = [machine.name]
+        machine.disk.flipBit(
+            replica.directory / file.name,
+            byte: Int.random(in: 0..<file.byteCount, using: &world.random))
     }
 
     private mutating func kill(_ fault: Fault, _ machine: ClusterWorld.Machine) {
@@ -101,7 +121,8 @@ struct ClusterNemesis {
     private mutating func cut(_ fault: Fault, _ machine: ClusterWorld.Machine) {
         let others = world.machines.filter { $0 !== machine && $0.identity != nil }
         guard let id = machine.identity.map({ PeerID($0.number) }) else { return }
-        let targets = fault == .isolate ? others : Array(others.shuffled(using: &world.random).prefix(1))
+        let targets =
+            fault == .isolate ? others : Array(others.shuffled(using: &world.random).prefix(1))
         for other in targets {
             guard let to = other.identity.map({ PeerID($0.number) }) else { continue }
             world.network.cut(from: id, to: to)

@@ -38,7 +38,11 @@ import Testing
             let health = world.machines.compactMap({ $0.node?.cluster?.health }).first(
                 where: { $0.groups.allSatisfy(\.hasLeader) })
         else { return false }
-        return health.isHealthy
+        // Jobs of the last entries are done everywhere, too.
+        let isAtWork = world.machines.contains { machine in
+            machine.node?.cluster?.replicas.contains { $0.hasJob } ?? true
+        }
+        return health.isHealthy && !isAtWork
             && health.groups.allSatisfy {
                 Set($0.voters) == Set(ids) && $0.movement == nil
                     && $0.report?.lags.values.allSatisfy { $0 == 0 } == true
@@ -67,6 +71,8 @@ import Testing
     /// What went wrong with one seed, and the trace of it; empty when nothing did.
     static func schedule(seed: UInt64) async throws -> [String] {
         let world = try grown(seed: seed)
+        // Network and nodes hold each other.
+        defer { for machine in world.machines { world.crash(machine) } }
         let ledger = ClusterLedger()
         var nemesis = ClusterNemesis(world)
         var nextWrite = world.nanos
@@ -76,14 +82,17 @@ import Testing
             try nemesis.act(mayLoseDisks: { isWhole(world) })
             rejoin(world)
             if world.nanos >= nextWrite {
-                nextWrite = world.nanos + Int64.random(in: 10...400, using: &world.random) * 1_000_000
+                nextWrite =
+                    world.nanos + Int64.random(in: 10...400, using: &world.random) * 1_000_000
                 let up = world.machines.compactMap(\.node)
                 if let node = up.randomElement(using: &world.random) {
                     ledger.write(through: node)
                 }
                 let reader = up.randomElement(using: &world.random)
                 if let cluster = reader?.cluster, Bool.random(using: &world.random) {
-                    ledger.readBack(cluster) { world.violate("\(cluster.place.identity.node): \($0)") }
+                    ledger.readBack(cluster) {
+                        world.violate("\(cluster.place.identity.node): \($0)")
+                    }
                 }
             }
         }
@@ -98,6 +107,8 @@ import Testing
         if !isWhole(world) {
             problems.append("not whole \(took) ms after all was mended")
         }
+        for machine in world.machines { machine.node?.scrub() }
+        try world.run(forNanos: 2 * second)
         for machine in world.machines { machine.node?.cluster?.sealSoon() }
         try world.run(forNanos: 2 * second)
         let sealed = world.nanos
@@ -109,7 +120,7 @@ import Testing
             guard let cluster = machine.node?.cluster else { continue }
             problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
         }
-        problems += differences(world)
+        problems += differences(world) + damages(world)
         if ledger.acknowledged.count < ledger.attempted / 5 {
             problems.append(
                 "only \(ledger.acknowledged.count) of \(ledger.attempted) were acknowledged")
@@ -127,7 +138,9 @@ import Testing
                 + " voters \(line.voters), \(line.movement ?? "at rest")"
         }
         let places = cluster.replicas.map {
-            "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex)"
+            "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex), "
+                + "completed \($0.shard.manifest.completedIndex), job \($0.hasJob), "
+                + "segments \($0.shard.manifest.segments.map(\.name))"
         }
         return places + ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
             + cluster.activity
@@ -141,6 +154,24 @@ import Testing
                 world.join(machine, through: other)
             }
         }
+    }
+
+    /// Segments that can not be read.
+    private static func damages(_ world: ClusterWorld) -> [String] {
+        var problems: [String] = []
+        for machine in world.machines {
+            for replica in machine.node?.cluster?.replicas ?? [] {
+                for segment in replica.shard.manifest.segments {
+                    do {
+                        try StorageInspection.verify(
+                            disk: machine.disk, directory: replica.directory, segment: segment)
+                    } catch {
+                        problems.append("\(machine.name): \(error)")
+                    }
+                }
+            }
+        }
+        return problems
     }
 
     /// Shards of which replicas hold other files.

@@ -34,7 +34,8 @@ final class ApplyLoop: Sendable {
 
     init(
         shards: ShardTable, meta: MetaReplica, queue: ProposalQueue, barrier: ReadBarrier,
-        hub: FollowHub? = nil, onJob: @escaping @Sendable () -> Void, onFatal: @escaping @Sendable (String) -> Void
+        hub: FollowHub? = nil, onJob: @escaping @Sendable () -> Void,
+        onFatal: @escaping @Sendable (String) -> Void
     ) {
         self.shards = shards
         self.meta = meta

@@ -89,7 +89,8 @@ final class ReadBarrier: Sendable {
             }
             state.waiting[group, default: []] += question.waiting.map {
                 Waiting(
-                    index: Mutant.isOn(.readsBeforeApplying) ? 0 : index, startedNanos: question.startedNanos, completion: $0)
+                    index: Mutant.isOn(.readsBeforeApplying) ? 0 : index,
+                    startedNanos: question.startedNanos, completion: $0)
             }
             waitingCount.add(question.waiting.count, ordering: .relaxed)
             return (take(group, through: applied(group), &state), next)

@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Model
 internal import Platform
 internal import Raft
@@ -16,6 +17,8 @@ final class ShardReplica: Sendable {
     /// One job at a time, and none while an image is installed.
     private let jobs = Monitor(false)
     private let progress: Atomic<UInt64>
+    /// The last one made.
+    private let digest = Mutex<SealDigest?>(nil)
 
     private init(
         number: Int, shard: Shard, configuration: ShardConfiguration, disk: any Disk,
@@ -52,6 +55,24 @@ final class ShardReplica: Sendable {
     var group: GroupID { ShardGroup.group(of: number) }
 
     var shard: Shard { current.withLock { $0 } }
+
+    /// What is sealed, in short; nil before the first seal.
+    var sealDigest: SealDigest? {
+        let manifest = shard.manifest
+        guard manifest.durableIndex > 0 else { return nil }
+        return digest.withLock { known in
+            if let known, known.durableIndex == manifest.durableIndex,
+                known.completedIndex == manifest.completedIndex
+            {
+                return known
+            }
+            let made = SealDigest(
+                durableIndex: manifest.durableIndex, completedIndex: manifest.completedIndex,
+                hash: StableHash.hash64(shard.image?.encoded() ?? [], seed: 0))
+            known = made
+            return made
+        }
+    }
 
     /// Everything of the log up to here is applied, or has nothing to apply.
     var appliedIndex: UInt64 { progress.load(ordering: .acquiring) }
@@ -112,6 +133,7 @@ final class ShardReplica: Sendable {
             telemetry: telemetry)
         shard.beginSealClock(now: now)
         current.withLock { $0 = shard }
+        digest.withLock { $0 = nil }
         note(progress: image.index)
     }
 }

@@ -31,8 +31,8 @@ final class ImageFetcher: Sendable {
     private static let transfersMax = 2
 
     private struct State {
-        /// Who said that an image is needed.
-        var wanted: [GroupID: NodeID] = [:]
+        /// Who said that an image is needed, or has another one, and why it is wanted.
+        var wanted: [GroupID: (leader: NodeID, purpose: ImageTransfer.Purpose)] = [:]
         var transfers: [GroupID: ImageTransfer] = [:]
     }
 
@@ -40,6 +40,8 @@ final class ImageFetcher: Sendable {
     private let state = Mutex(State())
     private let bytes: Counter
     private let installed: Counter
+    /// Of single segments.
+    let repair: SegmentRepair
 
     init(_ world: Surroundings, telemetry: Telemetry) {
         self.world = world
@@ -47,11 +49,36 @@ final class ImageFetcher: Sendable {
             "varve_image_received_bytes_total", help: "Bytes of images received from peers.")
         installed = telemetry.counter(
             "varve_images_installed_total", help: "Images of groups installed.")
+        repair = SegmentRepair(
+            world: world, received: bytes,
+            repaired: telemetry.counter(
+                "varve_segments_repaired_total",
+                help: "Damaged segments replaced by those of other replicas."))
     }
 
     func want(_ wanted: ReplicationOutput.ImageWanted) {
-        state.withLock { $0.wanted[wanted.group] = wanted.leader }
+        state.withLock { $0.wanted[wanted.group] = (wanted.leader, .behind) }
         startWaiting()
+    }
+
+    /// The replica here is damaged: whoever has another, the leader before others, gives an image.
+    func rebuild(_ group: GroupID) {
+        let others = world.sources(group)
+        let leader = world.leaders.leader(of: group)
+        if let source = others.first(where: { $0 == leader }) ?? others.first {
+            rebuild(group, from: source)
+        }
+    }
+
+    /// The replica here is not what the group's leader has: its place is taken by an image. What it
+    /// lacks behind that, its log has.
+    func rebuild(_ group: GroupID, from leader: NodeID) {
+        let isNew = state.withLock { state in
+            guard state.wanted[group] == nil else { return false }
+            state.wanted[group] = (leader, .differs)
+            return true
+        }
+        if isNew { startWaiting() }
     }
 
     /// Groups that wait for an image or get one, ascending, with what is known of each.
@@ -76,10 +103,10 @@ final class ImageFetcher: Sendable {
             where state.transfers[group] == nil
                 && state.transfers.count < ImageFetcher.transfersMax
             {
-                guard let leader = state.wanted[group] else { continue }
-                let transfer = ImageTransfer(group, leader: leader, world, received: bytes) {
-                    [self] isInstalled in end(group, leader, isInstalled)
-                }
+                guard let wanted = state.wanted[group] else { continue }
+                let transfer = ImageTransfer(
+                    group, leader: wanted.leader, for: wanted.purpose, world, received: bytes
+                ) { [self] isInstalled in end(group, wanted.leader, isInstalled) }
                 state.transfers[group] = transfer
                 started.append(transfer)
             }
@@ -92,7 +119,9 @@ final class ImageFetcher: Sendable {
         state.withLock { state in
             state.transfers[group] = nil
             // Another leader has asked meanwhile: that is still to be done.
-            if isInstalled || state.wanted[group] == leader { state.wanted[group] = nil }
+            if isInstalled || state.wanted[group]?.leader == leader {
+                state.wanted[group] = nil
+            }
         }
         if isInstalled { installed.add() }
     }

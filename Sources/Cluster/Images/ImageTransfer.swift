@@ -5,19 +5,17 @@ internal import Replication
 internal import Storage
 internal import Synchronization
 
-/// One image on its way in. Files come in ranges, a few on their way at a time, into `NAME.part`;
-/// what is there already is not asked for again.
+/// One image on its way in, in place of what a replica has: because its log ends before what its
+/// peers still have, or because the replica was found to differ from them.
 final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
-    private static let windowCount = 4
-    private static let partSuffix = ".part"
 
-    private struct Download {
-        let file: ShardImage.File
-        let handle: any DiskFile
-        var asked: Int
-        var received: Int
-        var source: Int = 0
+    /// Why the image is wanted.
+    enum Purpose: Sendable {
+        /// The core waits for it.
+        case behind
+        /// The replica's own files are not to be trusted; its log is.
+        case differs
     }
 
     private enum Step {
@@ -34,28 +32,27 @@ final class ImageTransfer: Sendable {
         var reference: ImageReference?
         var image: ShardImage?
         var content: [UInt8] = []
-        var missing: [ShardImage.File] = []
-        var download: Download?
-        var receivedBytes = 0
-        var totalBytes = 0
-        var sources: [NodeID] = []
+        var download: FileDownload?
         /// Installation that failed and is tried again.
         var retry: (@Sendable () -> Void)?
     }
 
     private let group: GroupID
     private let leader: NodeID
+    private let purpose: Purpose
     private let world: ImageFetcher.Surroundings
     private let received: Counter
     private let onEnd: @Sendable (Bool) -> Void
     private let state = Mutex(State())
 
     init(
-        _ group: GroupID, leader: NodeID, _ world: ImageFetcher.Surroundings, received: Counter,
+        _ group: GroupID, leader: NodeID, for purpose: Purpose,
+        _ world: ImageFetcher.Surroundings, received: Counter,
         onEnd: @escaping @Sendable (Bool) -> Void
     ) {
         self.group = group
         self.leader = leader
+        self.purpose = purpose
         self.world = world
         self.received = received
         self.onEnd = onEnd
@@ -65,8 +62,7 @@ final class ImageTransfer: Sendable {
         state.withLock { state in
             switch state.step {
             case .idle, .asking: "asks \(leader) for an image"
-            case .downloading:
-                "has \(state.receivedBytes >> 20) of \(state.totalBytes >> 20) MiB of an image"
+            case .downloading: "has \(state.download?.progressText ?? "nothing") of an image"
             case .installing, .over: "installs an image"
             }
         }
@@ -86,6 +82,10 @@ final class ImageTransfer: Sendable {
             case .success(let parts) where parts.count == 2:
                 world.work { [self] in begin(parts) }
             case .success: pause("an answer without an image")
+            case .failure(let error) where purpose == .differs:
+                // Whoever found the difference finds it again.
+                world.note("image of \(group): \(leader): \(error.sentence)")
+                end(false)
             case .failure(.refused(ImageSource.Code.notYet, _)):
                 // Only who leads has a younger image made.
                 guard world.leaders.leader(of: group) == leader else { return end(false) }
@@ -135,157 +135,31 @@ final class ImageTransfer: Sendable {
         do throws(StorageError) {
             let image = try ShardImage(decoding: parts[1])
             guard image.index == reference.index else { return pause("an image of two minds") }
-            let own = Set(replica.shard.image?.files ?? [])
-            let missing = image.files.filter { !own.contains($0) }
+            // The log here begins behind what is sealed here.
+            if purpose == .differs, image.index < replica.shard.durableIndex { return end(false) }
+            // What the replica has need not come again, if it can be trusted.
+            let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
+            let download = FileDownload(
+                group,
+                files: image.files.filter { !own.contains($0) }
+                    .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
+                into: replica.directory,
+                from: world.sources(group).filter { $0 != leader } + [leader],
+                keepsWhatIsHere: purpose == .behind, world, received: received
+            ) { [self] trouble in
+                if let trouble { return pause(trouble) }
+                check(replica)
+            }
             state.withLock { state in
                 state.step = .downloading
                 state.reference = reference
                 state.image = image
-                state.missing = missing.filter {
-                    !isHere($0, replica)
-                }
-                if Mutant.isOn(.imageLacksFile) { state.missing = Array(state.missing.dropLast()) }
-                state.totalBytes = missing.reduce(0) { $0 + $1.byteCount }
-                state.receivedBytes =
-                    state.totalBytes - state.missing.reduce(0) { $0 + $1.byteCount }
-                state.sources = world.sources(group).filter { $0 != leader } + [leader]
+                state.download = download
             }
-            goOn()
+            download.start()
         } catch {
             pause(error.description)
         }
-    }
-
-    /// Whether a transfer before has brought the file, whole.
-    private func isHere(_ file: ShardImage.File, _ replica: ShardReplica) -> Bool {
-        guard world.disk.exists(replica.directory / file.name) else { return false }
-        do {
-            return try world.disk.open(replica.directory / file.name, .read).size()
-                == file.byteCount
-        } catch {
-            return false
-        }
-    }
-
-    /// Begins the next file, or the installation when all are here.
-    private func goOn() {
-        guard let replica = world.shards[ShardGroup.shard(of: group)] else { return end(false) }
-        guard let file = state.withLock({ $0.missing.popLast() }) else {
-            return check(replica)
-        }
-        do {
-            let handle = try world.disk.open(
-                replica.directory / (file.name + Self.partSuffix), .openOrCreate)
-            // What an earlier attempt left may be older than a crash: its end is asked for again.
-            let kept = max(0, min(try handle.size(), file.byteCount) - ImageSource.rangeBytesMax)
-            state.withLock {
-                $0.receivedBytes += kept
-                $0.download = Download(
-                    file: file, handle: handle, asked: kept, received: kept)
-            }
-            for _ in 0..<Self.windowCount { askNext() }
-            if file.byteCount == kept { finishFile() }
-        } catch {
-            pause("\(error)")
-        }
-    }
-
-    private func askNext() {
-        let next = state.withLock { state -> (Download, Int, Int, NodeID)? in
-            guard var download = state.download, download.asked < download.file.byteCount,
-                download.source < state.sources.count
-            else { return nil }
-            let count = min(
-                ImageSource.rangeBytesMax, download.file.byteCount - download.asked)
-            defer {
-                download.asked += count
-                state.download = download
-            }
-            return (download, download.asked, count, state.sources[download.source])
-        }
-        guard let (download, offset, count, source) = next else { return }
-        askRange(download, offset, count, source)
-    }
-
-    private func askRange(
-        _ download: Download, _ offset: Int, _ count: Int, _ source: NodeID
-    ) {
-        world.calls.ask(
-            source, .fileRange,
-            ImageSource.writeRange(
-                group, name: download.file.name, offset: offset, count: count),
-            timeoutNanos: Self.askNanosMax
-        ) { [self] result in
-            world.work { [self] in
-                switch result {
-                case .success(let parts) where parts.first?.count == count:
-                    write(download, offset, parts[0])
-                default: elsewhere(download, offset, count, source)
-                }
-            }
-        }
-    }
-
-    /// Answers to an earlier attempt count for nothing.
-    private func isCurrent(_ download: Download) -> Bool {
-        state.withLock { $0.download?.handle === download.handle }
-    }
-
-    private func write(_ download: Download, _ offset: Int, _ bytes: [UInt8]) {
-        guard isCurrent(download) else { return }
-        do {
-            try download.handle.write(bytes, at: offset)
-        } catch {
-            state.withLock { $0.download = nil }
-            return pause("\(error)")
-        }
-        received.add(bytes.count)
-        let isWhole = state.withLock { state in
-            state.receivedBytes += bytes.count
-            state.download?.received += bytes.count
-            return (state.download?.received ?? 0) >= download.file.byteCount
-        }
-        if isWhole { finishFile() } else { askNext() }
-    }
-
-    /// The source has not, or not any more: the next one, the leader last.
-    private func elsewhere(
-        _ asked: Download, _ offset: Int, _ count: Int, _ source: NodeID
-    ) {
-        guard isCurrent(asked) else { return }
-        let next = state.withLock { state -> NodeID? in
-            guard var download = state.download else { return nil }
-            if state.sources[download.source] == source { download.source += 1 }
-            guard download.source < state.sources.count else {
-                state.download = nil
-                return nil
-            }
-            state.download = download
-            return state.sources[download.source]
-        }
-        if let next { return askRange(asked, offset, count, next) }
-        // The leader has merged its segments meanwhile: a new image, with what is here already.
-        if state.withLock({ $0.download == nil }) { pause(nil) }
-    }
-
-    private func finishFile() {
-        guard let replica = world.shards[ShardGroup.shard(of: group)],
-            let download = state.withLock({ state in
-                defer { state.download = nil }
-                return state.download
-            })
-        else { return }
-        do {
-            try download.handle.truncate(to: download.file.byteCount)
-            try download.handle.sync()
-            try download.handle.close()
-            try world.disk.rename(
-                replica.directory / (download.file.name + Self.partSuffix),
-                to: replica.directory / download.file.name)
-        } catch {
-            return pause("\(error)")
-        }
-        goOn()
     }
 
     private func check(_ replica: ShardReplica) {
@@ -334,6 +208,7 @@ final class ImageTransfer: Sendable {
             return pause("\(error)")
         }
         world.queue.perform { [self] replicator in
+            if purpose == .differs { return replace(replicator) }
             guard replicator.adopt(group, reference) else {
                 release()
                 return end(false)
@@ -341,6 +216,22 @@ final class ImageTransfer: Sendable {
             if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore() }
             world.applier.add([.task { [self] in install() }])
         }
+    }
+
+    /// The image first, and then what the log has behind it, before anything newer is applied.
+    private func replace(_ replicator: Replicator) {
+        var items: [ApplyLoop.Item] = [.task { [self] in install() }]
+        do {
+            let index = state.withLock { $0.reference?.index ?? 0 }
+            try replicator.replay(group, after: index) { entry in
+                items.append(
+                    .entry(group, index: entry.index, payload: entry.payload, proposal: nil))
+            }
+        } catch {
+            release()
+            return pause("\(error)")
+        }
+        world.applier.add(items)
     }
 
     private func release() {

@@ -15,6 +15,8 @@ package struct GroupReport: Hashable, Sendable {
     package var isJoint: Bool
     /// What the group's steward waits for, in its words.
     package var waitsFor: String?
+    /// What the leader's replica has sealed; nil before that, and of the meta group.
+    package var seal: SealDigest?
 
     package init(
         leader: NodeID?, term: UInt64, commitIndex: UInt64, appliedIndex: UInt64,
@@ -44,4 +46,13 @@ package struct GroupReport: Hashable, Sendable {
                 status.commitIndex - min(status.commitIndex, member.matchIndex)
         }
     }
+}
+
+/// What a replica has on disk, in short: two replicas with equal indexes must have equal hashes.
+package struct SealDigest: Hashable, Sendable {
+    /// As of the shard's manifest.
+    package var durableIndex: UInt64
+    package var completedIndex: UInt64
+    /// Of the manifest's bytes, in which files are named by their content.
+    package var hash: UInt64
 }

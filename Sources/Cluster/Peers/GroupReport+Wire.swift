@@ -25,6 +25,9 @@ extension GroupReport {
             }
             writer.u8(report.isJoint ? 1 : 0)
             writer.lengthPrefixed(Array((report.waitsFor ?? "").utf8))
+            writer.u64(report.seal?.durableIndex ?? 0)
+            writer.u64(report.seal?.completedIndex ?? 0)
+            writer.u64(report.seal?.hash ?? 0)
         }
         return writer.bytes
     }
@@ -48,6 +51,10 @@ extension GroupReport {
                 report.isJoint = try reader.u8() == 1
                 let waitsFor = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
                 report.waitsFor = waitsFor.isEmpty ? nil : waitsFor
+                let seal = SealDigest(
+                    durableIndex: try reader.u64(), completedIndex: try reader.u64(),
+                    hash: try reader.u64())
+                report.seal = seal.durableIndex > 0 ? seal : nil
                 reports[group] = report
             }
         } catch {

@@ -65,14 +65,17 @@ struct ClusterQuerier: Querier {
                 reading.others.giveUp(call, "it answers another question")
                 continue
             }
-            let series: [SeriesData]
+            var series: [SeriesData]
             do {
                 series = try joiners[call, default: SeriesJoiner()].add(pieces)
             } catch {
                 reading.others.giveUp(call, "its answer makes no sense: \(error)")
                 continue
             }
-            if !series.isEmpty { try sink(series) }
+            guard !series.isEmpty else { continue }
+            // A part may hold batches of several shards.
+            series.sort { $0.labels < $1.labels }
+            try sink(series)
         }
         return reading.end()
     }

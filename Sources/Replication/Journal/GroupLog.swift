@@ -51,7 +51,9 @@ struct GroupLog {
             guard index <= lastIndex + 1 else { return nil }
             let keep = index > firstIndex ? head + Int(index - firstIndex) : head
             replaced = slots[keep...]
-            if !replaced.isEmpty, !Mutant.isOn(.keepsReplacedSuffix) { slots.removeLast(slots.count - keep) }
+            if !replaced.isEmpty, !Mutant.isOn(.keepsReplacedSuffix) {
+                slots.removeLast(slots.count - keep)
+            }
             if index < firstIndex { firstIndex = index }
         }
         slots.append(slot)

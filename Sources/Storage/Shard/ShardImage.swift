@@ -1,5 +1,6 @@
 internal import Encoding
 package import Platform
+internal import Synchronization
 
 /// A shard as it was at an entry of its log: a manifest, and the files that it lists. What a replica
 /// gets that the log can not bring up to date any more. The files are immutable and the same on all
@@ -25,11 +26,7 @@ package struct ShardImage: Sendable, Equatable {
                 File(
                     name: manifest.checkpoint.name, byteCount: manifest.checkpoint.byteCount))
         }
-        for segment in manifest.segments {
-            for file in [segment.data, segment.index] {
-                files.append(File(name: file.name, byteCount: file.byteCount))
-            }
-        }
+        for segment in manifest.segments { files += segment.files }
         return files.sorted { $0.name < $1.name }
     }
 
@@ -77,7 +74,34 @@ package struct ShardImage: Sendable, Equatable {
     }
 }
 
+extension SegmentRecord {
+    /// Data and index.
+    package var files: [ShardImage.File] {
+        [data, index].map { ShardImage.File(name: $0.name, byteCount: $0.byteCount) }
+    }
+}
+
 extension Shard {
+    /// Segments that a compaction could not read.
+    package var damagedSegments: [SegmentRecord] {
+        state.withLock { state in
+            state.manifest.segments.filter { state.damaged.contains($0.name) }
+        }
+    }
+
+    /// The segment's files were put right: whoever reads it from now on opens them anew.
+    package func reopen(_ name: String) {
+        let removalFailures = removalFailures
+        state.withLock { state in
+            guard let record = state.manifest.segments.first(where: { $0.name == name }) else {
+                return
+            }
+            state.live[name] = LiveSegment(
+                record, disk: disk, directory: directory, removalFailures: removalFailures)
+            state.damaged.remove(name)
+        }
+    }
+
     /// What is sealed now; nil before the first seal.
     package var image: ShardImage? {
         let manifest = manifest
