@@ -202,7 +202,9 @@ package final class ClusterMembership: Sendable {
     }
 
     /// Takes a command to the meta group; what became of it when it is decided.
-    func outcome(of command: ClusterCommand) async -> Result<ClusterOutcome, AppendError> {
+    package func outcome(
+        of command: ClusterCommand
+    ) async -> Result<ClusterOutcome, AppendError> {
         let result = await withCheckedContinuation { continuation in
             keeper.propose(command) { continuation.resume(returning: $0) }
         }

@@ -119,7 +119,9 @@ final class ImageFetcher: Sendable {
         state.withLock { state in
             state.transfers[group] = nil
             // Another leader has asked meanwhile: that is still to be done.
-            if isInstalled || state.wanted[group]?.leader == leader { state.wanted[group] = nil }
+            if isInstalled || state.wanted[group]?.leader == leader {
+                state.wanted[group] = nil
+            }
         }
         if isInstalled { installed.add() }
     }
