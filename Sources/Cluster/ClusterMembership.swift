@@ -1,4 +1,4 @@
-internal import Model
+package import Model
 package import Platform
 internal import Raft
 internal import Replication
