@@ -9,7 +9,7 @@ SECONDS ?= 60
 # first things to try need is installed by `run`.
 PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev libzstd-dev zlib1g-dev
 
-.PHONY: help deps build run cluster test lint bench sim fuzz e2e golden clean format
+.PHONY: help deps build run cluster test lint bench sim sim-mutants fuzz e2e golden clean format
 
 help:
 	@echo "make run          build release and start a single node on defaults (data in $(DATA))"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint         formatting and house rules that need no build"
 	@echo "make bench        figures with goals;  make bench ONLY=statsd"
 	@echo "make sim SEEDS=n  seeded fault schedules"
+	@echo "make sim-mutants  bugs on purpose, and which test finds each"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
 	@echo "make e2e          end-to-end tests with real clients on loopback"
 	@echo "make golden       writes the golden files of the formats anew"
@@ -50,6 +51,9 @@ bench: deps
 
 sim: deps
 	VARVE_SEEDS=$(SEEDS) scripts/run-tests SimulationTests $(SWIFT_FLAGS)
+
+sim-mutants: deps
+	@scripts/sim-mutants
 
 fuzz: deps
 	@scripts/fuzz $(SECONDS)

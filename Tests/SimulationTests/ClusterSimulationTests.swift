@@ -57,19 +57,26 @@ import Testing
 
     @Test func acknowledgedWritesSurviveEverything() async throws {
         var failed: [UInt64] = []
+        var faultCount = 0
+        let started = ProcessFacts.cpuSeconds
         for number in 0..<UInt64(Self.scheduleCount) {
             let seed = Self.firstSeed + number
-            let problems = try await Self.schedule(seed: seed)
+            let problems = try await Self.schedule(seed: seed, &faultCount)
             if !problems.isEmpty {
                 failed.append(seed)
                 Issue.record("seed \(seed): \(problems.joined(separator: "\n"))")
-                if failed.count > 3 { return }
+                if failed.count > 3 { break }
             }
         }
+        print(
+            "cluster: \(Self.scheduleCount) schedules, \(faultCount) faults, \(failed.count) failed, "
+                + "\(Int(ProcessFacts.cpuSeconds - started)) s of CPU")
     }
 
     /// What went wrong with one seed, and the trace of it; empty when nothing did.
-    static func schedule(seed: UInt64) async throws -> [String] {
+    static func schedule(
+        seed: UInt64, _ faultCount: inout Int
+    ) async throws -> [String] {
         let world = try grown(seed: seed)
         // Network and nodes hold each other.
         defer { for machine in world.machines { world.crash(machine) } }
@@ -96,6 +103,7 @@ import Testing
                 }
             }
         }
+        faultCount += nemesis.faultCount
         try nemesis.mendAll()
         let mended = world.nanos
         while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
