@@ -30,6 +30,8 @@ final class ClusterKeeper: Sendable {
         let open: @Sendable (Int) throws -> ShardReplica
         /// Removes all there is of a shard.
         let wipe: @Sendable (Int) -> Void
+        /// Does it when all that is committed by now is applied.
+        let afterApplied: @Sendable (@escaping @Sendable () -> Void) -> Void
         /// Puts the leader's image in place of the replica here.
         let rebuild: @Sendable (GroupID, NodeID) -> Void
         let note: @Sendable (String) -> Void
@@ -189,17 +191,24 @@ final class ClusterKeeper: Sendable {
             !report.isJoint, !report.voters.contains(node), !report.learners.contains(node),
             let replica = world.shards[shard], replica.holdJobs()
         else { return }
+        // Until all is gone no other replica of it is opened here.
+        state.withLock { _ = $0.opening.insert(shard) }
         world.queue.perform { [self] replicator in
             do throws(ReplicationError) {
                 guard try replicator.giveUp(group, voters: report.voters) else {
-                    return replica.endJobs()
+                    replica.endJobs()
+                    return state.withLock { _ = $0.opening.remove(shard) }
                 }
             } catch {
                 return world.note("\(group) cannot be given up: \(error)")
             }
-            world.shards.remove(shard)
             world.leaders.forget(group)
-            world.wipe(shard)
+            // Behind what the log had committed before: that still finds its replica.
+            world.afterApplied { [self] in
+                world.shards.remove(shard)
+                world.wipe(shard)
+                state.withLock { _ = $0.opening.remove(shard) }
+            }
         }
     }
 

@@ -122,7 +122,8 @@ package final class ClusterMembership: Sendable {
                     } catch {
                         surroundings.onNotice("shard \(shard) cannot be removed: \(error)")
                     }
-                }, rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice),
+                }, afterApplied: { body in world.applier.add([.task(body)]) },
+                rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice),
             signal: world.signal)
     }
 
