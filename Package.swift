@@ -4,23 +4,27 @@
 //
 // VARVE_ROOM=Name narrows the package to that room and what it stands on, with its tests:
 // a few seconds instead of minutes for whoever works in one room. VARVE_V3=1 builds the hot rooms
-// for x86-64-v3 (AVX2).
+// for x86-64-v3 (AVX2). VARVE_MUTANTS=1 builds in the bugs of Mutant.swift.
 
 import Foundation
 import PackageDescription
 
 let environment = ProcessInfo.processInfo.environment
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .strictMemorySafety(),
-    .treatAllWarnings(as: .error),
-    // Deprecations in a dependency's next release are news, not a broken build.
-    .treatWarning("DeprecatedDeclaration", as: .warning),
-]
+let mutants: [SwiftSetting] =
+    environment["VARVE_MUTANTS"] == "1" ? [.define("VARVE_MUTANTS")] : []
+
+let strict: [SwiftSetting] =
+    mutants + [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+        // Deprecations in a dependency's next release are news, not a broken build.
+        .treatWarning("DeprecatedDeclaration", as: .warning),
+    ]
 
 /// recvmmsg, fallocate and kin are only visible with GNU extensions.
 let gnu: [CSetting] = [.define("_GNU_SOURCE")]
@@ -43,7 +47,13 @@ struct Room {
     var exclude: [String] = []
     var apt: String?
     var link: [String] = []
+    /// A file without which the room is not there: what `make` builds before.
+    var needs: String?
+    /// Folder of the archive that the room links.
+    var archive: String?
 }
+
+let etcdRaftFolder = ".build/etcdraft"
 
 let nio = Package.Dependency.package(url: "https://github.com/apple/swift-nio", from: "2.101.2")
 
@@ -55,6 +65,10 @@ let outside: [String: (package: String, declaration: Package.Dependency)] = [
     "NIOCore": ("swift-nio", nio), "NIOPosix": ("swift-nio", nio), "NIOHTTP1": ("swift-nio", nio),
     "NIOEmbedded": ("swift-nio", nio),
     "NIOConcurrencyHelpers": ("swift-nio", nio),
+    "NIOSSL": (
+        "swift-nio-ssl",
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6")
+    ),
     "Hummingbird": ("hummingbird", hummingbird),
     "HummingbirdCore": ("hummingbird", hummingbird),
     "ServiceLifecycle": (
@@ -91,14 +105,16 @@ let house: [Room] = [
     Room(name: "CSocket", kind: .shim),
     Room(name: "CMemory", kind: .shim),
     Room(name: "CRE2", kind: .shim, link: ["re2"]),
+    // etcd's raft as a C archive: scripts/build-etcdraft.
+    Room(name: "CEtcdRaft", kind: .systemLibrary, needs: etcdRaftFolder + "/libvarveraft.a"),
 
     Room(
         name: "Encoding", rooms: ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels"],
         cSettings: hot),
     Room(
         name: "Platform", rooms: ["CSocket", "CMemory"],
-        products: ["NIOCore", "NIOPosix", "NIOHTTP1"]),
-    Room(name: "Raft"),
+        products: ["NIOCore", "NIOPosix", "NIOHTTP1", "NIOSSL"]),
+    Room(name: "Raft", rooms: ["CEtcdRaft"], archive: etcdRaftFolder),
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),
     Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),
     Room(name: "Ingest", rooms: ["Model", "Encoding", "Platform"], products: ["NIOCore", "Yams"]),
@@ -106,7 +122,9 @@ let house: [Room] = [
         name: "Storage", rooms: ["Model", "Encoding", "Platform"],
         products: ["GRDB", "GRDBSQLite"]),
     Room(name: "Query", rooms: ["Model"]),
-    Room(name: "Cluster", rooms: ["Replication", "Raft", "Storage", "Model", "Platform"]),
+    Room(
+        name: "Cluster",
+        rooms: ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"]),
     Room(
         name: "Server",
         rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],
@@ -160,7 +178,10 @@ let house: [Room] = [
         exclude: ["Scripts"]),
     Room(
         name: "ClusterTests", kind: .tests,
-        rooms: ["Cluster", "Replication", "Storage", "Model", "Platform", "Simulator"]),
+        rooms: [
+            "Cluster", "Replication", "Raft", "Storage", "Model", "Encoding", "Platform",
+            "Simulator",
+        ]),
     Room(
         name: "ServerTests", kind: .tests,
         rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"],
@@ -168,7 +189,8 @@ let house: [Room] = [
     Room(
         name: "SimulationTests", kind: .tests,
         rooms: [
-            "Cluster", "Replication", "Storage", "Model", "Encoding", "Platform", "Simulator",
+            "Cluster", "Replication", "Raft", "Storage", "Model", "Encoding", "Platform",
+            "Simulator",
         ]),
     Room(name: "FuzzTests", kind: .tests, rooms: ["Fuzz"]),
     Room(name: "TidyTests", kind: .tests),
@@ -179,7 +201,9 @@ let house: [Room] = [
 func chosenRooms() -> [Room] {
     let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     let present = house.filter { room in
-        FileManager.default.fileExists(atPath: here.appendingPathComponent(folder(of: room)).path)
+        ([folder(of: room)] + (room.needs.map { [$0] } ?? [])).allSatisfy {
+            FileManager.default.fileExists(atPath: here.appendingPathComponent($0).path)
+        }
     }
     guard let wanted = environment["VARVE_ROOM"], !wanted.isEmpty else {
         return present.filter { $0.kind != .fuzzer }
@@ -215,9 +239,18 @@ func target(for room: Room) -> Target {
             name: room.name, path: path, cSettings: gnu,
             linkerSettings: room.link.map { .linkedLibrary($0) })
     case .library, .testSupport:
+        var linker: [LinkerSetting] = []
+        if let folder = room.archive, !dependencies.isEmpty {
+            let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            linker = [
+                .unsafeFlags(["-L", here.appendingPathComponent(folder).path]),
+                .linkedLibrary("varveraft"),
+            ]
+        }
         return .target(
             name: room.name, dependencies: dependencies, path: path, exclude: room.exclude,
-            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict)
+            resources: room.resources, cSettings: room.cSettings, swiftSettings: strict,
+            linkerSettings: linker)
     case .executable, .fuzzer:
         return .executableTarget(
             name: room.name, dependencies: dependencies, path: path,

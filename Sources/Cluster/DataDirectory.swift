@@ -22,10 +22,19 @@ struct DataDirectory: Equatable {
                 return try parse(String(decoding: try disk.readAll(path), as: UTF8.self))
             }
             let directory = DataDirectory(shardCount: shardCount)
-            try disk.replaceDurably(path, with: Array(directory.text.utf8))
+            try directory.write(disk)
             return directory
         } catch let error as NodeError {
             throw error
+        } catch {
+            throw NodeError.failed("\(error)")
+        }
+    }
+
+    /// Durable when it returns, in place of what was there.
+    func write(_ disk: any Disk) throws(NodeError) {
+        do {
+            try disk.replaceDurably(DataDirectory.path, with: Array(text.utf8))
         } catch {
             throw NodeError.failed("\(error)")
         }

@@ -12,7 +12,8 @@ final class Maintenance: Sendable {
     /// A flush gives up after so many rounds of compaction.
     private static let flushRoundsMax = 64
 
-    private let replicas: [ShardReplica]
+    private let shards: ShardTable
+    private let leaders: LeaderTable
     private let queue: ProposalQueue
     private let loop: NodeLoop
     private let signal: JobSignal
@@ -25,15 +26,28 @@ final class Maintenance: Sendable {
     private let isExpiryWanted = Atomic<Bool>(false)
     /// Jobs since the memory that they took was given back.
     private let jobCount = Atomic<Int>(0)
+    /// When something was done last; monotonic, ns.
+    private struct Clocks {
+        var expiry: Int64?
+        var memory: Int64?
+    }
+
+    private let clocks = Mutex(Clocks())
+    /// Shards with a command of this thread that is not applied yet.
+    private let underWay = Mutex<Set<Int>>([])
+    /// Shards that somebody needs an image of.
+    private let wanted = Mutex<Set<Int>>([])
     private let flushes = Mutex<[CheckedContinuation<AppendError?, Never>]>([])
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(
-        replicas: [ShardReplica], queue: ProposalQueue, loop: NodeLoop, signal: JobSignal,
+        shards: ShardTable, leaders: LeaderTable, queue: ProposalQueue, loop: NodeLoop,
+        signal: JobSignal,
         configuration: NodeConfiguration, time: any TimeSource, disk: any Disk,
         telemetry: Telemetry
     ) {
-        self.replicas = replicas
+        self.shards = shards
+        self.leaders = leaders
         self.queue = queue
         self.loop = loop
         self.signal = signal
@@ -73,28 +87,39 @@ final class Maintenance: Sendable {
     }
 
     private func run() {
-        var lastExpiry: Int64?
-        var lastReturn: Int64?
-        while signal.wait() {
-            runJobs()
-            for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
-            sealWhatIsDue()
-            let now = time.monotonicNanos()
-            let isWanted = isExpiryWanted.exchange(false, ordering: .relaxed)
-            if isWanted || lastExpiry.map({ now - $0 >= Self.expireIntervalNanos }) ?? true {
-                expire()
-                lastExpiry = now
-            }
-            compactWhatIsDue()
-            if jobCount.load(ordering: .relaxed) > 0,
-                lastReturn.map({ now - $0 >= Self.memoryIntervalNanos }) ?? true
-            {
-                ProcessFacts.returnFreeMemory()
-                jobCount.store(0, ordering: .relaxed)
-                lastReturn = now
-            }
-        }
+        while signal.wait() { round() }
         runJobs()
+    }
+
+    /// What is to be done now; for a node without threads the only entry.
+    func round() {
+        runJobs()
+        for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
+        sealWhatIsDue()
+        let now = time.monotonicNanos()
+        let isWanted = isExpiryWanted.exchange(false, ordering: .relaxed)
+        let isExpiryDue = clocks.withLock { clocks in
+            guard
+                isWanted || clocks.expiry.map({ now - $0 >= Self.expireIntervalNanos }) ?? true
+            else { return false }
+            clocks.expiry = now
+            return true
+        }
+        if isExpiryDue { expire() }
+        compactWhatIsDue()
+        if jobCount.load(ordering: .relaxed) > 0,
+            clocks.withLock({ $0.memory.map { now - $0 >= Self.memoryIntervalNanos } ?? true })
+        {
+            ProcessFacts.returnFreeMemory()
+            jobCount.store(0, ordering: .relaxed)
+            clocks.withLock { $0.memory = now }
+        }
+    }
+
+    /// Has the shard sealed as soon as may be, by its leader here: somebody needs an image of it.
+    func sealSoon(_ shard: Int) {
+        wanted.withLock { _ = $0.insert(shard) }
+        signal.raise()
     }
 
     private func takeFlushes() -> [CheckedContinuation<AppendError?, Never>] {
@@ -107,24 +132,50 @@ final class Maintenance: Sendable {
 
     /// All jobs that are queued. A failed one stays queued for the next round.
     private func runJobs() {
-        for replica in replicas {
+        for replica in shards.hosted {
             do {
-                jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
+                jobCount.add(try replica.runJobs(), ordering: .relaxed)
             } catch {
                 telemetry.counter(
                     "varve_storage_job_failures_total",
                     help: "Seals, compactions and expiries that failed and are tried again."
                 ).add()
             }
-            queue.release(shard: replica.number, through: replica.shard.durableIndex)
+            queue.release(
+                replica.group,
+                through: Mutant.isOn(.releasesUnsealed)
+                    ? replica.appliedIndex : replica.shard.durableIndex)
         }
     }
 
-    /// Proposes and waits until it is applied. Only this thread calls it.
-    private func propose(_ command: ShardCommand, to replica: ShardReplica) -> AppendError? {
-        let result = Monitor<Result<AppliedEntry, AppendError>?>(nil)
+    /// The shards whose leader this node is: only they are decided about here.
+    private var led: [ShardReplica] { shards.hosted.filter { leaders.isOwn($0.group) } }
+
+    /// Proposes unless an earlier command of the shard is still under way; the job that it orders
+    /// wakes this thread.
+    private func propose(_ command: ShardCommand, to replica: ShardReplica) {
+        let number = replica.number
+        guard underWay.withLock({ $0.insert(number).inserted }) else { return }
         let proposal = Proposal(
-            shard: replica.number, payload: command.encoded(),
+            group: replica.group, payload: command.encoded(),
+            completion: { [self] _ in
+                underWay.withLock { _ = $0.remove(number) }
+                signal.raise()
+            }, freesSpace: true)
+        do {
+            try queue.add([proposal])
+        } catch {
+            underWay.withLock { _ = $0.remove(number) }
+        }
+    }
+
+    /// Proposes and waits until it is applied.
+    private func proposeAndWait(
+        _ command: ShardCommand, to replica: ShardReplica
+    ) -> AppendError? {
+        let result = Monitor<Result<AppliedEntry, ProposalFailure>?>(nil)
+        let proposal = Proposal(
+            group: replica.group, payload: command.encoded(),
             completion: { outcome in result.update { $0 = outcome } }, freesSpace: true)
         do {
             try queue.add([proposal])
@@ -134,7 +185,9 @@ final class Maintenance: Sendable {
         // A queue that closes meanwhile still finishes what it took.
         switch result.wait({ $0 }) {
         case .success: return nil
-        case .failure(let error): return error
+        case .failure(.refused(let error)): return error
+        case .failure(.notLeader), .failure(.lost):
+            return .unavailable(detail: "shard \(replica.number) has another leader by now")
         }
     }
 
@@ -144,28 +197,31 @@ final class Maintenance: Sendable {
         let pressure = loop.journalPressure
         let isJournalLong = pressure.segmentCount > configuration.journalSegmentsMax
         let pinning = Set(isJournalLong ? pressure.pinning : [])
+        let wanted = wanted.withLock { wanted in
+            defer { wanted = [] }
+            return wanted
+        }
         let bounds = bounds.withLock { $0 }
-        var total = replicas.reduce(0) { $0 + $1.shard.memoryBytes }
-        for replica in replicas.sorted(by: { $0.shard.unsealedBytes > $1.shard.unsealedBytes }) {
-            let isHeavy = total > bounds.memoryBytesMax
+        var total = shards.hosted.reduce(0) { $0 + $1.shard.memoryBytes }
+        for replica in led.sorted(by: { $0.shard.unsealedBytes > $1.shard.unsealedBytes }) {
+            let unsealed = replica.shard.unsealedBytes
+            let isAsked = pinning.contains(replica.group) || wanted.contains(replica.number)
             let isDue =
-                replica.shard.wantsSeal(now: now, ageNanos: bounds.sealAgeNanos)
-                || pinning.contains(replica.number) || isHeavy
-            guard isDue, replica.shard.unsealedBytes > 0 || pinning.contains(replica.number)
-            else { continue }
-            let before = replica.shard.memoryBytes
-            if propose(.seal(at: now), to: replica) != nil { return }
-            runJobs()
-            total -= max(before - replica.shard.memoryBytes, 0)
+                isAsked || total > bounds.memoryBytesMax
+                || replica.shard.wantsSeal(now: now, ageNanos: bounds.sealAgeNanos)
+            guard isDue, unsealed > 0 || isAsked else { continue }
+            propose(.seal(at: now), to: replica)
+            total -= unsealed
         }
     }
 
+    /// One at a time on the node, so that no seal waits for many.
     private func compactWhatIsDue() {
-        for replica in replicas {
+        guard underWay.withLock({ $0.isEmpty }) else { return }
+        for replica in led {
             guard let command = replica.shard.proposeCompaction(dropBefore: cut, isForced: false)
             else { continue }
-            if propose(command, to: replica) != nil { return }
-            runJobs()
+            return propose(command, to: replica)
         }
     }
 
@@ -176,23 +232,23 @@ final class Maintenance: Sendable {
     }
 
     private func expire() {
-        let cut = cut
-        let byBytes = cutByBytes()
-        let before = max(cut, byBytes)
+        let before = max(cut, cutByBytes())
         guard before > .distantPast else { return }
-        for replica in replicas {
-            for signal in [SignalKind.metrics, .logs]
-            where replica.shard.holdsSegments(of: signal, endingBefore: before) {
-                if propose(.expire(signal: signal, before: before), to: replica) != nil { return }
+        for replica in led {
+            let expiring = [SignalKind.metrics, .logs].filter {
+                replica.shard.holdsSegments(of: $0, endingBefore: before)
             }
+            guard let first = expiring.first else { continue }
+            propose(.expire(signal: first, before: before), to: replica)
+            // The other kind has its turn when this one is done.
+            if expiring.count > 1 { isExpiryWanted.store(true, ordering: .relaxed) }
         }
-        runJobs()
     }
 
     /// The time up to which segments have to go for the rest to fit `bytesMax`.
     private func cutByBytes() -> Timestamp {
         guard let bytesMax = bounds.withLock({ $0.retentionBytesMax }) else { return .distantPast }
-        var sizes = replicas.flatMap { $0.shard.segmentSizes }
+        var sizes = shards.hosted.flatMap { $0.shard.segmentSizes }
         var total = sizes.reduce(0) { $0 + $1.byteCount }
         sizes.sort { $0.end < $1.end }
         var cut = Timestamp.distantPast
@@ -205,29 +261,32 @@ final class Maintenance: Sendable {
     }
 
     private func flushNow() -> AppendError? {
-        for replica in replicas where replica.shard.unsealedBytes > 0 {
-            if let error = propose(.seal(at: now), to: replica) { return error }
+        let led = led
+        for replica in led where replica.shard.unsealedBytes > 0 {
+            if let error = proposeAndWait(.seal(at: now), to: replica) { return error }
         }
-        for replica in replicas {
-            do {
-                jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
-            } catch {
-                return .unavailable(detail: "shard \(replica.number): \(error)")
-            }
+        for replica in led {
+            if let error = runJobsNow(replica) { return error }
         }
-        for replica in replicas {
+        for replica in led {
             for _ in 0..<Self.flushRoundsMax {
                 guard let command = replica.shard.proposeCompaction(dropBefore: cut, isForced: true)
                 else { break }
-                if let error = propose(command, to: replica) { return error }
-                do {
-                    jobCount.add(try replica.shard.runJobs(), ordering: .relaxed)
-                } catch {
-                    return .unavailable(detail: "shard \(replica.number): \(error)")
+                if let error = proposeAndWait(command, to: replica) ?? runJobsNow(replica) {
+                    return error
                 }
             }
         }
         runJobs()
         return nil
+    }
+
+    private func runJobsNow(_ replica: ShardReplica) -> AppendError? {
+        do {
+            jobCount.add(try replica.runJobs(), ordering: .relaxed)
+            return nil
+        } catch {
+            return .unavailable(detail: "shard \(replica.number): \(error)")
+        }
     }
 }

@@ -5,22 +5,29 @@ internal import Replication
 internal import Storage
 internal import Synchronization
 
-/// One node: its data directory, its journal, its shards, and the threads between them. It opens
-/// both doors.
+/// One node: its data directory, its journal, its replicas of shards, and the threads between them.
+/// It opens both doors.
 ///
 /// A node of one is a cluster of one: every shard is a group with a single voter, and nothing
-/// above the consensus core knows.
+/// above the consensus core knows. A member of a cluster has peers besides.
 package final class Node: Sendable {
     package var appender: any Appender { router }
     package let querier: any Querier
+    /// The node's place in its cluster; nil for a node of one.
+    package let cluster: ClusterMembership?
 
     private let router: Router
-    private let replicas: [ShardReplica]
+    private let shards: ShardTable
     private let queue: ProposalQueue
+    private let applier: ApplyLoop
     private let loop: NodeLoop
     private let maintenance: Maintenance
+    private let clock: NodeClock
+    private let hooks: ClusterHooks
+    private let scrubber: Scrubber
+    private let telemetry: Telemetry
     private let ready = Atomic<Bool>(false)
-    private let ticker: any Cancellable
+    private let tickers = Mutex<[any Cancellable]>([])
 
     /// What a node needs of the world.
     package struct Surroundings: Sendable {
@@ -29,6 +36,8 @@ package final class Node: Sendable {
         package var timers: any Timers
         package var random: any RandomSource
         package var telemetry: Telemetry
+        /// One line for a person that is no error of the caller's.
+        package var onNotice: @Sendable (String) -> Void
         /// Called once, with one line for a person, when the process must not go on: a failed
         /// sync, or an entry that cannot be applied.
         package var onFatal: @Sendable (String) -> Void
@@ -36,6 +45,7 @@ package final class Node: Sendable {
         package init(
             disk: any Disk, time: any TimeSource, timers: any Timers,
             random: any RandomSource, telemetry: Telemetry,
+            onNotice: @escaping @Sendable (String) -> Void = { _ in },
             onFatal: @escaping @Sendable (String) -> Void
         ) {
             self.disk = disk
@@ -43,40 +53,23 @@ package final class Node: Sendable {
             self.timers = timers
             self.random = random
             self.telemetry = telemetry
+            self.onNotice = onNotice
             self.onFatal = onFatal
         }
     }
 
     /// Opens the directory, replays the journal into the shards and starts the threads: after it
     /// returns, everything acknowledged before is there and both doors are open. Blocks for the
-    /// replay.
+    /// replay. `place`: of a member of a cluster, which then needs `attach`. `hasThreads`: false
+    /// for a node that the caller drives with `step`.
     package static func start(
-        _ configuration: NodeConfiguration, in world: Surroundings
+        _ configuration: NodeConfiguration, as place: ClusterPlace? = nil,
+        in world: Surroundings, hasThreads: Bool = true
     ) throws(NodeError) -> Node {
         do {
-            let directory = try DataDirectory.open(
-                world.disk, shardCount: configuration.shardCount)
-            let replicas = try (0..<directory.shardCount).map { number in
-                try ShardReplica.open(number, configuration, world)
-            }
-            var options = Replicator.Options()
-            options.journal.segmentBytes = configuration.journalFileBytes
-            // The queue in front bounds what is in flight, all parts of a batch or none.
-            options.inFlightBytesMax = .max / 2
-            let replicator = try Replicator(
-                disk: world.disk, directory: DiskPath("journal"), node: NodeID(1),
-                options: options, random: world.random, time: world.time, telemetry: world.telemetry
-            )
-            // With short journal files an entry has to be shorter too.
-            var configuration = configuration
-            configuration.entryBytesMax = min(
-                configuration.entryBytesMax, replicator.payloadBytesMax)
-            let now = Timestamp(nanos: world.time.wallNanos())
-            for replica in replicas {
-                try replica.replay(from: replicator)
-                replica.shard.beginSealClock(now: now)
-            }
-            return Node(configuration, replicas, replicator, world)
+            let replicator = try NodeOpening.openReplicator(configuration, place, world)
+            let opening = try NodeOpening(configuration, place, replicator, world)
+            return Node(opening, replicator, world, hasThreads: hasThreads)
         } catch let error as NodeError {
             throw error
         } catch let error as StorageError {
@@ -87,46 +80,64 @@ package final class Node: Sendable {
     }
 
     private init(
-        _ configuration: NodeConfiguration, _ replicas: [ShardReplica],
-        _ replicator: sending Replicator, _ world: Surroundings
+        _ opening: NodeOpening, _ replicator: sending Replicator, _ world: Surroundings,
+        hasThreads: Bool
     ) {
-        self.replicas = replicas
-        let queue = ProposalQueue(bytesMax: configuration.inFlightBytesMax)
-        let hub = FollowHub()
-        self.queue = queue
-        let wake = JobSignal()
-        let applier = ApplyLoop(
-            replicas: replicas, queue: queue, onJob: { wake.raise() }, onFatal: world.onFatal)
-        loop = NodeLoop(
-            replicator: replicator, queue: queue, applier: applier, telemetry: world.telemetry,
-            onFatal: world.onFatal)
-        maintenance = Maintenance(
-            replicas: replicas, queue: queue, loop: loop, signal: wake,
-            configuration: configuration, time: world.time, disk: world.disk,
+        let parts = NodeParts(opening, replicator, world, hasThreads: hasThreads)
+        shards = parts.shards
+        queue = parts.queue
+        applier = parts.applier
+        loop = parts.loop
+        maintenance = parts.maintenance
+        router = parts.router
+        querier = parts.querier
+        cluster = parts.membership
+        clock = parts.clock
+        hooks = parts.hooks
+        scrubber = parts.scrubber
+        telemetry = world.telemetry
+        NodeFigures.register(
+            shards: parts.shards, queue: parts.queue, loop: parts.loop,
             telemetry: world.telemetry)
-        router = Router(
-            replicas: replicas, queue: queue, hub: hub, time: world.time,
-            configuration: configuration, telemetry: world.telemetry)
-        querier = LocalQuerier(replicas: replicas, hub: hub)
+        ready.store(true, ordering: .releasing)
+        guard hasThreads else { return }
         applier.start()
         loop.start()
         maintenance.start()
-        ticker = world.timers.every(1_000_000_000, aligned: false, name: "maintain") { _ in
-            wake.raise()
+        let clock = clock
+        let maintain = world.timers.every(1_000_000_000, aligned: false, name: "maintain") { _ in
+            clock.second()
         }
-        NodeFigures.register(
-            replicas: replicas, queue: queue, loop: loop, telemetry: world.telemetry)
-        ready.store(true, ordering: .releasing)
+        tickers.withLock { $0 = [maintain] }
+        clock.start()
+        guard cluster != nil else { return }
+        let tick = world.timers.every(
+            NodeClock.tickNanos, aligned: false, name: "tick"
+        ) { _ in clock.tick() }
+        tickers.withLock { $0.append(tick) }
+    }
+
+    /// The parts hold each other through the hooks, and the figures hold the parts.
+    deinit {
+        hooks.set(nil)
+        telemetry.removeComputed()
     }
 
     /// Whether both doors are open.
     package var isReady: Bool { ready.load(ordering: .acquiring) }
 
+    /// Shards of the data directory.
+    package var shardCount: Int { shards.shardCount }
+
     /// Whether the disk refuses writes for want of space.
     package var diskIsFull: Bool { loop.diskIsFull }
 
-    /// Seals and compacts what is there; returns when it is done. Throws what kept it from that.
+    /// Seals and compacts what this node leads; returns when it is done. Throws what kept it from
+    /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
+
+    /// Reads every sealed segment and has repaired what is damaged. Blocks.
+    package func scrub() { scrubber.readAll() }
 
     /// Takes over retention, memory and the age of a seal; the rest is fixed while it runs.
     package func reload(_ configuration: NodeConfiguration) {
@@ -137,10 +148,44 @@ package final class Node: Sendable {
     /// Takes nothing more in, makes durable and applies what was taken, and ends the threads.
     /// Reads go on until the node is released. Blocks.
     package func stop() {
+        cluster?.handOver()
         ready.store(false, ordering: .releasing)
-        ticker.cancel()
+        for ticker in tickers.withLock({ $0 }) { ticker.cancel() }
+        clock.stop()
+        cluster?.stop()
         queue.close()
         maintenance.stop()
         loop.join()
+    }
+
+    // MARK: - Without threads
+
+    /// Does everything that is to be done now, on the caller's thread; false when the node must
+    /// not go on.
+    package func step() -> Bool {
+        guard loop.step() else { return false }
+        applier.applyWaiting()
+        return true
+    }
+
+    /// Whether `step` would do something.
+    package var hasWork: Bool { loop.hasWork || applier.hasWork }
+
+    /// Takes a batch as the appender does; `completion` is called once, from a later `step`.
+    package func submit(
+        _ batch: WriteBatch,
+        _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void
+    ) {
+        router.submit(batch, completion)
+    }
+
+    /// A tick of the clock, for the same.
+    package func tick() { clock.tick() }
+
+    /// A second has gone by, for the same.
+    package func second() {
+        clock.second()
+        clock.round()
+        maintenance.round()
     }
 }

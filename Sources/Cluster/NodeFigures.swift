@@ -4,18 +4,18 @@ internal import Storage
 /// The node's figures for `/metrics`, read when somebody looks.
 enum NodeFigures {
     static func register(
-        replicas: [ShardReplica], queue: ProposalQueue, loop: NodeLoop, telemetry: Telemetry
+        shards: ShardTable, queue: ProposalQueue, loop: NodeLoop, telemetry: Telemetry
     ) {
         telemetry.computed(
             "varve_series", help: "Series that shards know now.",
-            read: { Double(replicas.reduce(0) { $0 + $1.shard.seriesCount }) })
+            read: { Double(shards.hosted.reduce(0) { $0 + $1.shard.seriesCount }) })
         telemetry.computed(
             "varve_shard_memory_bytes", help: "Bytes in memtables, labels and totals.",
-            read: { Double(replicas.reduce(0) { $0 + $1.shard.memoryBytes }) })
+            read: { Double(shards.hosted.reduce(0) { $0 + $1.shard.memoryBytes }) })
         telemetry.computed(
             "varve_segment_bytes", help: "Bytes of all segments and their indexes.",
             read: {
-                let sizes = replicas.flatMap { $0.shard.segmentSizes }
+                let sizes = shards.hosted.flatMap { $0.shard.segmentSizes }
                 return Double(sizes.reduce(0) { $0 + $1.byteCount })
             })
         telemetry.computed(

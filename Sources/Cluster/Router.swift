@@ -14,9 +14,12 @@ final class Router: Appender {
     private static let attemptsMax = 3
 
     private let splitter: BatchSplitter
-    private let replicas: [ShardReplica]
-    private let queue: ProposalQueue
-    private let hub: FollowHub
+    private let shards: ShardTable
+    private let proposer: GroupProposer
+    /// Nil on a node without peers: nothing is ever in doubt there.
+    private let lanes: StampLanes?
+    /// Nil where replicas offer what they apply.
+    private let hub: FollowHub?
     private let time: any TimeSource
     private let retentionNanos: Mutex<Int64?>
     private let futureNanosMax: Int64
@@ -24,12 +27,13 @@ final class Router: Appender {
     private let figures: RouterFigures
 
     init(
-        replicas: [ShardReplica], queue: ProposalQueue, hub: FollowHub, time: any TimeSource,
-        configuration: NodeConfiguration, telemetry: Telemetry
+        shards: ShardTable, proposer: GroupProposer, lanes: StampLanes? = nil, hub: FollowHub?,
+        time: any TimeSource, configuration: NodeConfiguration, telemetry: Telemetry
     ) {
-        splitter = BatchSplitter(shardCount: replicas.count)
-        self.replicas = replicas
-        self.queue = queue
+        splitter = BatchSplitter(shardCount: shards.shardCount)
+        self.shards = shards
+        self.proposer = proposer
+        self.lanes = lanes
         self.hub = hub
         self.time = time
         retentionNanos = Mutex(configuration.retentionNanos)
@@ -41,57 +45,127 @@ final class Router: Appender {
     func setRetention(nanos: Int64?) { retentionNanos.withLock { $0 = nanos } }
 
     func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
+        let result = await withCheckedContinuation { continuation in
+            submit(batch) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// The same with a completion, which is called once, on any thread.
+    func submit(
+        _ batch: WriteBatch,
+        _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void
+    ) {
+        guard batch.stamp == nil, let lanes, !batch.lines.isEmpty || !batch.increments.isEmpty
+        else { return take(batch, completion) }
+        let lane = lanes.take()
+        var stamped = batch
+        if !Mutant.isOn(.sendsWithoutStamp) {
+            stamped.stamp = BatchStamp(source: lane.source, sequence: lane.sequence)
+        }
+        take(stamped) { result in
+            lanes.giveBack(lane)
+            completion(result)
+        }
+    }
+
+    private func take(
+        _ batch: WriteBatch,
+        _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void
+    ) {
         let bounds = TimeBounds(
             nowNanos: time.wallNanos(), retentionNanos: retentionNanos.withLock { $0 },
             futureNanosMax: futureNanosMax)
-        var rejections: [AppendReceipt.Rejection] = []
+        var trimmed: [AppendReceipt.Rejection] = []
         // Cut before anything is left out: the pieces of a batch that is sent again are the same.
-        var accepted = batch.cut(bytesMax: entryBytesMax)
-        for index in accepted.indices { rejections += bounds.trim(&accepted[index]) }
+        var pieces = batch.cut(bytesMax: entryBytesMax)
+        for index in pieces.indices { trimmed += bounds.trim(&pieces[index]) }
+        let (accepted, rejections) = (pieces, trimmed)
+        let parts = accepted.flatMap { piece in
+            splitter.split(piece) { [shards] shard, ids, signal in
+                // A replica here that lags behind knows less than the leader: no harm.
+                shards[shard]?.shard.knows(ids, signal: signal)
+                    ?? [Bool](repeating: false, count: ids.count)
+            }
+            .map { Part(shard: $0.shard, batch: $0.batch, whole: piece) }
+        }
+        guard !parts.isEmpty else {
+            return finish(accepted, rejections, completion)
+        }
         let started = time.monotonicNanos()
-        let parts = accepted.flatMap { [splitter, replicas] piece in
-            splitter.split(piece) { replicas[$0].shard.knows($1, signal: $2) }
-                .map { Part(shard: $0.shard, batch: $0.batch, whole: piece) }
+        send(parts, rejections, attempt: 1) { [self] result in
+            switch result {
+            case .failure(let error): completion(.failure(error))
+            case .success(let rejections):
+                figures.commit.record(nanos: time.monotonicNanos() - started)
+                if let hub { for piece in accepted { hub.offer(piece) } }
+                finish(accepted, rejections, completion)
+            }
         }
-        if !parts.isEmpty {
-            rejections += try await send(parts)
-            figures.commit.record(nanos: time.monotonicNanos() - started)
-            for piece in accepted { hub.offer(piece) }
-        }
+    }
+
+    private func finish(
+        _ accepted: [WriteBatch], _ rejections: [AppendReceipt.Rejection],
+        _ completion: (Result<AppendReceipt, AppendError>) -> Void
+    ) {
         for rejection in rejections { figures.count(rejection) }
         for piece in accepted {
             figures.samples.add(piece.samples.count + piece.histograms.count)
             figures.lines.add(piece.lines.count)
         }
-        return AppendReceipt(rejections: rejections)
+        completion(.success(AppendReceipt(rejections: rejections)))
     }
 
     /// What one shard gets of a piece of a batch, and that piece.
-    private struct Part {
+    private struct Part: Sendable {
         var shard: Int
         var batch: WriteBatch
         let whole: WriteBatch
     }
 
+    private typealias Sent = Result<[AppendReceipt.Rejection], AppendError>
+
+    /// Proposes every part and waits for all; what was not known by its labels' absence is sent
+    /// again with them. When one part fails, the others are waited for: what they applied stays, a
+    /// retry repeats it harmlessly or by stamp.
     private func send(
-        _ parts: [Part]
-    ) async throws(AppendError) -> [AppendReceipt.Rejection] {
-        var pending = parts
-        var rejections: [AppendReceipt.Rejection] = []
-        for _ in 0..<Router.attemptsMax {
-            let outcomes = try await propose(pending)
+        _ parts: [Part], _ rejections: [AppendReceipt.Rejection], attempt: Int,
+        _ completion: @escaping @Sendable (Sent) -> Void
+    ) {
+        precondition(
+            attempt <= Router.attemptsMax,
+            "BUG: a shard does not know series whose labels it was sent")
+        let gathering = Gathering(count: parts.count) { [self] results in
+            var rejections = rejections
             var unknown: [Part] = []
-            for (part, outcome) in zip(pending, outcomes) {
-                switch outcome {
-                case .applied(let refused): rejections += refused
-                case .duplicate: break
-                case .unknownSeries: unknown.append(withAllLabels(part))
+            for (part, result) in zip(parts, results) {
+                switch result {
+                case .failure(let error): return completion(.failure(error))
+                case .success(let entry):
+                    guard case .shard(let outcome) = entry.outcome else { continue }
+                    switch outcome {
+                    case .applied(let refused): rejections += refused
+                    case .duplicate: break
+                    case .unknownSeries: unknown.append(withAllLabels(part))
+                    }
                 }
             }
-            if unknown.isEmpty { return rejections }
-            pending = unknown
+            if unknown.isEmpty || Mutant.isOn(.dropsUnknownSeries) {
+                return completion(.success(rejections))
+            }
+            send(unknown, rejections, attempt: attempt + 1, completion)
         }
-        preconditionFailure("BUG: a shard does not know series whose labels it was sent")
+        let requests = parts.indices.map { index in
+            GroupProposer.Request(
+                group: ShardGroup.group(of: parts[index].shard),
+                payload: ShardCommand.payload(ofEncodedBatch: parts[index].batch.encoded())
+            ) { gathering.finish(index, $0) }
+        }
+        do throws(AppendError) {
+            try proposer.submit(requests)
+        } catch {
+            for index in parts.indices { gathering.finish(index, .failure(error)) }
+        }
     }
 
     /// The same part with the labels that had been left out.
@@ -102,33 +176,9 @@ final class Router: Appender {
         }
         return part
     }
-
-    /// Proposes every part and waits for all: the outcomes, in order. When one fails, waits for
-    /// the others and throws: what they applied stays, a retry repeats it harmlessly or by stamp.
-    private func propose(_ parts: [Part]) async throws(AppendError) -> [ApplyOutcome] {
-        let results = await withCheckedContinuation {
-            (continuation: CheckedContinuation<[Result<AppliedEntry, AppendError>], Never>) in
-            let gathering = Gathering(count: parts.count, continuation)
-            let proposals = parts.indices.map { index in
-                let payload = ShardCommand.payload(
-                    ofEncodedBatch: parts[index].batch.encoded())
-                return Proposal(shard: parts[index].shard, payload: payload) { result in
-                    gathering.finish(index, result)
-                }
-            }
-            do throws(AppendError) {
-                try queue.add(proposals)
-            } catch {
-                for index in parts.indices { gathering.finish(index, .failure(error)) }
-            }
-        }
-        var outcomes: [ApplyOutcome] = []
-        for result in results { outcomes.append(try result.get().outcome) }
-        return outcomes
-    }
 }
 
-/// Collects one result per part and resumes when the last is there.
+/// Collects one result per part and tells when the last is there.
 private final class Gathering: Sendable {
     typealias Outcome = Result<AppliedEntry, AppendError>
 
@@ -138,11 +188,11 @@ private final class Gathering: Sendable {
     }
 
     private let state: Mutex<State>
-    private let continuation: CheckedContinuation<[Outcome], Never>
+    private let completion: @Sendable ([Outcome]) -> Void
 
-    init(count: Int, _ continuation: CheckedContinuation<[Outcome], Never>) {
+    init(count: Int, _ completion: @escaping @Sendable ([Outcome]) -> Void) {
         state = Mutex(State(results: Array(repeating: nil, count: count), missing: count))
-        self.continuation = continuation
+        self.completion = completion
     }
 
     func finish(_ index: Int, _ result: Outcome) {
@@ -152,7 +202,7 @@ private final class Gathering: Sendable {
             state.missing -= 1
             return state.missing == 0 ? state.results.compactMap { $0 } : nil
         }
-        if let complete { continuation.resume(returning: complete) }
+        if let complete { completion(complete) }
     }
 }
 

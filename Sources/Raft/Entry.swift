@@ -17,6 +17,12 @@ package struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.number = number
     }
 
+    /// Nil for 0.
+    package init?(nonzero number: UInt64) {
+        if number == 0 { return nil }
+        self.number = number
+    }
+
     package static func < (a: NodeID, b: NodeID) -> Bool { a.number < b.number }
     package var description: String { "node \(number)" }
 }
@@ -32,6 +38,12 @@ package struct EntryDescriptor: Hashable, Sendable {
     package let byteCount: UInt32
     /// CRC-32C of the payload.
     package let checksum: UInt32
+    /// On the wire.
+    package static let byteCount = 32
+
+    /// Of an entry without a payload.
+    package static let none = EntryDescriptor(origin: 0, sequence: 0, byteCount: 0, checksum: 0)
+
     /// Reserved, 0: the descriptor has 32 bytes on the wire.
     package var reserved: UInt64 { 0 }
 
@@ -51,7 +63,7 @@ package struct Entry: Hashable, Sendable {
         case normal = 1
         /// The first entry of a leader's term: nothing to apply.
         case noOperation = 2
-        /// A change of who votes; the payload is the consensus core's.
+        /// A change of who is in the group.
         case membership = 3
     }
 
@@ -59,13 +71,30 @@ package struct Entry: Hashable, Sendable {
     package let index: UInt64
     package let term: UInt64
     package let kind: Kind
+    /// Of a normal entry; zeroes in others.
     package let descriptor: EntryDescriptor
+    /// Of a membership entry, in the core's own encoding: it travels and is written in place of a
+    /// payload.
+    package let change: [UInt8]
 
     package init(index: UInt64, term: UInt64, kind: Kind, descriptor: EntryDescriptor) {
         self.index = index
         self.term = term
         self.kind = kind
         self.descriptor = descriptor
+        change = []
+    }
+
+    package init(noOperationAt index: UInt64, term: UInt64) {
+        self.init(index: index, term: term, kind: .noOperation, descriptor: .none)
+    }
+
+    package init(index: UInt64, term: UInt64, change: [UInt8]) {
+        self.index = index
+        self.term = term
+        kind = .membership
+        descriptor = .none
+        self.change = change
     }
 }
 

@@ -26,7 +26,18 @@ package struct SoleVoter: ConsensusCore, Sendable {
         throw RaftError.unsupported
     }
 
+    package mutating func step(
+        _ message: RaftMessage, replacingImageBy image: ImageReference
+    ) throws(RaftError) {
+        throw RaftError.unsupported
+    }
+
+    /// Nobody gets images of a group of one.
+    package func image(at index: UInt64) -> ImageReference? { nil }
+
     package mutating func tick() {}
+
+    package mutating func campaign() {}
 
     package mutating func propose(_ descriptors: [EntryDescriptor]) throws(RaftError) {
         for descriptor in descriptors {
@@ -65,7 +76,7 @@ package struct SoleVoter: ConsensusCore, Sendable {
     /// Nothing to do: a committed entry is not held here.
     package mutating func compact(through index: UInt64) {}
 
-    package mutating func changeMembership(_ change: MembershipChange) throws(RaftError) {
+    package mutating func changeMembership(_ changes: [MembershipChange]) throws(RaftError) {
         throw RaftError.unsupported
     }
 
@@ -75,9 +86,14 @@ package struct SoleVoter: ConsensusCore, Sendable {
         guard node == self.node else { throw RaftError.unsupported }
     }
 
+    package mutating func reportUnreachable(_ node: NodeID) {}
+
+    package mutating func reportImage(to node: NodeID, isTaken: Bool) {}
+
     package var status: RaftStatus {
         RaftStatus(
-            term: term, leader: node, isLeader: true, lastIndex: lastIndex,
-            commitIndex: commitIndex)
+            term: term, leader: node, isLeader: true, firstIndex: 1, lastIndex: lastIndex,
+            commitIndex: commitIndex,
+            configuration: GroupConfiguration(index: 0, voters: [node]))
     }
 }

@@ -2,70 +2,65 @@ internal import Encoding
 package import Platform
 package import Raft
 
-/// Drives the groups of a node over one journal: proposals in, committed entries out. It never
-/// calls up; one loop owns it and calls
+/// Drives the groups of a node over one journal: proposals and peers' messages in, committed
+/// entries and messages out. It never calls up, reads no clock and knows no socket; one loop owns
+/// it and calls
 ///
-///     propose … propose → commit() → apply what it returns, acknowledge by tag
+///     receive … tick … propose … → prepare() → send → commit() → send, apply, answer
 ///
 /// again and again: what gathers during one write and sync goes into the next, all groups together.
-///
-/// Every group has a `SoleVoter` for now; entries commit when they are durable here.
+/// What `prepare` returns may leave before the write, what `commit` returns only after it.
 package final class Replicator {
     /// Limits.
     package struct Options: Sendable {
         /// Payload bytes that are proposed and not yet committed; beyond it, `overloaded`.
         package var inFlightBytesMax = 64 << 20
-        /// Payload bytes of one write; more waits for the next. One larger payload goes alone.
+        /// Payload bytes of one write that are proposed here; more waits for the next. One larger
+        /// payload goes alone.
         package var batchBytesMax = 4 << 20
         /// Of one payload.
         package var payloadBytesMax = 16 << 20
+        /// Payloads of all groups that are kept for followers; older ones are read back.
+        package var windowBytesMax = 64 << 20
+        /// Entries of one group that are kept for the same.
+        package var windowCountMax = 4_096
         package var journal = Journal.Options()
 
         package init() {}
     }
 
-    /// A committed entry.
-    package struct Committed: Sendable {
-        package let group: GroupID
-        package let index: UInt64
-        package let payload: [UInt8]
-        /// What `propose` was given; 0 when replayed.
-        package let tag: UInt64
-    }
-
-    /// A proposal that was not begun.
-    package struct Withdrawn: Hashable, Sendable {
-        package let group: GroupID
-        package let tag: UInt64
-    }
-
-    private struct Proposal {
-        let group: GroupID
-        let payload: [UInt8]
-        let tag: UInt64
-    }
+    package typealias Committed = ReplicationOutput.Committed
+    package typealias Withdrawn = ReplicationOutput.Withdrawn
 
     /// The journal, for its figures and its rest.
     package let journal: Journal
 
-    private let node: NodeID
-    private let options: Options
-    private let figures: ReplicationFigures
-    private var cores: [GroupID: any ConsensusCore] = [:]
+    let node: NodeID
+    let options: Options
+    let random: any RandomSource
+    let figures: ReplicationFigures
+    var replicas: [GroupID: GroupReplica] = [:]
+    /// Groups whose core may have something to do.
+    var dirty: Set<GroupID> = []
+    /// What is to be told with the next `commit`.
+    var output = ReplicationOutput()
+    /// Ticks since the start.
+    var tickCount: UInt64 = 0
     /// Not yet given to a core: ordinary ones, and those that lead to space being freed.
-    private var queue: [Proposal] = []
-    private var urgentQueue: [Proposal] = []
-    /// Given to a core, by payload sequence.
-    private var underWay: [UInt64: Proposal] = [:]
+    private var queue: [GroupReplica.Proposal] = []
+    private var urgentQueue: [GroupReplica.Proposal] = []
     private var payloadSequence: UInt64
-    /// What is being written: the batch, and the ready of each group that it holds.
+    /// What is being written: the batch, and the groups with a ready in it.
     private var batch = JournalBatch()
-    private var readies: [(group: GroupID, number: UInt64)] = []
+    var written: [GroupReplica] = []
     private var isBatchUrgent = false
+    private var needsWrite = false
+    /// What the next batch may hold already, from messages.
+    private var arrivedRecordBytes = 0
     private var inFlightBytes = 0
 
-    /// Opens the journal in `directory` and continues its groups. Groups come into being with
-    /// their first proposal. Errors: `journal`.
+    /// Opens the journal in `directory`. Sole voters' groups come into being with their first
+    /// proposal, others with `open`. Errors: `journal`.
     package init(
         disk: any Disk, directory: DiskPath, node: NodeID, options: Options = Options(),
         random: any RandomSource = SystemRandom(), time: any TimeSource = SystemTime(),
@@ -73,6 +68,7 @@ package final class Replicator {
     ) throws(ReplicationError) {
         self.node = node
         self.options = options
+        self.random = random
         figures = ReplicationFigures(telemetry)
         // Payload ids must not repeat after a restart; a random start in 2^63 will not.
         payloadSequence = random.next() >> 1
@@ -88,16 +84,18 @@ package final class Replicator {
     /// Groups that the journal knows, ascending.
     package var groups: [GroupID] { journal.groupIDs }
 
-    /// The index of the group's newest committed entry; 0 for none.
+    /// The index of the group's newest committed entry, as far as this node knows; 0 for none.
     package func commitIndex(of group: GroupID) -> UInt64 {
-        cores[group]?.status.commitIndex ?? journal.lastIndex(of: group)
+        replicas[group]?.commitIndex ?? journal.lastIndex(of: group)
     }
 
     /// Payload bytes that are proposed and not yet returned by `commit`.
     package var pendingBytes: Int { inFlightBytes }
 
-    /// Whether `commit` would have something to write.
-    package var hasWork: Bool { !queue.isEmpty || !urgentQueue.isEmpty || !readies.isEmpty }
+    /// Whether a round would do something.
+    package var hasWork: Bool {
+        !queue.isEmpty || !urgentQueue.isEmpty || !written.isEmpty || !dirty.isEmpty
+    }
 
     /// Takes a payload for the group's log. Entries of a group commit in the order of their calls
     /// (urgent and ordinary ones each). `isUrgent`: leads to space being freed, so it may use the
@@ -112,9 +110,8 @@ package final class Replicator {
             figures.overloaded.add()
             throw ReplicationError.overloaded(pendingBytes: inFlightBytes)
         }
-        inFlightBytes += payload.count
-        figures.inFlight.set(inFlightBytes)
-        let proposal = Proposal(group: group, payload: payload, tag: tag)
+        count(inFlight: payload.count)
+        let proposal = GroupReplica.Proposal(group: group, payload: payload, tag: tag)
         if isUrgent { urgentQueue.append(proposal) } else { queue.append(proposal) }
     }
 
@@ -124,45 +121,81 @@ package final class Replicator {
         return min(options.payloadBytesMax, journal.batchBytesMax - overhead)
     }
 
-    /// Writes one batch of what was proposed, makes it durable and returns what is committed by
-    /// that, in order per group. Empty when there was nothing to do. Blocks for the sync.
-    ///
-    /// Errors: `journal(.full)`: nothing of the queue was begun; `withdraw` gives it back, or
-    /// call again when there is space. `journal(.disk)`: the batch is kept and written again by
-    /// the next call. `journal(.syncFailed)`: stop the process.
-    package func commit() throws(ReplicationError) -> [Committed] {
+    /// Takes a message from a peer. False: not now, the next write is full; give it again after a
+    /// `commit`. Messages of groups that are not open, and those that make no sense, are dropped.
+    package func receive(_ received: ReceivedMessage) -> Bool {
+        guard let replica = replicas[received.group], replica.fault == nil else { return true }
+        let limit = journal.batchBytesMax - 2 * JournalFormat.pageBytes
+        guard arrivedRecordBytes == 0 || arrivedRecordBytes + received.recordBytes <= limit else {
+            return false
+        }
+        let message = received.message
+        if message.needsImage {
+            replica.imageMessage = message
+            output.imagesWanted.append(.init(group: replica.id, leader: message.from))
+            return true
+        }
+        // With an image on its way in, the log that entries would go behind is not there yet.
+        if replica.outstanding != nil, !received.payloads.isEmpty { return true }
+        for payload in received.payloads where payload.descriptor != .none {
+            replica.arrived[GroupReplica.PayloadID(payload.descriptor)] = payload.bytes
+        }
+        arrivedRecordBytes += received.recordBytes
+        if !received.payloads.isEmpty { replica.wake() }
+        drive(replica) { core throws(RaftError) in try core.step(message) }
+        return true
+    }
+
+    /// Moves proposals into cores, takes what cores are ready to do and returns the messages that
+    /// may leave at once. Errors: `journal(.full)`: nothing of the queue was begun; `withdraw`
+    /// gives it back, or call again when there is space; what peers sent waits, too.
+    package func prepare() throws(ReplicationError) -> [GroupMessage] {
+        guard written.isEmpty else { return [] }
         do {
-            if readies.isEmpty { try collect() }
-            guard !readies.isEmpty else { return [] }
-            try journal.commit(&batch, mayUseReserve: isBatchUrgent)
+            try takeProposals()
         } catch {
             throw ReplicationError.journal(error)
         }
-        let written = readies
-        readies.removeAll(keepingCapacity: true)
-        var committed: [Committed] = []
-        for (group, number) in written {
-            guard let entries = cores[group]?.persisted(number).committed else { continue }
-            for entry in entries where entry.kind == .normal {
-                guard let proposal = underWay.removeValue(forKey: entry.descriptor.sequence)
-                else { preconditionFailure("BUG: a committed entry without its payload") }
-                inFlightBytes -= proposal.payload.count
-                committed.append(
-                    Committed(
-                        group: group, index: entry.index, payload: proposal.payload,
-                        tag: proposal.tag))
-            }
+        var messages: [GroupMessage] = []
+        let limit = journal.batchBytesMax - JournalFormat.pageBytes
+        for group in dirty.sorted() {
+            if !batch.isEmpty, batch.pagedByteCount + arrivedRecordBytes > limit { break }
+            dirty.remove(group)
+            // One that has an image on its way in is looked at again when that is installed.
+            guard let replica = replicas[group], replica.outstanding == nil else { continue }
+            takeReady(of: replica, &messages)
         }
-        figures.inFlight.set(inFlightBytes)
-        figures.entries.add(committed.count)
-        return committed
+        arrivedRecordBytes = 0
+        return messages
+    }
+
+    /// Makes durable what `prepare` took and returns what that allows. Blocks for the sync when
+    /// there is something to write. Calls `prepare` itself when that was not done.
+    ///
+    /// Errors: as of `prepare`; `journal(.disk)`: the batch is kept and written again by the next
+    /// call. `journal(.syncFailed)`: stop the process.
+    package func commit() throws(ReplicationError) -> ReplicationOutput {
+        if written.isEmpty { output.messages += try prepare() }
+        if Mutant.isOn(.commitsBeforeSync) { for replica in written { settle(replica) } }
+        if needsWrite {
+            do {
+                try journal.commit(&batch, mayUseReserve: isBatchUrgent || batch.isEmpty)
+            } catch {
+                throw ReplicationError.journal(error)
+            }
+            needsWrite = false
+        }
+        let done = written
+        written.removeAll(keepingCapacity: true)
+        for replica in done { settle(replica) }
+        defer { output = ReplicationOutput() }
+        return output
     }
 
     /// Gives back the ordinary proposals that were not begun, oldest first: they will not commit.
     package func withdraw() -> [Withdrawn] {
         defer {
-            inFlightBytes -= queue.reduce(0) { $0 + $1.payload.count }
-            figures.inFlight.set(inFlightBytes)
+            count(inFlight: -queue.reduce(0) { $0 + $1.payload.count })
             queue.removeAll()
         }
         return queue.map { Withdrawn(group: $0.group, tag: $0.tag) }
@@ -175,11 +208,11 @@ package final class Replicator {
         _ group: GroupID, after applied: UInt64, _ body: (Committed) throws -> Void
     ) throws {
         let released = journal.state(of: group).releasedIndex
-        guard applied >= released else {
-            throw ReplicationError.released(group, through: released)
-        }
-        var index = applied + 1
-        let last = commitIndex(of: group)
+        // Before its first entry a group has an image of nothing: see Replicator+Groups.swift.
+        let isWhole = applied >= released || released <= Replicator.firstImageIndex
+        guard isWhole else { throw ReplicationError.released(group, through: released) }
+        var index = max(applied, released) + 1
+        let last = commitIndex(of: group) - (Mutant.isOn(.replayMissesLast) ? 1 : 0)
         while index <= last {
             let found = try journal.read(group, index: index)
             if found.entry.kind == .normal {
@@ -193,12 +226,17 @@ package final class Replicator {
     /// Says that the state machine has the entries up to `index` durably elsewhere.
     package func release(_ group: GroupID, through index: UInt64) {
         journal.release(group, through: index)
-        cores[group]?.compact(through: index)
+        guard let replica = replicas[group], replica.outstanding == nil else { return }
+        do {
+            try replica.core.compact(through: index)
+        } catch {
+            fail(replica, "\(error)")
+        }
     }
 
     /// To be called when there was nothing to commit for a while, and before closing.
     package func rest() throws(ReplicationError) {
-        guard readies.isEmpty else { return }
+        guard written.isEmpty else { return }
         do {
             try journal.rest()
         } catch {
@@ -206,19 +244,26 @@ package final class Replicator {
         }
     }
 
-    /// Moves proposals into cores and what these are ready to write into the batch.
-    private func collect() throws(JournalError) {
+    func count(inFlight bytes: Int) {
+        inFlightBytes += bytes
+        figures.inFlight.set(inFlightBytes)
+    }
+}
+
+extension Replicator {
+    /// Gives the waiting proposals that fit one write to their cores.
+    private func takeProposals() throws(JournalError) {
         isBatchUrgent = !urgentQueue.isEmpty
         let waiting = isBatchUrgent ? urgentQueue : queue
         var takeCount = 0
         var payloadBytes = 0
-        var recordBytes = JournalFormat.pageBytes
+        var recordBytes = JournalFormat.pageBytes + arrivedRecordBytes
         for proposal in waiting {
             let next = JournalBatch.recordBytes(payloadBytes: proposal.payload.count)
             let isFull =
                 payloadBytes + proposal.payload.count > options.batchBytesMax
                 || recordBytes + next > journal.batchBytesMax - JournalFormat.pageBytes
-            if takeCount > 0, isFull { break }
+            if isFull, takeCount > 0 || arrivedRecordBytes > 0 { break }
             takeCount += 1
             payloadBytes += proposal.payload.count
             recordBytes += next
@@ -227,48 +272,223 @@ package final class Replicator {
         // Before a core has numbered them: until here they can be withdrawn.
         try journal.makeRoom(
             byteCount: JournalFormat.paged(recordBytes), mayUseReserve: isBatchUrgent)
-        var touched: [GroupID] = []
-        for proposal in waiting[..<takeCount] { give(proposal, &touched) }
+        for proposal in waiting[..<takeCount] { give(proposal) }
         if isBatchUrgent {
             urgentQueue.removeFirst(takeCount)
         } else {
             queue.removeFirst(takeCount)
         }
-        for group in touched.sorted() { takeReady(of: group) }
     }
 
-    private func give(_ proposal: Proposal, _ touched: inout [GroupID]) {
-        let group = proposal.group
-        if cores[group] == nil {
-            let state = journal.state(of: group)
-            let vote = state.vote == 0 ? nil : NodeID(state.vote)
-            cores[group] = SoleVoter(
-                node: node, hardState: HardState(term: state.term, vote: vote),
-                lastIndex: journal.lastIndex(of: group))
+    private func give(_ proposal: GroupReplica.Proposal) {
+        guard let replica = replicas[proposal.group] ?? openSoleVoter(proposal.group),
+            replica.fault == nil
+        else { return refuse(proposal, leader: nil) }
+        guard replica.leadership.isOwn else {
+            return refuse(proposal, leader: replica.leadership.leader)
         }
-        if !touched.contains(group) { touched.append(group) }
         payloadSequence += 1
-        underWay[payloadSequence] = proposal
         let descriptor = EntryDescriptor(
             origin: node.number, sequence: payloadSequence,
             byteCount: UInt32(proposal.payload.count),
             checksum: CRC32C.checksum(of: proposal.payload))
         do {
-            try cores[group]?.propose([descriptor])
+            try replica.core.propose([descriptor])
+            replica.underWay[payloadSequence] = proposal
+            replica.wake()
+            dirty.insert(replica.id)
+        } catch .notLeader {
+            refuse(proposal, leader: nil)
         } catch {
-            preconditionFailure("BUG: a sole voter refused a proposal: \(error)")
+            refuse(proposal, leader: nil)
+            fail(replica, "\(error)")
         }
     }
 
-    private func takeReady(of group: GroupID) {
-        guard let ready = cores[group]?.ready() else { return }
-        if let hardState = ready.hardState { journal.setHardState(hardState, group: group) }
-        for entry in ready.entries {
-            guard let payload = underWay[entry.descriptor.sequence]?.payload else {
-                preconditionFailure("BUG: an entry without its payload")
-            }
-            batch.add(entry, group: group, payload: payload)
+    private func refuse(_ proposal: GroupReplica.Proposal, leader: NodeID?) {
+        count(inFlight: -proposal.payload.count)
+        output.refused.append(
+            Withdrawn(group: proposal.group, tag: proposal.tag, leader: leader))
+    }
+
+    /// Takes what the core is ready to do into the batch.
+    private func takeReady(of replica: GroupReplica, _ messages: inout [GroupMessage]) {
+        let ready: Ready
+        do {
+            guard let found = try replica.core.ready() else { return }
+            ready = found
+        } catch {
+            return fail(replica, "\(error)")
         }
-        readies.append((group, ready.number))
+        if let hardState = ready.hardState {
+            replica.hardState = hardState
+            if !Mutant.isOn(.forgetsHardState) {
+                journal.setHardState(hardState, group: replica.id)
+            }
+            needsWrite = true
+        }
+        if let leadership = ready.leadership { note(leadership, replica) }
+        for entry in ready.entries {
+            guard let payload = payload(of: entry, replica) else {
+                return fail(replica, "entry \(entry.index) came without its payload")
+            }
+            batch.add(entry, group: replica.id, payload: payload)
+            if !replica.isSole {
+                replica.window.append((entry.descriptor, payload), at: entry.index)
+            }
+            needsWrite = true
+        }
+        replica.arrived.removeAll(keepingCapacity: true)
+        for read in ready.reads {
+            output.reads.append(
+                .init(group: replica.id, context: read.context, index: read.index))
+        }
+        messages += ready.messages.compactMap { encode($0, replica) }
+        replica.outstanding = ready
+        written.append(replica)
+    }
+
+    private func payload(of entry: Entry, _ replica: GroupReplica) -> [UInt8]? {
+        guard entry.kind == .normal else { return [] }
+        if entry.descriptor.origin == node.number,
+            let own = replica.underWay[entry.descriptor.sequence]
+        {
+            return own.payload
+        }
+        return replica.arrived[GroupReplica.PayloadID(entry.descriptor)]
+    }
+
+    /// A change of leader: proposals that the old one had under way are in doubt.
+    func note(_ leadership: Leadership, _ replica: GroupReplica) {
+        if replica.leadership.isOwn, !leadership.isOwn {
+            for (_, proposal) in replica.underWay.sorted(by: { $0.key < $1.key }) {
+                count(inFlight: -proposal.payload.count)
+                output.lost.append(
+                    Withdrawn(
+                        group: replica.id, tag: proposal.tag, leader: leadership.leader))
+            }
+            // Those that are in this very ready keep their payload.
+            for (sequence, proposal) in replica.underWay {
+                let id = GroupReplica.PayloadID(
+                    EntryDescriptor(
+                        origin: node.number, sequence: sequence, byteCount: 0, checksum: 0))
+                replica.arrived[id] = proposal.payload
+            }
+            replica.underWay.removeAll()
+        }
+        replica.leadership = leadership
+        replica.wake()
+        output.leaderChanges.append(
+            .init(group: replica.id, term: replica.hardState.term, leadership: leadership))
+    }
+
+    /// Tells the core that its ready is durable.
+    func settle(_ replica: GroupReplica) {
+        guard let ready = replica.outstanding else { return }
+        replica.outstanding = nil
+        dirty.insert(replica.id)
+        let persisted: Persisted
+        do {
+            persisted = try replica.core.persisted(ready.number)
+        } catch {
+            return fail(replica, "\(error)")
+        }
+        if let configuration = persisted.configuration {
+            replica.configuration = configuration
+            if !Mutant.isOn(.forgetsConfiguration) {
+                journal.setConfiguration(configuration, group: replica.id)
+            }
+            output.changedGroups.append(replica.id)
+        }
+        output.messages += persisted.messages.compactMap { encode($0, replica) }
+        let committed =
+            Mutant.isOn(.acknowledgesWhenWritten) && replica.leadership.isOwn
+            ? ready.entries : persisted.committed
+        for entry in committed {
+            replica.commitIndex = entry.index
+            guard entry.kind == .normal else { continue }
+            let isOwn = entry.descriptor.origin == node.number
+            let proposal =
+                isOwn ? replica.underWay.removeValue(forKey: entry.descriptor.sequence) : nil
+            if let proposal { count(inFlight: -proposal.payload.count) }
+            guard
+                let payload = proposal?.payload
+                    ?? storedPayload(of: entry.index, entry.descriptor, replica)
+            else { return fail(replica, "committed entry \(entry.index) is not in the journal") }
+            output.committed.append(
+                Committed(
+                    group: replica.id, index: entry.index, payload: payload,
+                    tag: proposal?.tag ?? 0))
+            figures.entries.add()
+        }
+        if let last = persisted.committed.last, last.kind != .normal {
+            output.progress.append((replica.id, last.index))
+        }
+        replica.window.trim(
+            to: max(options.windowBytesMax / max(replicas.count, 1), 1 << 20),
+            countMax: options.windowCountMax)
+    }
+
+    /// The message with the payloads behind it; nil when the log has other entries in their place
+    /// by now: then it is as if lost.
+    func encode(_ message: RaftMessage, _ replica: GroupReplica) -> GroupMessage? {
+        var payloads: [[UInt8]] = []
+        var index = message.firstIndex
+        for descriptor in message.descriptors {
+            if descriptor == .none {
+                payloads.append([])
+            } else {
+                guard let payload = storedPayload(of: index, descriptor, replica) else {
+                    return nil
+                }
+                payloads.append(payload)
+            }
+            index += 1
+        }
+        return GroupMessage(message, group: replica.id, payloads: payloads)
+    }
+
+    private func storedPayload(
+        of index: UInt64, _ descriptor: EntryDescriptor, _ replica: GroupReplica
+    ) -> [UInt8]? {
+        if let item = replica.window[index] {
+            return item.descriptor == descriptor ? item.payload : nil
+        }
+        do {
+            let found = try journal.read(replica.id, index: index)
+            return found.entry.descriptor == descriptor ? found.payload : nil
+        } catch .noEntry {
+            return nil
+        } catch {
+            fail(replica, "\(error)")
+            return nil
+        }
+    }
+
+    /// Calls the core; a broken one takes no further part.
+    func drive(
+        _ replica: GroupReplica, _ body: (inout any ConsensusCore) throws(RaftError) -> Void
+    ) {
+        do {
+            try body(&replica.core)
+            dirty.insert(replica.id)
+        } catch .badState(let reason) {
+            fail(replica, reason)
+        } catch {
+            figures.badMessages.add()
+        }
+    }
+
+    /// Takes the replica out of service: what it has stays, for people and for whoever rebuilds it.
+    func fail(_ replica: GroupReplica, _ reason: String) {
+        guard replica.fault == nil else { return }
+        replica.fault = reason
+        dirty.remove(replica.id)
+        for proposal in replica.underWay.values {
+            count(inFlight: -proposal.payload.count)
+            output.lost.append(Withdrawn(group: replica.id, tag: proposal.tag))
+        }
+        replica.underWay.removeAll()
+        output.faults.append((replica.id, reason))
     }
 }

@@ -28,6 +28,8 @@ package struct ServerConfiguration: Sendable {
     }
     /// Connections at a time, of HTTP and of each stream listener.
     package var connectionsMax = 8_192
+    /// Nil: a node of one, whatever the directory says.
+    package var cluster: ClusterConfiguration?
     package var version = "0.1.0"
 
     /// Where statsd listens.
@@ -85,6 +87,18 @@ package struct ServerConfiguration: Sendable {
 
     /// Whether `name` can be a tenant's.
     package static func isTenant(_ name: String) -> Bool { Tenant(name) != nil }
+}
+
+/// A node's part in a cluster.
+package struct ClusterConfiguration: Sendable {
+    package var entry: ClusterEntry
+    /// Where the other nodes connect.
+    package var listen: Endpoint
+
+    package init(entry: ClusterEntry, listen: Endpoint) {
+        self.entry = entry
+        self.listen = listen
+    }
 }
 
 /// What keeps a server from starting, as one line for a person.

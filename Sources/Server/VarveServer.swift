@@ -16,6 +16,7 @@ package final class VarveServer: Sendable {
         package var statsd: Endpoint?
         package var statsdUnix: Endpoint?
         package var syslog: Endpoint?
+        package var peers: Endpoint?
     }
 
     package let addresses: Addresses
@@ -62,7 +63,9 @@ package final class VarveServer: Sendable {
     package static func start(
         _ configuration: ServerConfiguration, in world: Node.Surroundings, logger: Logger
     ) async throws -> VarveServer {
-        let node = try Node.start(configuration.node, in: world)
+        let place = try await configuration.cluster?.entry.enter(in: world)
+        try Task.checkCancellation()
+        let node = try Node.start(configuration.node, as: place, in: world)
         ProcessFigures.register(in: world.telemetry, version: configuration.version)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         let limits = AdjustableLimits(configuration)
@@ -70,6 +73,7 @@ package final class VarveServer: Sendable {
         var statsd: StatsdService?
         var syslog: SyslogService?
         do {
+            addresses.peers = try await startPeers(configuration, node, world, group)
             statsd = try await startStatsd(configuration, node, world, group)
             addresses.statsd = statsd?.endpoints.udp
             addresses.statsdUnix = statsd?.endpoints.unix
@@ -121,6 +125,20 @@ package final class VarveServer: Sendable {
         limits.ingest.value = configuration.ingestLimits
     }
 
+    /// Gives a member its way to the others; where it listens for them.
+    private static func startPeers(
+        _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
+        _ group: MultiThreadedEventLoopGroup
+    ) async throws -> Endpoint? {
+        guard let cluster = configuration.cluster, let membership = node.cluster else { return nil }
+        let transport = try await TCPPeerTransport.start(
+            membership.hello, listen: cluster.listen, security: cluster.entry.security,
+            receiver: membership.receiver, telemetry: world.telemetry, time: world.time,
+            group: group, onNotice: world.onNotice)
+        membership.attach(transport)
+        return transport.endpoint
+    }
+
     private static func startStatsd(
         _ configuration: ServerConfiguration, _ node: Node, _ world: Node.Surroundings,
         _ group: MultiThreadedEventLoopGroup
@@ -164,6 +182,7 @@ package final class VarveServer: Sendable {
         var table = RouteTable()
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
+        ClusterAPI(node: node).addRoutes(to: &table)
         PrometheusAPI(engine: PromQLEngine(), context: context).addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)

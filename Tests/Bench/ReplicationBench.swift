@@ -33,7 +33,7 @@ private struct JournalLoad {
             try replicator.propose(
                 GroupID(UInt32(1 + number % 16)), payload: payloads[number % payloads.count],
                 tag: UInt64(number))
-            committed += try replicator.commit().count
+            committed += try replicator.commit().committed.count
         }
         let cpu = Stopwatch.cpuSeconds() - before.cpu
         let wall = Double(SystemTime().monotonicNanos() - before.wall) / 1e9

@@ -39,9 +39,10 @@ struct RouterTests {
                         let outcome = try apply(proposal.payload)
                         queue.finished(byteCount: proposal.payload.count)
                         proposal.completion(
-                            .success(AppliedEntry(index: index, outcome: outcome)))
+                            .success(AppliedEntry(index: index, outcome: .shard(outcome))))
                     } catch {
-                        proposal.completion(.failure(.unavailable(detail: "\(error)")))
+                        proposal.completion(
+                            .failure(.refused(.unavailable(detail: "\(error)"))))
                     }
                 }
                 if work.isStopping { return }
@@ -76,9 +77,14 @@ struct RouterTests {
         configuration.retentionNanos = nil
         let replica = try ShardReplica.open(0, configuration, world)
         let queue = ProposalQueue(bytesMax: 1 << 20)
+        let leaders = LeaderTable(node: ClusterPlace.founder)
+        leaders.noteSole(replica.group)
         let router = Router(
-            replicas: [replica], queue: queue, hub: FollowHub(), time: world.time,
-            configuration: configuration, telemetry: world.telemetry)
+            shards: ShardTable(shardCount: 1, [replica]),
+            proposer: GroupProposer(
+                queue: queue, leaders: leaders, calls: nil, time: world.time),
+            hub: FollowHub(), time: world.time, configuration: configuration,
+            telemetry: world.telemetry)
         let outcomes = Mutex<[Int]>([])
         let log = Self.serve(queue, replica) { number, apply in
             outcomes.withLock { $0.append(number) }

@@ -63,7 +63,7 @@ import Testing
         let fresh = SoleVoter(node: node, hardState: HardState(term: 1, vote: node), lastIndex: 4)
         #expect(throws: RaftError.unsupported) {
             var core = fresh
-            try core.changeMembership(.addLearner(NodeID(8)))
+            try core.changeMembership([.addLearner(NodeID(8))])
         }
         #expect(throws: RaftError.unsupported) {
             var core = fresh
@@ -71,7 +71,7 @@ import Testing
         }
         #expect(throws: RaftError.unsupported) {
             var core = fresh
-            try core.step(RaftMessage(from: NodeID(8), to: node, body: [], entries: []))
+            try core.step(RaftMessage(from: NodeID(8), to: node, body: []))
         }
     }
 }

@@ -83,7 +83,7 @@ import Testing
         let before = try JournalRecord.decodeAll(disk.readAll(path))
         try replicator.propose(GroupID(1), payload: [UInt8](repeating: 7, count: 4500), tag: 1)
         try replicator.propose(GroupID(2), payload: [1, 2, 3], tag: 2)
-        #expect(try replicator.commit().count == 2)
+        #expect(try replicator.commit().committed.count == 2)
         let whole = try disk.readAll(path)
         let after = try JournalRecord.decodeAll(whole)
         #expect(after.count == before.count + 2)

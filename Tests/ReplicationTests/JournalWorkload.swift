@@ -49,7 +49,7 @@ struct JournalWorkload {
     }
 
     mutating func commit(_ replicator: Replicator) throws {
-        for entry in try replicator.commit() {
+        for entry in try replicator.commit().committed {
             acknowledged[entry.group, default: [:]][entry.index] = entry.payload
         }
     }

@@ -27,7 +27,7 @@ import Glibc
             }
         }
         var committed: [Replicator.Committed] = []
-        while first.hasWork { committed += try first.commit() }
+        while first.hasWork { committed += try first.commit().committed }
         #expect(committed.count == 300)
         for group: UInt32 in 0..<3 {
             let own = committed.filter { $0.group == GroupID(group) }

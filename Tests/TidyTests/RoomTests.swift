@@ -6,15 +6,15 @@ import Testing
         "Encoding": ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "Glibc"],
         "Platform": [
             "CSocket", "CMemory", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
-            "Foundation", "FoundationEssentials", "Glibc",
+            "NIOSSL", "Foundation", "FoundationEssentials", "Glibc",
         ],
-        "Raft": [],
+        "Raft": ["CEtcdRaft"],
         "Model": ["Encoding", "CRE2"],
         "Replication": ["Raft", "Encoding", "Platform"],
         "Ingest": ["Model", "Encoding", "Platform", "NIOCore", "Yams"],
         "Storage": ["Model", "Encoding", "Platform"],
         "Query": ["Model"],
-        "Cluster": ["Replication", "Raft", "Storage", "Model", "Platform"],
+        "Cluster": ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"],
         "Server": [
             "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird",
             "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
@@ -28,6 +28,7 @@ import Testing
     static let languageModules: Set<String> = ["Synchronization"]
     static let shims: Set<String> = [
         "CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "CSocket", "CMemory", "CRE2",
+        "CEtcdRaft",
     ]
 
     @Test(arguments: SourceTree.sources)

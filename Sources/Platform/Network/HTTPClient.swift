@@ -21,9 +21,26 @@ package struct HTTPClient: Sendable {
     package func get(
         _ url: String, headers: [(String, String)] = [], bodyBytesMax: Int
     ) async throws(NetworkError) -> Answer {
+        try await ask(.GET, url, headers, silenceSecondsMax: nil, bodyBytesMax: bodyBytesMax)
+    }
+
+    /// The same; `isPost`: POSTs without a body. A server that is silent for longer than
+    /// `silenceSecondsMax` is thrown as `broken`.
+    package func ask(
+        _ url: String, isPost: Bool, silenceSecondsMax: Int64, bodyBytesMax: Int
+    ) async throws(NetworkError) -> Answer {
+        try await ask(
+            isPost ? .POST : .GET, url, [], silenceSecondsMax: silenceSecondsMax,
+            bodyBytesMax: bodyBytesMax)
+    }
+
+    private func ask(
+        _ method: HTTPMethod, _ url: String, _ headers: [(String, String)],
+        silenceSecondsMax: Int64?, bodyBytesMax: Int
+    ) async throws(NetworkError) -> Answer {
         let target = try HTTPTarget(url)
         var answer = Answer(status: 0, body: [])
-        try await exchange(target, headers) { part in
+        try await exchange(target, headers, silenceSecondsMax, method) { part in
             switch part {
             case .head(let head): answer.status = Int(head.status.code)
             case .body(let bytes):
@@ -80,7 +97,7 @@ package struct HTTPClient: Sendable {
     /// Sends the request and calls `onPart` with the parts of the answer until it returns false.
     private func exchange(
         _ target: HTTPTarget, _ headers: [(String, String)], _ silenceSecondsMax: Int64? = nil,
-        _ onPart: (HTTPClientResponsePart) throws -> Bool
+        _ method: HTTPMethod = .GET, _ onPart: (HTTPClientResponsePart) throws -> Bool
     ) async throws(NetworkError) {
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
@@ -103,9 +120,10 @@ package struct HTTPClient: Sendable {
         }
         do {
             try await channel.executeThenClose { inbound, outbound in
-                var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target.uri)
+                var head = HTTPRequestHead(version: .http1_1, method: method, uri: target.uri)
                 head.headers.add(name: "Host", value: target.authority)
                 head.headers.add(name: "Connection", value: "close")
+                if method != .GET { head.headers.add(name: "Content-Length", value: "0") }
                 for (name, value) in headers { head.headers.add(name: name, value: value) }
                 // As one: a server may answer and close as soon as it has the head.
                 try await outbound.write(contentsOf: [.head(head), .end(nil)])

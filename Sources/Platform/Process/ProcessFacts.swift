@@ -33,6 +33,14 @@ package enum ProcessFacts {
     /// for a while. Milliseconds per gigabyte.
     package static func returnFreeMemory() { varve_return_free_memory() }
 
+    /// What the machine, or the container, calls itself; empty when it can not be read.
+    package static var hostName: String {
+        var bytes = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&bytes, bytes.count - 1) == 0 else { return "" }
+        return String(
+            decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     private static func statmField(_ index: Int) -> Int? {
         let descriptor = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }

@@ -75,6 +75,16 @@ package final class Telemetry: Sendable {
         }
     }
 
+    /// Forgets the figures that were given to be read: whoever gave them is gone.
+    package func removeComputed() {
+        registry.withLock { registry in
+            registry.figures = registry.figures.filter { _, figure in
+                if case .computed = figure { return false }
+                return true
+            }
+        }
+    }
+
     /// All figures, by name, then labels: the order is that of the bytes of the names.
     package func snapshot() -> [MetricFamilySample] {
         // Computed figures are read outside the lock: they may take others.

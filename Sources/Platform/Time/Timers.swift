@@ -18,3 +18,15 @@ package protocol Cancellable: AnyObject, Sendable {
     /// the body itself it stops what comes after. Twice is no error.
     func cancel()
 }
+
+extension Timers {
+    /// One element per interval, the last one kept when nobody looks. The timer ends with the
+    /// stream: when who reads it is cancelled or lets go of it.
+    package func ticks(every intervalNanos: Int64, name: String) -> AsyncStream<Void> {
+        let (ticks, tick) = AsyncStream.makeStream(
+            of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let timer = every(intervalNanos, aligned: false, name: name) { _ in tick.yield() }
+        tick.onTermination = { _ in timer.cancel() }
+        return ticks
+    }
+}

@@ -1,3 +1,4 @@
+internal import Platform
 internal import Raft
 
 /// What the journal holds of one group: its state, and where each entry is.
@@ -16,6 +17,10 @@ struct GroupLog {
     var pendingRelease: UInt64 = 0
     /// A hard state that no durable record says yet.
     var pendingHardState: HardState?
+    /// Who is in the group; nil for a sole voter's.
+    var configuration: GroupConfiguration?
+    /// The same, when no durable record says so yet.
+    var pendingConfiguration: GroupConfiguration?
     private var slots: [Slot] = []
     /// Slots before this one are gone.
     private var head = 0
@@ -46,7 +51,9 @@ struct GroupLog {
             guard index <= lastIndex + 1 else { return nil }
             let keep = index > firstIndex ? head + Int(index - firstIndex) : head
             replaced = slots[keep...]
-            if !replaced.isEmpty { slots.removeLast(slots.count - keep) }
+            if !replaced.isEmpty, !Mutant.isOn(.keepsReplacedSuffix) {
+                slots.removeLast(slots.count - keep)
+            }
             if index < firstIndex { firstIndex = index }
         }
         slots.append(slot)
@@ -67,15 +74,28 @@ struct GroupLog {
         return dropped
     }
 
+    /// Forgets all entries, for an image that holds everything up to `index`; the slots that went.
+    mutating func beginAnew(behind index: UInt64) -> ArraySlice<Slot> {
+        let dropped = slots[head...]
+        slots.removeAll()
+        head = 0
+        firstIndex = index + 1
+        pendingRelease = 0
+        return dropped
+    }
+
     /// The state that the next batch is to record: with what was set and released meanwhile.
     var stateToRecord: GroupState {
         var next = state
+        next.beginsAnew = false
         if let pendingHardState {
             next.term = pendingHardState.term
             next.vote = pendingHardState.vote?.number ?? 0
         }
         if pendingRelease > state.releasedIndex {
-            next.releasedTerm = self[pendingRelease]?.term ?? state.releasedTerm
+            next.releasedTerm =
+                Mutant.isOn(.forgetsReleasedTerm)
+                ? 0 : self[pendingRelease]?.term ?? state.releasedTerm
             next.releasedIndex = pendingRelease
         }
         return next

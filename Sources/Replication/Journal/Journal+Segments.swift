@@ -28,9 +28,7 @@ extension Journal {
             segmentBytes: UInt64(options.segmentBytes))
         var states = JournalBatch()
         let recorded = groupIDs
-        for group in recorded {
-            if let log = groups[group] { states.add(log.stateToRecord, group: group) }
-        }
+        for group in recorded { addState(of: group, to: &states) }
         sequence += 1
         let first = states.sealed(
             sequence: sequence, previous: durableSequence, nonce: header.nonce)

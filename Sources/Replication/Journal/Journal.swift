@@ -31,6 +31,9 @@ package final class Journal {
         var liveCount = 0
     }
 
+    /// What the state records of one group may take: members of a group are few.
+    private let stateBytesMax = 2 * JournalFormat.recordHeaderBytes + 1_024
+
     /// A file that is kept in reserve: preallocated space that a full disk can not take away.
     static let reserveName = "reserve"
     /// A released segment that waits to be used again.
@@ -54,6 +57,8 @@ package final class Journal {
     private var dirtyGroups: Set<GroupID> = []
     /// The sync that failed: the journal is dead.
     var syncFailure: DiskError?
+    /// Whether states wait for the next `commit`.
+    package var hasStatesToRecord: Bool { !dirtyGroups.isEmpty }
     /// Whether a marker says that the last batch is durable.
     private var isMarked = true
 
@@ -104,9 +109,7 @@ package final class Journal {
     ) throws(JournalError) {
         try makeRoom(byteCount: batch.pagedByteCount, mayUseReserve: mayUseReserve)
         let recorded = dirtyGroups.sorted()
-        for group in recorded {
-            if let log = groups[group] { batch.add(log.stateToRecord, group: group) }
-        }
+        for group in recorded { addState(of: group, to: &batch) }
         let current = segments.count - 1
         try write(&batch, to: current)
         try sync(current)
@@ -128,8 +131,7 @@ package final class Journal {
             throw JournalError.tooLarge(byteCount: byteCount, limit: batchBytesMax)
         }
         // Room for the state records that `commit` may add.
-        let states = JournalFormat.paged(
-            JournalFormat.recordHeaderBytes * dirtyGroups.count)
+        let states = JournalFormat.paged(stateBytesMax * dirtyGroups.count)
         let isRoom = segments.last.map { $0.end + byteCount + states <= options.segmentBytes }
         if isRoom != true { try rotate(mayUseReserve: mayUseReserve) }
     }
@@ -138,6 +140,50 @@ package final class Journal {
     package func setHardState(_ hardState: HardState, group: GroupID) {
         groups[group, default: GroupLog()].pendingHardState = hardState
         dirtyGroups.insert(group)
+    }
+
+    /// Who is in the group as far as a durable record or a call of `setConfiguration` says; nil for
+    /// a sole voter's group.
+    package func configuration(of group: GroupID) -> GroupConfiguration? {
+        guard let log = groups[group] else { return nil }
+        return log.pendingConfiguration ?? log.configuration
+    }
+
+    /// Sets who is in the group; durable with the next `commit` or `rest`.
+    package func setConfiguration(_ configuration: GroupConfiguration, group: GroupID) {
+        groups[group, default: GroupLog()].pendingConfiguration = configuration
+        dirtyGroups.insert(group)
+    }
+
+    /// Puts an image in place of the group's log, durably: it goes on behind the image's index.
+    /// `hardState`: the group's now. Errors as of `commit`.
+    package func install(
+        _ image: ImageReference, hardState: HardState, group: GroupID
+    ) throws(JournalError) {
+        var state = GroupState()
+        state.term = hardState.term
+        state.vote = hardState.vote?.number ?? 0
+        state.releasedIndex = image.index
+        state.releasedTerm = image.term
+        state.beginsAnew = !Mutant.isOn(.imageKeepsOldLog)
+        var batch = JournalBatch()
+        batch.add(state, group: group)
+        if !Mutant.isOn(.imageWithoutConfiguration) {
+            batch.add(image.configuration, group: group)
+        }
+        // What waits to be recorded of this group is in these records, or void.
+        groups[group, default: GroupLog()].pendingRelease = 0
+        groups[group]?.pendingHardState = nil
+        groups[group]?.pendingConfiguration = nil
+        dirtyGroups.remove(group)
+        try commit(&batch, mayUseReserve: true)
+    }
+
+    /// The term of the entry at `index`, the released one included; nil when it is not here.
+    package func term(of group: GroupID, at index: UInt64) -> UInt64? {
+        guard let log = groups[group] else { return nil }
+        if let slot = log[index] { return slot.term }
+        return index == log.state.releasedIndex ? log.state.releasedTerm : nil
     }
 
     /// Says that the state machine has the group's entries up to `index` durably elsewhere. Their
@@ -221,7 +267,7 @@ package final class Journal {
     private func sync(_ current: Int) throws(JournalError) {
         let start = time.monotonicNanos()
         do {
-            try segments[current].file.sync()
+            if !Mutant.isOn(.skipsSync) { try segments[current].file.sync() }
         } catch {
             syncFailure = error
             throw JournalError.syncFailed(error)
@@ -244,6 +290,16 @@ package final class Journal {
         for group in recorded {
             dirtyGroups.remove(group)
             groups[group]?.pendingHardState = nil
+            groups[group]?.pendingConfiguration = nil
+        }
+    }
+
+    /// The records that say all there is to say of a group besides its entries.
+    func addState(of group: GroupID, to batch: inout JournalBatch) {
+        guard let log = groups[group] else { return }
+        batch.add(log.stateToRecord, group: group)
+        if let configuration = log.pendingConfiguration ?? log.configuration {
+            batch.add(configuration, group: group)
         }
     }
 
@@ -256,13 +312,17 @@ package final class Journal {
         case .entry(let entry):
             let slot = GroupLog.Slot(
                 segment: segments[position].number, offset: UInt32(base + record.offset),
-                byteCount: entry.descriptor.byteCount, term: entry.term)
+                byteCount: UInt32(record.payload.count), term: entry.term)
             guard let replaced = log.append(slot, at: entry.index) else { return false }
             segments[position].liveCount += 1
             forget(replaced)
         case .state(let state):
             log.state = state
-            forget(log.drop(through: state.releasedIndex))
+            forget(
+                state.beginsAnew
+                    ? log.beginAnew(behind: state.releasedIndex)
+                    : log.drop(through: state.releasedIndex))
+        case .configuration(let configuration): log.configuration = configuration
         }
         return true
     }

@@ -29,10 +29,13 @@ package struct JournalBatch: Sendable {
         JournalFormat.recordHeaderBytes + byteCount
     }
 
-    /// Adds an entry; the descriptor must be that of `payload`.
+    /// Adds an entry; the descriptor must be that of `payload`. A membership entry's payload is its
+    /// change.
     package mutating func add(_ entry: Entry, group: GroupID, payload: [UInt8]) {
+        let payload = entry.kind == .membership ? entry.change : payload
         precondition(
-            payload.count == Int(entry.descriptor.byteCount), "BUG: not the entry's payload")
+            entry.kind == .membership || payload.count == Int(entry.descriptor.byteCount),
+            "BUG: not the entry's payload")
         let offset = startRecord()
         writer.reserve(JournalFormat.recordHeaderBytes + payload.count)
         JournalRecord.append(entry, group: group, payload: payload, to: &writer)
@@ -44,6 +47,13 @@ package struct JournalBatch: Sendable {
         let offset = startRecord()
         JournalRecord.append(state, group: group, to: &writer)
         endRecord(group, .state(state), offset)
+    }
+
+    /// Adds who is in a group.
+    package mutating func add(_ configuration: GroupConfiguration, group: GroupID) {
+        let offset = startRecord()
+        JournalRecord.append(configuration, group: group, to: &writer)
+        endRecord(group, .configuration(configuration), offset)
     }
 
     /// A batch that was sealed and not written grows again: its padding goes.

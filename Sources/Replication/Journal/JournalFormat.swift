@@ -3,7 +3,7 @@ internal import Encoding
 /// The numbers of the journal's file format: docs/format/journal.md has the boxes.
 package enum JournalFormat {
     /// What this program writes, and the newest it reads.
-    package static let version: UInt32 = 1
+    package static let version: UInt32 = 2
     /// Batches start at multiples of it, so that no write touches a page that is durable.
     package static let pageBytes = 4096
 
@@ -39,6 +39,8 @@ package struct GroupState: Hashable, Sendable {
     package var releasedIndex: UInt64 = 0
     /// The term of the entry at `releasedIndex`.
     package var releasedTerm: UInt64 = 0
+    /// Whether the log begins anew behind `releasedIndex`: an image took the place of all entries.
+    package var beginsAnew = false
 
     package init() {}
 }

@@ -1,7 +1,7 @@
 internal import Encoding
 package import Raft
 
-/// One record of the journal: an entry of a group, or the group's state.
+/// One record of the journal: an entry of a group, the group's state, or who is in it.
 package struct JournalRecord: Hashable, Sendable {
     /// What is recorded.
     package enum Content: Hashable, Sendable {
@@ -9,16 +9,22 @@ package struct JournalRecord: Hashable, Sendable {
         case entry(Entry)
         /// Replaces what was said of the group before.
         case state(GroupState)
+        /// Replaces what was said of the group's members before.
+        case configuration(GroupConfiguration)
     }
 
     package let group: GroupID
     package let content: Content
     /// Where the record's header starts in the segment.
     package let offset: Int
-    /// Where the payload is in the segment; empty for a state.
+    /// Where the payload is in the segment; empty for a state. A membership entry's is its change.
     package let payload: Range<Int>
 
-    private enum Mark { static let entry: UInt8 = 1, state: UInt8 = 2 }
+    private enum Mark {
+        static let entry: UInt8 = 1
+        static let state: UInt8 = 2
+        static let configuration: UInt8 = 3
+    }
 
     /// All records of whole batches of a segment file, in order: for the fuzzer and for
     /// inspection. A torn tail is left out. Errors: `corrupt`, `newerVersion`.
@@ -42,7 +48,9 @@ package struct JournalRecord: Hashable, Sendable {
         writer.u16(0)
         writer.u32(group.number)
         writer.u32(UInt32(payload.count))
-        writer.u32(entry.descriptor.checksum)
+        writer.u32(
+            entry.kind == .membership
+                ? CRC32C.checksum(of: payload) : entry.descriptor.checksum)
         writer.u32(0)
         writer.u64(entry.index)
         writer.u64(entry.term)
@@ -55,7 +63,7 @@ package struct JournalRecord: Hashable, Sendable {
     static func append(_ state: GroupState, group: GroupID, to writer: inout ByteWriter) {
         writer.u32(0)
         writer.u8(Mark.state)
-        writer.u8(0)
+        writer.u8(state.beginsAnew ? 1 : 0)
         writer.u16(0)
         writer.u32(group.number)
         writer.u32(0)
@@ -65,6 +73,24 @@ package struct JournalRecord: Hashable, Sendable {
         writer.u64(state.term)
         writer.u64(state.vote)
         writer.u64(state.releasedTerm)
+    }
+
+    /// Appends a record with its header's checksum left 0.
+    static func append(
+        _ configuration: GroupConfiguration, group: GroupID, to writer: inout ByteWriter
+    ) {
+        let payload = configuration.encoded()
+        writer.u32(0)
+        writer.u8(Mark.configuration)
+        writer.u8(0)
+        writer.u16(0)
+        writer.u32(group.number)
+        writer.u32(UInt32(payload.count))
+        writer.u32(CRC32C.checksum(of: payload))
+        writer.u32(0)
+        writer.u64(configuration.index)
+        writer.zeros(24)
+        writer.raw(payload)
     }
 
     /// The checksum of the record header at `offset`.
@@ -106,6 +132,11 @@ package struct JournalRecord: Hashable, Sendable {
                 guard let kind = Entry.Kind(rawValue: kind), index > 0,
                     CRC32C.checksum(of: bytes[payload]) == payloadChecksum
                 else { return nil }
+                if kind == .membership {
+                    content = .entry(
+                        Entry(index: index, term: term, change: Array(bytes[payload])))
+                    break
+                }
                 content = .entry(
                     Entry(
                         index: index, term: term, kind: kind,
@@ -119,7 +150,14 @@ package struct JournalRecord: Hashable, Sendable {
                 state.term = term
                 state.vote = third
                 state.releasedTerm = fourth
+                state.beginsAnew = kind != 0
                 content = .state(state)
+            case Mark.configuration:
+                guard CRC32C.checksum(of: bytes[payload]) == payloadChecksum,
+                    let configuration = GroupConfiguration(
+                        index: index, decoding: bytes[payload])
+                else { return nil }
+                content = .configuration(configuration)
             default: return nil
             }
         } catch {

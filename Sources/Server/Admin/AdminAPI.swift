@@ -21,6 +21,9 @@ struct AdminAPI: Sendable {
             throw HTTPFailure(
                 status: 503, type: "unavailable", message: "the journal is being replayed")
         }
+        if let waitsFor = node.cluster?.waitsFor {
+            throw HTTPFailure(status: 503, type: "unavailable", message: waitsFor)
+        }
         return .text("ready")
     }
 
@@ -44,6 +47,7 @@ struct AdminAPI: Sendable {
             PromQL   /api/v1/query, /api/v1/query_range, …   (Grafana: a Prometheus data source)
             LogQL    /loki/api/v1/query_range, …             (Grafana: a Loki data source)
             lines    /api/v1/logs/stream?query=words         (varve logs)
+            cluster  /api/v1/cluster/status                  (varve cluster status)
             figures  /metrics
             """)
     }

@@ -53,23 +53,33 @@ package struct Manifest: Sendable, Equatable {
         let path = directory / fileName
         guard disk.exists(path) else { return nil }
         let bytes = try onDisk { () throws(DiskError) in try disk.readAll(path) }
+        return try Manifest(decoding: bytes, file: path.string)
+    }
+
+    /// The content of a manifest file. Errors: `newerFormat`, `corrupt`.
+    init(decoding bytes: [UInt8], file: String) throws(StorageError) {
         let content = try SegmentFormat.unframe(
             bytes, magic: SegmentFormat.manifestMagic,
-            versionMax: SegmentFormat.manifestVersion, file: path.string, what: "manifest")
-        return try parsing(path.string, "manifest", offset: 0) {
+            versionMax: SegmentFormat.manifestVersion, file: file, what: "manifest")
+        self = try parsing(file, "manifest", offset: 0) {
             var reader = ByteReader(content)
             return try Manifest(&reader)
         }
     }
 
-    /// Makes this the shard's manifest, durably.
-    func store(disk: any Disk, directory: DiskPath) throws(StorageError) {
+    /// The content of the manifest file: the same bytes for the same manifest.
+    func encoded() -> [UInt8] {
         var writer = ByteWriter()
         write(to: &writer)
-        let bytes = SegmentFormat.frame(
+        return SegmentFormat.frame(
             magic: SegmentFormat.manifestMagic, version: SegmentFormat.manifestVersion,
             writer.bytes)
+    }
+
+    /// Makes this the shard's manifest, durably.
+    func store(disk: any Disk, directory: DiskPath) throws(StorageError) {
         let path = directory / Manifest.fileName
+        let bytes = encoded()
         try onDisk { () throws(DiskError) in try disk.replaceDurably(path, with: bytes) }
     }
 

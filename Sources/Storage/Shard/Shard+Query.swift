@@ -61,6 +61,20 @@ extension Shard {
         return known.keys.sorted().compactMap { known[$0] }
     }
 
+    /// The labels of series or streams that the shard knows now; nil for those it does not, or
+    /// that are another tenant's.
+    package func labels(of ids: [SeriesID], tenant: Tenant, signal: SignalKind) -> [Labels?] {
+        state.withLock { state in
+            let catalog = signal == .metrics ? state.metrics.catalog : state.logs.catalog
+            return ids.map { id in
+                guard let slot = catalog.slot(of: id), catalog.tenant(of: slot) == tenant else {
+                    return nil
+                }
+                return catalog.labels(of: slot)
+            }
+        }
+    }
+
     private func series(
         _ request: LabelRequest
     ) throws -> ([IndexedSeries], Completeness) {

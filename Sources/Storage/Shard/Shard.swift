@@ -85,6 +85,9 @@ package final class Shard: Sendable {
         self.figures = figures
     }
 
+    /// Counts files that could not be removed.
+    var removalFailures: Counter { figures.removalFailures }
+
     /// Everything up to this entry is in segments and checkpoint: the journal may release it, and
     /// replay starts after it.
     package var durableIndex: UInt64 { state.withLock { $0.manifest.durableIndex } }
@@ -135,7 +138,7 @@ package final class Shard: Sendable {
     private func apply(
         index: UInt64, _ command: ShardCommand, _ state: inout State
     ) -> ApplyOutcome {
-        guard index > state.appliedIndex else { return .duplicate }
+        guard index > state.appliedIndex || Mutant.isOn(.appliesTwice) else { return .duplicate }
         state.appliedIndex = index
         switch command {
         case .write(let batch): return write(batch, index, &state)
@@ -203,6 +206,7 @@ extension Shard {
             state.isJobOut = true
             return StorageJob(
                 index: index, work: work, failureCount: state.failureCount,
+                damageAttemptsMax: configuration.damageAttemptsMax,
                 before: state.manifest, live: state.live, disk: disk,
                 directory: directory)
         }
@@ -216,6 +220,7 @@ extension Shard {
             state.isJobOut = false
             guard let outcome = job.outcome else {
                 state.failureCount += 1
+                state.damaged.formUnion(job.suspects)
                 return []
             }
             state.failureCount = 0

@@ -14,6 +14,9 @@ package struct ShardConfiguration: Sendable, Hashable {
     package var sealBytes: Int
     /// Time since the last seal at which it does, nanoseconds.
     package var sealAgeNanos: Int64
+    /// How often a compaction tries inputs that are damaged before it leaves them out: with other
+    /// replicas that can repair them it waits, so that all do the same.
+    package var damageAttemptsMax = 1
 
     package init(
         seriesMax: Int = 1_000_000, streamsMax: Int = 200_000, metadataMax: Int = 20_000,

@@ -1,5 +1,6 @@
 internal import Encoding
 internal import Model
+internal import Platform
 
 /// The last sequence applied of each source: what makes a repeated batch harmless.
 ///
@@ -17,7 +18,7 @@ struct SourceTable: Sendable {
 
     func isRepeat(_ stamp: BatchStamp) -> Bool {
         guard let last = lasts[stamp.source] else { return false }
-        return stamp.sequence <= last.sequence
+        return stamp.sequence <= last.sequence && !Mutant.isOn(.appliesRepeats)
     }
 
     mutating func note(_ stamp: BatchStamp, index: UInt64) {

@@ -22,11 +22,14 @@ package final class StorageJob: Sendable {
     let work: Work
     /// How often it has failed so far.
     private let failureCount: Int
+    /// How often damaged inputs are tried.
+    private let damageAttemptsMax: Int
     private let before: Manifest
     private let live: [String: LiveSegment]
     private let disk: any Disk
     private let directory: DiskPath
     private let result = Mutex<Outcome?>(nil)
+    private let suspected = Mutex<[String]>([])
 
     /// What a successful run leaves.
     struct Outcome: Sendable {
@@ -36,12 +39,14 @@ package final class StorageJob: Sendable {
     }
 
     init(
-        index: UInt64, work: Work, failureCount: Int, before: Manifest, live: [String: LiveSegment],
+        index: UInt64, work: Work, failureCount: Int, damageAttemptsMax: Int, before: Manifest,
+        live: [String: LiveSegment],
         disk: any Disk, directory: DiskPath
     ) {
         self.index = index
         self.work = work
         self.failureCount = failureCount
+        self.damageAttemptsMax = damageAttemptsMax
         self.before = before
         self.live = live
         self.disk = disk
@@ -59,6 +64,9 @@ package final class StorageJob: Sendable {
 
     /// After a successful run, else nil.
     var outcome: Outcome? { result.withLock { $0 } }
+
+    /// Inputs that a run found damaged and that are to be tried again, by name.
+    var suspects: [String] { suspected.withLock { $0 } }
 
     /// Does the work. Errors: `disk`; the shard is as before then. A compaction whose inputs are
     /// corrupt, or can not be read again and again, is given up: what is left of them stays, and the
@@ -134,26 +142,31 @@ package final class StorageJob: Sendable {
     private func damagedInputs(
         _ inputs: [String], _ error: StorageError
     ) throws(StorageError) -> [String] {
-        guard let file = unreadableFile(error) else { throw error }
+        guard let (file, attemptsMax) = unreadableFile(error) else { throw error }
         let found = inputs.filter { name in
             guard let record = live[name]?.record else { return false }
             return file.hasSuffix(record.data.name) || file.hasSuffix(record.index.name)
         }
         guard !found.isEmpty else { throw error }
+        guard failureCount + 1 >= max(attemptsMax, damageAttemptsMax) else {
+            suspected.withLock { $0 = found }
+            throw error
+        }
         return found
     }
 
-    /// The file that `error` says is lost, as far as it says so. A device that refuses may only
-    /// have been busy: it is asked several times.
-    private func unreadableFile(_ error: StorageError) -> String? {
+    /// The file that `error` says is lost, and how often it is to be tried. A device that refuses may
+    /// only have been busy.
+    private func unreadableFile(_ error: StorageError) -> (file: String, attemptsMax: Int)? {
         switch error {
-        case .corrupt(let file, _, _): return file
-        case .index(let file, _): return file
+        case .corrupt(let file, _, _): return (file, 1)
+        case .index(let file, _): return (file, 1)
+        // A flipped bit of the version; with other replicas that is found out, else never assumed.
+        case .newerFormat(let file, _, _) where damageAttemptsMax > 1: return (file, .max)
         case .disk(let refusal):
-            guard failureCount + 1 >= StorageLimits.readAttemptsMax else { return nil }
             switch refusal {
-            case .failed(_, _, let file): return file
-            case .notFound(let file): return file
+            case .failed(_, _, let file): return (file, StorageLimits.readAttemptsMax)
+            case .notFound(let file): return (file, StorageLimits.readAttemptsMax)
             default: return nil
             }
         default: return nil

@@ -66,6 +66,21 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.querySamplesMax.help)) var querySamplesMax: String?
     @Option(help: .init(Setting.querySeriesMax.help)) var querySeriesMax: String?
     @Option(help: .init(Setting.queryConcurrency.help)) var queryConcurrency: String?
+    @Flag(help: .init(Setting.clusterInit.help)) var clusterInit = false
+    @Option(help: .init(Setting.join.help)) var join: String?
+    @Option(help: .init(Setting.peers.help)) var peers: String?
+    @Option(help: .init(Setting.advertise.help)) var advertise: String?
+    @Option(name: .customLong("advertise-http"), help: .init(Setting.advertiseHTTP.help))
+    var advertiseHTTP: String?
+    @Option(help: .init(Setting.nodeName.help)) var nodeName: String?
+    @Option(help: .init(Setting.zone.help)) var zone: String?
+    @Option(help: .init(Setting.zoneFile.help)) var zoneFile: String?
+    @Option(help: .init(Setting.peerCert.help)) var peerCert: String?
+    @Option(help: .init(Setting.peerKey.help)) var peerKey: String?
+    @Option(name: .customLong("peer-ca"), help: .init(Setting.peerCA.help)) var peerCA: String?
+    @Flag(help: .init(Setting.peerPlain.help)) var peerPlain = false
+    @Option(help: .init(Setting.replaceAfter.help)) var replaceAfter: String?
+    @Flag(help: .init(Setting.witness.help)) var witness = false
     @Option(help: .init(Setting.logLevel.help)) var logLevel: String?
 
     /// Those that were given.
@@ -84,7 +99,12 @@ struct SettingFlags: ParsableArguments {
             (.bodyMax, bodyMax), (.bodyDecodedMax, bodyDecodedMax),
             (.queryTimeout, queryTimeout), (.querySamplesMax, querySamplesMax),
             (.querySeriesMax, querySeriesMax),
-            (.queryConcurrency, queryConcurrency), (.logLevel, logLevel),
+            (.queryConcurrency, queryConcurrency), (.logLevel, logLevel), (.join, join),
+            (.peers, peers), (.advertise, advertise), (.advertiseHTTP, advertiseHTTP),
+            (.nodeName, nodeName), (.zone, zone), (.zoneFile, zoneFile), (.peerCert, peerCert),
+            (.peerKey, peerKey), (.peerCA, peerCA), (.replaceAfter, replaceAfter),
+            (.clusterInit, clusterInit ? "on" : nil), (.peerPlain, peerPlain ? "on" : nil),
+            (.witness, witness ? "on" : nil),
         ]
         var given: [Setting: String] = [:]
         for (setting, value) in all { given[setting] = value }

@@ -22,21 +22,55 @@ struct ServeRun {
         let world = Node.Surroundings(
             disk: disk, time: SystemTime(), timers: SystemTimers(), random: SystemRandom(),
             telemetry: Telemetry(),
+            onNotice: { logger.notice("\($0)") },
             onFatal: { sentence in
                 // Nothing that was not synced was acknowledged; going on could only make it worse.
                 Terminal.complain(sentence)
                 Foundation.exit(70)
             })
         let signals = SignalWatcher([.terminate, .interrupt, .hangup])
-        let server = try await VarveServer.start(configuration, in: world, logger: logger)
-        greet(server.addresses, directory)
-        for await signal in signals.stream {
-            guard signal == .hangup else { break }
-            reload(server, &sources, level, logger)
+        let starting = Task {
+            try await VarveServer.start(configuration, in: world, logger: logger)
         }
+        var server: VarveServer?
+        var isStopping = false
+        for await event in events(starting, signals) {
+            switch event {
+            case .ended(.success(let started)):
+                server = started
+                if !isStopping { greet(started.addresses, directory) }
+            case .ended(.failure(let error)):
+                if !isStopping { throw error }
+                logger.info("stopped before it had started")
+                return
+            case .signal(.hangup):
+                if let server { reload(server, &sources, level, logger) }
+            case .signal:
+                isStopping = true
+                starting.cancel()
+            }
+            if isStopping, server != nil { break }
+        }
+        guard let server else { return }
         logger.info("stopping")
         await server.stop()
         logger.info("stopped")
+    }
+
+    private enum Event: Sendable {
+        case ended(Result<VarveServer, any Error>)
+        case signal(SignalWatcher.Signal)
+    }
+
+    /// The start's end and all signals, in the order in which they come: a node may wait long for a
+    /// cluster to join.
+    private func events(
+        _ starting: Task<VarveServer, any Error>, _ signals: SignalWatcher
+    ) -> AsyncStream<Event> {
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+        Task { continuation.yield(.ended(await starting.result)) }
+        Task { for await signal in signals.stream { continuation.yield(.signal(signal)) } }
+        return events
     }
 
     private func readSources() throws(SettingError) -> SettingSources {
@@ -80,6 +114,7 @@ struct ServeRun {
         if let statsd = addresses.statsd { lines.append("  statsd  \(statsd)  UDP and TCP") }
         if let unix = addresses.statsdUnix { lines.append("  statsd  \(unix)") }
         if let syslog = addresses.syslog { lines.append("  syslog  \(syslog)  UDP and TCP") }
+        if let peers = addresses.peers { lines.append("  peers   \(peers)  TCP") }
         if case .inet(let host, let port)? = addresses.statsd {
             lines.append("Try it, in another terminal:")
             lines.append("  echo \"web.hits:3|c|#env:prod\" | nc -u -w0 \(host) \(port)")
@@ -114,6 +149,7 @@ extension SettingSources {
         try addLabelLimits(to: &configuration)
         try addStatsd(to: &configuration)
         try addSyslog(to: &configuration)
+        configuration.cluster = try clusterConfiguration(http: configuration.http)
         return configuration
     }
 

@@ -53,6 +53,22 @@ struct ServerClient: Sendable {
         return try ServerClient.read(bytes, status: status)
     }
 
+    /// The `data` of a successful answer of `/api/v1/cluster/…`; a server that says nothing for a
+    /// while is a failure.
+    func cluster(
+        _ name: String, _ parameters: [(String, String)] = [], isPost: Bool = false
+    ) async throws(CommandFailure) -> Any {
+        let answer: HTTPClient.Answer
+        do {
+            answer = try await HTTPClient().ask(
+                url("/api/v1/cluster/\(name)", parameters), isPost: isPost,
+                silenceSecondsMax: 30, bodyBytesMax: 64 << 20)
+        } catch {
+            throw CommandFailure("\(error)")
+        }
+        return try ServerClient.read(answer.body, status: answer.status).data
+    }
+
     /// Lines of a streamed answer, one call each; ends when the server does or `onLine` says so,
     /// or when nothing comes for `silenceSecondsMax`.
     func stream(

@@ -34,6 +34,20 @@ enum Setting: String, CaseIterable, Sendable {
     case querySamplesMax = "query-samples-max"
     case querySeriesMax = "query-series-max"
     case queryConcurrency = "query-concurrency"
+    case clusterInit = "cluster-init"
+    case join
+    case peers
+    case advertise
+    case advertiseHTTP = "advertise-http"
+    case nodeName = "node-name"
+    case zone
+    case zoneFile = "zone-file"
+    case peerCert = "peer-cert"
+    case peerKey = "peer-key"
+    case peerCA = "peer-ca"
+    case peerPlain = "peer-plain"
+    case replaceAfter = "replace-after"
+    case witness
     case logLevel = "log-level"
 
     /// The default, as it would be written.
@@ -69,7 +83,21 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "500000000"
         case .querySeriesMax: "2000000"
         case .queryConcurrency: "32"
+        case .clusterInit, .join, .zone, .zoneFile, .peerCert, .peerKey, .peerCA, .peerPlain,
+            .witness:
+            "off"
+        case .peers: "127.0.0.1:8781"
+        case .advertise, .advertiseHTTP, .nodeName: "auto"
+        case .replaceAfter: "10m"
         case .logLevel: "info"
+        }
+    }
+
+    /// On or off: as a flag it stands alone.
+    var isSwitch: Bool {
+        switch self {
+        case .clusterInit, .peerPlain, .witness: true
+        default: false
         }
     }
 
@@ -108,6 +136,20 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "Most samples a query may read."
         case .querySeriesMax: "Most series a query may read."
         case .queryConcurrency: "Most queries at a time."
+        case .clusterInit: "on: found a cluster, with the data that is there."
+        case .join: "HOST:PORT of members of the cluster to join, with commas, or off."
+        case .peers: "HOST:PORT where the other nodes connect."
+        case .advertise: "HOST[:PORT] that other nodes are told; auto: as --peers."
+        case .advertiseHTTP: "HOST:PORT of HTTP that others are told; auto: as --http."
+        case .nodeName: "Name of this node in the cluster; auto: the host's."
+        case .zone: "Where the node stands; nodes of one zone may fail together."
+        case .zoneFile: "File with the zone in its first line, or off."
+        case .peerCert: "PEM file of this node's certificate, or off."
+        case .peerKey: "PEM file of its key, or off."
+        case .peerCA: "PEM file of the authority that all nodes' certificates are of, or off."
+        case .peerPlain: "on: no certificates, also where others reach the port."
+        case .replaceAfter: "How long a node may be away before others take its replicas over."
+        case .witness: "on: vote, but keep no data: the third place of a site of two zones."
         case .logLevel: "trace, debug, info, notice, warning, error, critical."
         }
     }
@@ -115,7 +157,10 @@ enum Setting: String, CaseIterable, Sendable {
     /// Whether SIGHUP takes a new value over; the others need a restart.
     var isReloadable: Bool {
         switch self {
-        case .data, .shards, .http, .statsd, .statsdUnix, .syslog, .connectionsMax: false
+        case .data, .shards, .http, .statsd, .statsdUnix, .syslog, .connectionsMax, .clusterInit,
+            .join, .peers, .advertise, .advertiseHTTP, .nodeName, .zone, .zoneFile, .peerCert,
+            .peerKey, .peerCA, .peerPlain, .replaceAfter, .witness:
+            false
         default: true
         }
     }

@@ -71,7 +71,8 @@ struct SettingSources {
                     "\(file): \(key) is no setting; `varve serve --help` lists them")
             }
             guard let value = table[key] else { continue }
-            guard let text = value.string ?? value.int.map(String.init) else {
+            let word = setting.isSwitch ? value.bool.map { $0 ? "on" : "off" } : nil
+            guard let text = word ?? value.string ?? value.int.map(String.init) else {
                 throw SettingError("\(file): \(key) must be a string or a whole number")
             }
             values[setting] = Value(text: text, source: "\(file): \(key)")

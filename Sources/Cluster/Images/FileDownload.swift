@@ -1,0 +1,190 @@
+internal import Platform
+internal import Raft
+internal import Storage
+internal import Synchronization
+
+/// Files of a shard on their way in from other replicas, one after the other, in ranges of which a
+/// few are on their way at a time, into `NAME.part`; a file gets its name when all of it is durable.
+/// A source that has not what is asked for is followed by the next.
+final class FileDownload: Sendable {
+    private static let askNanosMax: Int64 = 30_000_000_000
+    private static let windowCount = 4
+    private static let partSuffix = ".part"
+
+    /// One file.
+    private struct Current {
+        let file: ShardImage.File
+        let handle: any DiskFile
+        var asked: Int
+        var received: Int
+        /// Which of the sources is asked.
+        var source = 0
+    }
+
+    private struct State {
+        var missing: [ShardImage.File]
+        var current: Current?
+        var receivedBytes = 0
+        let totalBytes: Int
+    }
+
+    private let group: GroupID
+    private let directory: DiskPath
+    private let sources: [NodeID]
+    /// Files of the right name and length, which an earlier attempt brought, and the beginnings of
+    /// others, are not asked for again.
+    private let keepsWhatIsHere: Bool
+    private let world: ImageFetcher.Surroundings
+    private let received: Counter
+    /// Nil: all files are here.
+    private let onEnd: @Sendable (_ trouble: String?) -> Void
+    private let state: Mutex<State>
+
+    init(
+        _ group: GroupID, files: [ShardImage.File], into directory: DiskPath,
+        from sources: [NodeID], keepsWhatIsHere: Bool, _ world: ImageFetcher.Surroundings,
+        received: Counter,
+        onEnd: @escaping @Sendable (_ trouble: String?) -> Void
+    ) {
+        self.group = group
+        self.directory = directory
+        self.sources = sources
+        self.keepsWhatIsHere = keepsWhatIsHere
+        self.world = world
+        self.received = received
+        self.onEnd = onEnd
+        state = Mutex(
+            State(missing: files, totalBytes: files.reduce(0) { $0 + $1.byteCount }))
+    }
+
+    func start() {
+        state.withLock { state in
+            if keepsWhatIsHere { state.missing.removeAll { isHere($0) } }
+            state.receivedBytes =
+                state.totalBytes - state.missing.reduce(0) { $0 + $1.byteCount }
+        }
+        goOn()
+    }
+
+    var progressText: String {
+        state.withLock { "\($0.receivedBytes >> 20) of \($0.totalBytes >> 20) MiB" }
+    }
+
+    private func isHere(_ file: ShardImage.File) -> Bool {
+        guard world.disk.exists(directory / file.name) else { return false }
+        do {
+            return try world.disk.open(directory / file.name, .read).size() == file.byteCount
+        } catch {
+            return false
+        }
+    }
+
+    /// Begins the next file, or ends.
+    private func goOn() {
+        guard let file = state.withLock({ $0.missing.popLast() }) else { return onEnd(nil) }
+        do {
+            let handle = try world.disk.open(
+                directory / (file.name + Self.partSuffix),
+                keepsWhatIsHere ? .openOrCreate : .replace)
+            // What an earlier attempt left may be older than a crash: its end is asked for again.
+            let kept = max(0, min(try handle.size(), file.byteCount) - ImageSource.rangeBytesMax)
+            state.withLock {
+                $0.receivedBytes += kept
+                $0.current = Current(file: file, handle: handle, asked: kept, received: kept)
+            }
+            for _ in 0..<Self.windowCount { askNext() }
+            if file.byteCount == kept { finishFile() }
+        } catch {
+            onEnd("\(error)")
+        }
+    }
+
+    private func askNext() {
+        let next = state.withLock { state -> (Current, Int, Int)? in
+            guard var current = state.current, current.asked < current.file.byteCount else {
+                return nil
+            }
+            let offset = current.asked
+            let count = min(ImageSource.rangeBytesMax, current.file.byteCount - offset)
+            current.asked += count
+            state.current = current
+            return (current, offset, count)
+        }
+        if let (current, offset, count) = next { ask(current, offset, count) }
+    }
+
+    private func ask(_ current: Current, _ offset: Int, _ count: Int) {
+        guard current.source < sources.count else {
+            return onEnd("nobody has \(current.file.name)")
+        }
+        world.calls.ask(
+            sources[current.source], .fileRange,
+            ImageSource.writeRange(
+                group, name: current.file.name, offset: offset, count: count),
+            timeoutNanos: Self.askNanosMax
+        ) { [self] result in
+            world.work { [self] in
+                switch result {
+                case .success(let parts) where parts.first?.count == count:
+                    write(current, offset, parts[0])
+                default: elsewhere(current, offset, count)
+                }
+            }
+        }
+    }
+
+    /// Answers to an earlier attempt count for nothing.
+    private func isCurrent(_ asked: Current) -> Bool {
+        state.withLock { $0.current?.handle === asked.handle }
+    }
+
+    private func write(_ asked: Current, _ offset: Int, _ bytes: [UInt8]) {
+        guard isCurrent(asked) else { return }
+        do {
+            try asked.handle.write(bytes, at: offset)
+        } catch {
+            state.withLock { $0.current = nil }
+            return onEnd("\(error)")
+        }
+        received.add(bytes.count)
+        let isWhole = state.withLock { state in
+            state.receivedBytes += bytes.count
+            state.current?.received += bytes.count
+            return (state.current?.received ?? 0) >= asked.file.byteCount
+        }
+        if isWhole { finishFile() } else { askNext() }
+    }
+
+    /// The source has not, or not any more: the next one.
+    private func elsewhere(_ asked: Current, _ offset: Int, _ count: Int) {
+        guard isCurrent(asked) else { return }
+        let next = state.withLock { state -> Current? in
+            guard var current = state.current else { return nil }
+            if current.source == asked.source { current.source += 1 }
+            state.current = current.source < sources.count ? current : nil
+            return state.current
+        }
+        if let next { return ask(next, offset, count) }
+        onEnd("nobody has \(asked.file.name) any more")
+    }
+
+    private func finishFile() {
+        guard
+            let current = state.withLock({ state in
+                defer { state.current = nil }
+                return state.current
+            })
+        else { return }
+        do {
+            try current.handle.truncate(to: current.file.byteCount)
+            try current.handle.sync()
+            try current.handle.close()
+            try world.disk.rename(
+                directory / (current.file.name + Self.partSuffix),
+                to: directory / current.file.name)
+        } catch {
+            return onEnd("\(error)")
+        }
+        goOn()
+    }
+}

@@ -1,0 +1,273 @@
+internal import Model
+internal import Platform
+internal import Raft
+internal import Replication
+internal import Storage
+internal import Synchronization
+
+/// One image on its way in, in place of what a replica has: because its log ends before what its
+/// peers still have, or because the replica was found to differ from them.
+final class ImageTransfer: Sendable {
+    private static let askNanosMax: Int64 = 30_000_000_000
+
+    /// Why the image is wanted.
+    enum Purpose: Sendable {
+        /// The core waits for it.
+        case behind
+        /// The replica's own files are not to be trusted; its log is.
+        case differs
+    }
+
+    private enum Step {
+        case idle
+        case asking
+        case downloading
+        /// All files are here and checked; jobs are held.
+        case installing
+        case over
+    }
+
+    private struct State {
+        var step = Step.idle
+        var reference: ImageReference?
+        var image: ShardImage?
+        var content: [UInt8] = []
+        var download: FileDownload?
+        /// Installation that failed and is tried again.
+        var retry: (@Sendable () -> Void)?
+    }
+
+    private let group: GroupID
+    private let leader: NodeID
+    private let purpose: Purpose
+    private let world: ImageFetcher.Surroundings
+    private let received: Counter
+    private let onEnd: @Sendable (Bool) -> Void
+    private let state = Mutex(State())
+
+    init(
+        _ group: GroupID, leader: NodeID, for purpose: Purpose,
+        _ world: ImageFetcher.Surroundings, received: Counter,
+        onEnd: @escaping @Sendable (Bool) -> Void
+    ) {
+        self.group = group
+        self.leader = leader
+        self.purpose = purpose
+        self.world = world
+        self.received = received
+        self.onEnd = onEnd
+    }
+
+    var progressText: String {
+        state.withLock { state in
+            switch state.step {
+            case .idle, .asking: "asks \(leader) for an image"
+            case .downloading: "has \(state.download?.progressText ?? "nothing") of an image"
+            case .installing, .over: "installs an image"
+            }
+        }
+    }
+
+    func start() {
+        let mayAsk = state.withLock { state in
+            guard case .idle = state.step else { return false }
+            state.step = .asking
+            return true
+        }
+        guard mayAsk else { return }
+        world.calls.ask(
+            leader, .image, ImageSource.writeGroup(group), timeoutNanos: Self.askNanosMax
+        ) { [self] result in
+            switch result {
+            case .success(let parts) where parts.count == 2:
+                world.work { [self] in begin(parts) }
+            case .success: pause("an answer without an image")
+            case .failure(let error) where purpose == .differs:
+                // Whoever found the difference finds it again.
+                world.note("image of \(group): \(leader): \(error.sentence)")
+                end(false)
+            case .failure(.refused(ImageSource.Code.notYet, _)):
+                // Only who leads has a younger image made.
+                guard world.leaders.leader(of: group) == leader else { return end(false) }
+                pause(nil)
+            case .failure(let error):
+                // Who leads by now will say again that an image is needed.
+                guard world.leaders.leader(of: group) == leader else { return end(false) }
+                pause("\(leader): \(error.sentence)")
+            }
+        }
+    }
+
+    /// Tries again what was put off.
+    func tick() {
+        let retry = state.withLock { state in
+            defer { state.retry = nil }
+            return state.retry
+        }
+        if let retry { world.work(retry) } else { start() }
+    }
+
+    private func pause(_ reason: String?) {
+        if let reason { world.note("image of \(group): \(reason)") }
+        state.withLock { $0.step = .idle }
+    }
+
+    private func end(_ isInstalled: Bool) {
+        state.withLock { $0.step = .over }
+        onEnd(isInstalled)
+    }
+
+    // MARK: - Files
+
+    private func begin(_ parts: [[UInt8]]) {
+        guard let reference = ImageReference(decoding: parts[0]) else {
+            return pause("an image of an unknown kind")
+        }
+        if group == ClusterState.metaGroup {
+            state.withLock { state in
+                state.step = .installing
+                state.reference = reference
+                state.content = parts[1]
+            }
+            return adopt(reference)
+        }
+        guard let replica = world.shards[ShardGroup.shard(of: group)] else { return end(false) }
+        do throws(StorageError) {
+            let image = try ShardImage(decoding: parts[1])
+            guard image.index == reference.index else { return pause("an image of two minds") }
+            // The log here begins behind what is sealed here.
+            if purpose == .differs, image.index < replica.shard.durableIndex { return end(false) }
+            // What the replica has need not come again, if it can be trusted.
+            let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
+            let download = FileDownload(
+                group,
+                files: image.files.filter { !own.contains($0) }
+                    .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
+                into: replica.directory,
+                from: world.sources(group).filter { $0 != leader } + [leader],
+                keepsWhatIsHere: purpose == .behind, world, received: received
+            ) { [self] trouble in
+                if let trouble { return pause(trouble) }
+                check(replica)
+            }
+            state.withLock { state in
+                state.step = .downloading
+                state.reference = reference
+                state.image = image
+                state.download = download
+            }
+            download.start()
+        } catch {
+            pause(error.description)
+        }
+    }
+
+    private func check(_ replica: ShardReplica) {
+        guard
+            let (image, reference) = state.withLock({ state in
+                state.image.flatMap { image in state.reference.map { (image, $0) } }
+            })
+        else { return pause(nil) }
+        guard replica.holdJobs() else {
+            return state.withLock { $0.retry = { [self] in check(replica) } }
+        }
+        do throws(StorageError) {
+            try image.verify(
+                disk: world.disk, directory: replica.directory,
+                configuration: world.configuration())
+        } catch {
+            replica.endJobs()
+            remove(damagedFilesOf: image, replica)
+            return pause("it is damaged: \(error)")
+        }
+        state.withLock { $0.step = .installing }
+        adopt(reference)
+    }
+
+    /// Which file is bad is not worth finding out: those that the replica does not use itself go.
+    private func remove(damagedFilesOf image: ShardImage, _ replica: ShardReplica) {
+        let own = Set(replica.shard.image?.files ?? [])
+        for file in image.files where !own.contains(file) {
+            do {
+                try world.disk.remove(replica.directory / file.name)
+            } catch {
+                world.note("image of \(group): \(error)")
+            }
+        }
+    }
+
+    // MARK: - Installation
+
+    private func adopt(_ reference: ImageReference) {
+        do {
+            let path = ImageReference.path(of: group)
+            try world.disk.makeDirectoriesDurably(path.parent)
+            try world.disk.replaceDurably(path, with: reference.encoded())
+        } catch {
+            release()
+            return pause("\(error)")
+        }
+        world.queue.perform { [self] replicator in
+            if purpose == .differs { return replace(replicator) }
+            guard replicator.adopt(group, reference) else {
+                release()
+                return end(false)
+            }
+            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore() }
+            world.applier.add([.task { [self] in install() }])
+        }
+    }
+
+    /// The image first, and then what the log has behind it, before anything newer is applied.
+    private func replace(_ replicator: Replicator) {
+        var items: [ApplyLoop.Item] = [.task { [self] in install() }]
+        do {
+            let index = state.withLock { $0.reference?.index ?? 0 }
+            try replicator.replay(group, after: index) { entry in
+                items.append(
+                    .entry(group, index: entry.index, payload: entry.payload, proposal: nil))
+            }
+        } catch {
+            release()
+            return pause("\(error)")
+        }
+        world.applier.add(items)
+    }
+
+    private func release() {
+        if group != ClusterState.metaGroup {
+            world.shards[ShardGroup.shard(of: group)]?.endJobs()
+        }
+    }
+
+    /// Between entries, on the apply thread. Tried until it works: the core counts on it.
+    private func install() {
+        do {
+            if group == ClusterState.metaGroup {
+                try world.meta.install(state.withLock { $0.content })
+            } else if let image = state.withLock({ $0.image }),
+                let replica = world.shards[ShardGroup.shard(of: group)]
+            {
+                try replica.install(image, now: Timestamp(nanos: world.time.wallNanos()))
+            }
+        } catch {
+            world.note("image of \(group): \(error)")
+            return state.withLock { state in
+                state.retry = { [self] in world.applier.add([.task { [self] in install() }]) }
+            }
+        }
+        tellCore()
+    }
+
+    private func tellCore() {
+        world.queue.perform { [self] replicator in
+            do {
+                try replicator.adopted(group)
+                release()
+                end(true)
+            } catch {
+                state.withLock { $0.retry = { [self] in tellCore() } }
+            }
+        }
+    }
+}

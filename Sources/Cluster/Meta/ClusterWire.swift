@@ -1,0 +1,135 @@
+internal import Encoding
+internal import Raft
+
+/// The nouns that command and image share, as bytes. Layout in docs/format/cluster-command.md.
+extension ByteWriter {
+    mutating func text(_ text: String) { lengthPrefixed(Array(text.utf8)) }
+
+    /// Empty for nil: neither a zone nor a name is ever empty.
+    mutating func zone(_ zone: String?) { text(zone ?? "") }
+
+    /// 0 for nil: no node has that number.
+    mutating func node(_ node: NodeID?) { varint(node?.number ?? 0) }
+
+    mutating func nodes(_ nodes: [NodeID]) {
+        varint(UInt64(nodes.count))
+        for node in nodes { varint(node.number) }
+    }
+
+    mutating func newcomer(_ newcomer: Newcomer) {
+        text(newcomer.name)
+        zone(newcomer.zone)
+        text(newcomer.address)
+        text(newcomer.httpAddress)
+        u32(newcomer.featureLevel)
+        u8(newcomer.isWitness ? 1 : 0)
+        u64(newcomer.token)
+    }
+
+    mutating func settings(_ settings: ClusterSettings) {
+        varint(UInt64(clamping: settings.seriesMax))
+        varint(UInt64(clamping: settings.streamsMax))
+        varint(UInt64(clamping: settings.metadataMax))
+        u32(settings.idleSeconds)
+        u8(settings.retentionNanos == nil ? 0 : 1)
+        i64(settings.retentionNanos ?? 0)
+        i64(settings.futureNanosMax)
+    }
+}
+
+extension ByteReader {
+    /// Of any length: what is too long is for the rules of the command to refuse, so that no
+    /// command can be written that can not be read.
+    mutating func text() throws(EncodingError) -> String {
+        let start = offset
+        let bytes = try lengthPrefixed()
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .corrupt(what: "text", offset: start)
+        }
+        return text
+    }
+
+    mutating func zone() throws(EncodingError) -> String? {
+        let zone = try text()
+        return zone.isEmpty ? nil : zone
+    }
+
+    mutating func optionalNode() throws(EncodingError) -> NodeID? {
+        NodeID(nonzero: try varint())
+    }
+
+    mutating func node() throws(EncodingError) -> NodeID {
+        let start = offset
+        guard let node = try optionalNode() else { throw .corrupt(what: "node", offset: start) }
+        return node
+    }
+
+    mutating func nodes() throws(EncodingError) -> [NodeID] {
+        var nodes: [NodeID] = []
+        for _ in 0..<(try count(limit: remaining)) { nodes.append(try node()) }
+        return nodes
+    }
+
+    mutating func group() throws(EncodingError) -> GroupID {
+        GroupID(UInt32(try count(limit: Int(UInt32.max))))
+    }
+
+    mutating func flag() throws(EncodingError) -> Bool {
+        let start = offset
+        switch try u8() {
+        case 0: return false
+        case 1: return true
+        default: throw .corrupt(what: "flag", offset: start)
+        }
+    }
+
+    mutating func memberState() throws(EncodingError) -> Member.State {
+        let start = offset
+        guard let state = Member.State(rawValue: try u8()) else {
+            throw .corrupt(what: "member state", offset: start)
+        }
+        return state
+    }
+
+    mutating func newcomer() throws(EncodingError) -> Newcomer {
+        Newcomer(
+            name: try text(), zone: try zone(),
+            address: try text(),
+            httpAddress: try text(),
+            featureLevel: try u32(), isWitness: try flag(), token: try u64())
+    }
+
+    mutating func settings() throws(EncodingError) -> ClusterSettings {
+        var settings = ClusterSettings()
+        settings.seriesMax = try count(limit: Int.max)
+        settings.streamsMax = try count(limit: Int.max)
+        settings.metadataMax = try count(limit: Int.max)
+        settings.idleSeconds = try u32()
+        let isBounded = try flag()
+        let retentionNanos = try i64()
+        settings.retentionNanos = isBounded ? retentionNanos : nil
+        settings.futureNanosMax = try i64()
+        return settings
+    }
+
+    /// Reads all of it as `what`, in a format up to `versionMax`.
+    mutating func whole<Value>(
+        _ what: String, versionMax: UInt8,
+        _ body: (inout ByteReader) throws(EncodingError) -> Value
+    ) throws(ClusterError) -> Value {
+        do {
+            let version = try u8()
+            guard version > 0 else { throw EncodingError.corrupt(what: "version", offset: 0) }
+            guard version <= versionMax else { throw EncodingError.unsupportedVersion(version) }
+            let value = try body(&self)
+            guard isAtEnd else {
+                throw EncodingError.corrupt(what: "bytes after the end", offset: offset)
+            }
+            return value
+        } catch EncodingError.unsupportedVersion(let version) {
+            throw .newerFormat(what: what, version: Int(version), versionMax: Int(versionMax))
+        } catch {
+            throw .corrupt(what: what, reason: "\(error)", offset: offset)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+internal import Model
+internal import Storage
+internal import Synchronization
+
+/// Who follows what is being written: `varve logs -f`, the tail API, and other nodes on behalf of
+/// theirs. Lines are offered after they were applied, so whoever sees them here also finds them in
+/// a query.
+///
+/// On a node with peers, entries come from the replicas here and from other nodes; the place of an
+/// entry in its shard's log keeps what comes twice from being seen twice.
+final class FollowHub: Sendable {
+    typealias Body = @Sendable (WriteBatch) -> Void
+
+    private struct Follower {
+        let number: Int
+        let tenant: Tenant
+        let body: Body
+    }
+
+    /// Another node, and the shards that it wants from here.
+    private struct Stream {
+        let number: Int
+        let tenant: Tenant
+        let shards: Set<Int>
+        let body: @Sendable (FollowedEntry) -> Void
+    }
+
+    private struct Place: Hashable {
+        let tenant: Tenant
+        let shard: Int
+    }
+
+    private struct Followers {
+        var nextNumber = 0
+        var followers: [Follower] = []
+        var streams: [Stream] = []
+        /// The last entry that followers here were given.
+        var seen: [Place: UInt64] = [:]
+        var onChange: (@Sendable () -> Void)?
+
+        mutating func take() -> Int {
+            nextNumber += 1
+            return nextNumber
+        }
+    }
+
+    private let followers = Mutex(Followers())
+    /// Read before every offer: nobody follows most of the time.
+    private let count = Atomic<Int>(0)
+
+    var isFollowed: Bool { count.load(ordering: .relaxed) > 0 }
+
+    /// Of the followers here.
+    var tenants: Set<Tenant> { followers.withLock { Set($0.followers.map(\.tenant)) } }
+
+    /// Called when somebody here begins or ends to follow.
+    func whenChanged(_ body: @escaping @Sendable () -> Void) {
+        followers.withLock { $0.onChange = body }
+    }
+
+    func follow(tenant: Tenant, _ body: @escaping Body) -> any FollowSubscription {
+        count.add(1, ordering: .relaxed)
+        let (number, onChange) = followers.withLock { followers in
+            let number = followers.take()
+            followers.followers.append(Follower(number: number, tenant: tenant, body: body))
+            return (number, followers.onChange)
+        }
+        onChange?()
+        return Subscription(hub: self, number: number)
+    }
+
+    /// For another node: what is applied here of some shards, entry by entry.
+    func stream(
+        tenant: Tenant, shards: Set<Int>, _ body: @escaping @Sendable (FollowedEntry) -> Void
+    ) -> any FollowSubscription {
+        count.add(1, ordering: .relaxed)
+        let number = followers.withLock { followers in
+            let number = followers.take()
+            followers.streams.append(
+                Stream(number: number, tenant: tenant, shards: shards, body: body))
+            return number
+        }
+        return Subscription(hub: self, number: number)
+    }
+
+    /// A batch that was applied, on a node that has all shards; lines only.
+    func offer(_ batch: WriteBatch) {
+        guard isFollowed, !batch.lines.isEmpty else { return }
+        let all = followers.withLock { $0.followers }
+        for follower in all where follower.tenant == batch.tenant { follower.body(batch) }
+    }
+
+    /// An entry that was applied here.
+    func applied(_ entry: FollowedEntry) {
+        let streams = followers.withLock { $0.streams }
+        for stream in streams
+        where stream.tenant == entry.batch.tenant && stream.shards.contains(entry.shard) {
+            stream.body(entry)
+        }
+        relay(entry)
+    }
+
+    /// An entry that was applied on another node.
+    func relay(_ entry: FollowedEntry) {
+        let tenant = entry.batch.tenant
+        let bodies = followers.withLock { followers -> [Body] in
+            let bodies = followers.followers.filter { $0.tenant == tenant }.map(\.body)
+            let place = Place(tenant: tenant, shard: entry.shard)
+            guard !bodies.isEmpty, entry.index > followers.seen[place] ?? 0 else { return [] }
+            followers.seen[place] = entry.index
+            return bodies
+        }
+        for body in bodies { body(entry.batch) }
+    }
+
+    fileprivate func remove(_ number: Int) {
+        let (removed, onChange) = followers.withLock {
+            followers -> (Int, (@Sendable () -> Void)?) in
+            let before = followers.followers.count + followers.streams.count
+            followers.followers.removeAll { $0.number == number }
+            followers.streams.removeAll { $0.number == number }
+            let tenants = Set(followers.followers.map(\.tenant))
+            followers.seen = followers.seen.filter { tenants.contains($0.key.tenant) }
+            return (
+                before - followers.followers.count - followers.streams.count, followers.onChange
+            )
+        }
+        count.subtract(removed, ordering: .relaxed)
+        if removed > 0 { onChange?() }
+    }
+
+    private final class Subscription: FollowSubscription {
+        let hub: FollowHub
+        let number: Int
+
+        init(hub: FollowHub, number: Int) {
+            self.hub = hub
+            self.number = number
+        }
+
+        deinit { cancel() }
+
+        func cancel() { hub.remove(number) }
+    }
+}
+
+extension FollowedEntry {
+    /// The lines of an entry that a replica has just applied, with the labels of all their
+    /// streams; nil when there are none. What the shard refused is left out.
+    init?(_ replica: ShardReplica, index: UInt64, payload: [UInt8], _ outcome: ApplyOutcome) {
+        guard case .applied = outcome else { return nil }
+        let batch: WriteBatch
+        do {
+            guard case .write(let written) = try ShardCommand(decoding: payload) else {
+                return nil
+            }
+            batch = written
+        } catch {
+            // Applied as nothing, and counted there.
+            return nil
+        }
+        guard !batch.lines.isEmpty else { return nil }
+        let known = replica.shard.labels(
+            of: batch.streams.map(\.id), tenant: batch.tenant, signal: .logs)
+        var lines = WriteBatch(tenant: batch.tenant)
+        var isRefused = false
+        lines.streams = zip(batch.streams, known).map { reference, labels in
+            if labels == nil || (reference.labels ?? labels) != labels { isRefused = true }
+            return SeriesReference(id: reference.id, labels: labels)
+        }
+        lines.lines = batch.lines
+        if isRefused { lines.keepLines(of: zip(batch.streams, lines.streams).map(Self.isTaken)) }
+        guard !lines.lines.isEmpty else { return nil }
+        self.init(shard: replica.number, index: index, batch: lines)
+    }
+
+    private static func isTaken(_ sent: SeriesReference, _ known: SeriesReference) -> Bool {
+        known.labels != nil && (sent.labels ?? known.labels) == known.labels
+    }
+}
+
+extension WriteBatch {
+    /// Drops streams and the lines of them.
+    fileprivate mutating func keepLines(of isKept: [Bool]) {
+        var kept = LineColumns()
+        var places: [UInt32] = []
+        var streams: [SeriesReference] = []
+        for (place, stream) in self.streams.enumerated() {
+            places.append(UInt32(streams.count))
+            if isKept[place] { streams.append(stream) }
+        }
+        for row in 0..<lines.count where isKept[Int(lines.streamIndexes[row])] {
+            kept.append(
+                row..<row + 1, of: lines, streamIndex: places[Int(lines.streamIndexes[row])])
+        }
+        lines = kept
+        self.streams = streams
+    }
+}

@@ -1,0 +1,60 @@
+internal import Model
+internal import Platform
+
+/// Sends another node the lines of some shards here as they are applied, until it wants no more.
+/// Runs on a thread that may wait; what waits for it is bounded.
+struct FollowStream {
+    private struct Queue {
+        var entries: [FollowedEntry] = []
+        var byteCount = 0
+        var isTooSlow = false
+    }
+
+    /// How often it looks whether it is still wanted.
+    private static let checkNanos: Int64 = 200_000_000
+
+    private let question: PeerQuestion
+    private let asked: ReadQuestion
+    private let unread: [Int]
+    private let queue = Monitor(Queue())
+
+    init(_ question: PeerQuestion, _ asked: ReadQuestion, unread: [Int]) {
+        self.question = question
+        self.asked = asked
+        self.unread = unread
+    }
+
+    func run(_ hub: FollowHub) throws {
+        let shards = Set(asked.shards).subtracting(unread)
+        let subscription = hub.stream(tenant: asked.tenant, shards: shards) { [queue] entry in
+            queue.update { queue in
+                queue.byteCount += entry.batch.lines.bytes.count
+                queue.entries.append(entry)
+                guard queue.byteCount > ReadLimits.followBytesMax else { return }
+                queue = Queue(isTooSlow: true)
+            }
+        }
+        defer { subscription.cancel() }
+        // Says that what is applied from now on will come.
+        var isWanted = question.part(
+            [
+                ReadPart.opening(
+                    unread.map { UnreadShard(shard: $0, reason: "it has no replica of it") })
+            ])
+        while isWanted, !question.isCancelled {
+            let taken = queue.wait(upToNanos: FollowStream.checkNanos) { queue -> Queue? in
+                guard !queue.entries.isEmpty || queue.isTooSlow else { return nil }
+                defer { queue = Queue() }
+                return queue
+            }
+            guard let taken else { continue }
+            if taken.isTooSlow {
+                throw ReadRefusal.failed("lines come faster than they are taken")
+            }
+            for entry in taken.entries where isWanted {
+                isWanted = question.part([ReadPart.entry(entry)])
+            }
+        }
+        throw ReadRefusal.cancelled
+    }
+}

@@ -1,0 +1,113 @@
+internal import Platform
+internal import Raft
+internal import Storage
+internal import Synchronization
+
+/// Reads the sealed segments of this node again and again, slowly, and has repaired what can not be
+/// read any more: all of them once a week, those that a query or a compaction found damaged at once.
+final class Scrubber: Sendable {
+    private static let cycleNanos: Int64 = 7 * 86_400_000_000_000
+    /// Between two segments at least, however many there are.
+    private static let pauseNanosMin: Int64 = 1_000_000_000
+    /// What could not be repaired is tried again after so long.
+    private static let retryNanos: Int64 = 10_000_000_000
+
+    private struct State {
+        /// Where it stands: shard and name of the last segment read.
+        var last: (shard: Int, name: String) = (-1, "")
+        var nextNanos: Int64 = 0
+        /// Under repair, or not to be tried before; by name.
+        var waiting: [String: Int64] = [:]
+    }
+
+    private let shards: ShardTable
+    private let disk: any Disk
+    private let time: any TimeSource
+    /// Nil on a node without peers: damage is counted and told.
+    private let repair: SegmentRepair?
+    /// Puts another replica's image in place of the one here.
+    private let rebuild: (@Sendable (GroupID) -> Void)?
+    private let note: @Sendable (String) -> Void
+    private let damaged: Counter
+    private let read: Counter
+    private let state = Mutex(State())
+
+    init(
+        shards: ShardTable, repair: SegmentRepair?,
+        rebuild: (@Sendable (GroupID) -> Void)?, world: Node.Surroundings
+    ) {
+        self.rebuild = rebuild
+        self.shards = shards
+        self.repair = repair
+        disk = world.disk
+        time = world.time
+        note = world.onNotice
+        damaged = world.telemetry.counter(
+            "varve_scrub_damaged_segments_total", help: "Segments found damaged.")
+        read = world.telemetry.counter(
+            "varve_scrub_segments_total", help: "Segments read to see whether they are sound.")
+    }
+
+    /// Reads the next segment when it is its time. From a thread that may wait for disks.
+    func round() {
+        let now = time.monotonicNanos()
+        for (replica, segment) in known { heal(segment, of: replica, now) }
+        guard state.withLock({ $0.nextNanos <= now }) else { return }
+        let all = shards.hosted.flatMap { replica in
+            replica.shard.manifest.segments.sorted { $0.name < $1.name }.map { (replica, $0) }
+        }
+        let last = state.withLock { $0.last }
+        let next =
+            all.first { ($0.0.number, $0.1.name) > (last.shard, last.name) } ?? all.first
+        state.withLock { state in
+            state.nextNanos =
+                now + max(Scrubber.cycleNanos / Int64(max(all.count, 1)), Scrubber.pauseNanosMin)
+            if let next { state.last = (next.0.number, next.1.name) }
+        }
+        if let (replica, segment) = next { check(segment, of: replica, now) }
+    }
+
+    /// Reads all segments now. From a thread that may wait for disks.
+    func readAll() {
+        for replica in shards.hosted {
+            for segment in replica.shard.manifest.segments {
+                check(segment, of: replica, time.monotonicNanos())
+            }
+        }
+    }
+
+    private func check(_ segment: SegmentRecord, of replica: ShardReplica, _ now: Int64) {
+        read.add()
+        do throws(StorageError) {
+            try StorageInspection.verify(
+                disk: disk, directory: replica.directory, segment: segment)
+        } catch {
+            // A compaction may have taken it meanwhile.
+            guard replica.shard.manifest.segments.contains(segment) else { return }
+            note("shard \(replica.number): \(segment.name) is damaged: \(error)")
+            heal(segment, of: replica, now)
+        }
+    }
+
+    /// Segments that somebody else found damaged.
+    private var known: [(ShardReplica, SegmentRecord)] {
+        shards.hosted.flatMap { replica in
+            replica.shard.damagedSegments.map { (replica, $0) }
+        }
+    }
+
+    private func heal(_ segment: SegmentRecord, of replica: ShardReplica, _ now: Int64) {
+        let isDue = state.withLock { state in
+            if let until = state.waiting[segment.name], until > now { return false }
+            state.waiting[segment.name] = now + Scrubber.retryNanos
+            return true
+        }
+        guard isDue else { return }
+        damaged.add()
+        repair?.repair(segment, of: replica) { [self] isSound in
+            if isSound { return state.withLock { $0.waiting[segment.name] = nil } }
+            // The others have merged it away: what they have now takes the place of all there is.
+            if replica.shard.manifest.segments.contains(segment) { rebuild?(replica.group) }
+        }
+    }
+}

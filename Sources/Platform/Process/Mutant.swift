@@ -1,0 +1,60 @@
+#if VARVE_MUTANTS
+internal import Glibc
+#endif
+
+/// Bugs that are put into the house's own layers on purpose, one at a time, to see that the tests
+/// find each of them: `make sim-mutants`. Only a build with VARVE_MUTANTS=1 has them; in any other
+/// `isOn` is false before the optimiser begins.
+package enum Mutant: String, CaseIterable, Sendable {
+    // The journal.
+    case skipsSync
+    case cutsDamage
+    case trustsTornRecords
+    case keepsReplacedSuffix
+    case forgetsReleasedTerm
+    case imageKeepsOldLog
+    case imageWithoutConfiguration
+    // Replication.
+    case commitsBeforeSync
+    case forgetsHardState
+    case forgetsConfiguration
+    case acknowledgesWhenWritten
+    case replayMissesLast
+    case claimsNeverExpire
+    case quietWhileBehind
+    // Images.
+    case tellsCoreBeforeInstall
+    case imageOfAnyTerm
+    case imageOfStrangers
+    case imageLacksFile
+    case installForgotten
+    // State machines.
+    case appliesTwice
+    case appliesRepeats
+    case releasesUnsealed
+    // The way in.
+    case takesLostForDone
+    case sendsWithoutStamp
+    case laneStandsStill
+    case dropsUnknownSeries
+    case fullDiskAcknowledges
+    // The way out.
+    case readsWithoutAsking
+    case readsBeforeApplying
+    // Membership.
+    case reusesIdentity
+    case newcomerFounds
+    case newcomerVotesAtOnce
+    case placementIgnoresZones
+
+    #if VARVE_MUTANTS
+    private static let chosen: String? = unsafe getenv("VARVE_MUTANT").map {
+        unsafe String(cString: $0)
+    }
+
+    package static func isOn(_ mutant: Mutant) -> Bool { chosen == mutant.rawValue }
+    #else
+    @inlinable
+    package static func isOn(_ mutant: Mutant) -> Bool { false }
+    #endif
+}

@@ -1,0 +1,262 @@
+internal import Platform
+package import Raft
+
+/// How groups come into being and change members.
+///
+/// A group begins behind an image: an image of nothing at `firstImageIndex`, with who founded it. A
+/// log from 1 on would let a newcomer apply changes of membership without knowing who was there
+/// before.
+extension Replicator {
+    /// Where a new group's log begins.
+    package static let firstImageIndex: UInt64 = 1
+
+    /// What a group is on this node when the journal knows nothing of it.
+    package enum Beginning: Sendable {
+        /// Its only voter, without peers, ever: the core of a node of one.
+        case soleVoter
+        /// Its only voter, to be joined by others. A sole voter's log goes on.
+        case founder
+        /// A replica that its leader will bring up to date; who founded the group.
+        case newcomer(founder: NodeID)
+    }
+
+    /// Ticks without a leader's word until an election.
+    package static let electionTicks: Int32 = 10
+
+    /// Opens the group. `applied`: where the state machine stands; entries that are known to be
+    /// committed behind it are not returned by `commit` but by `replay`, which is due now. Returns
+    /// whether the group needs an image before it can go on: its journal has released what the
+    /// state machine lacks. Errors: `journal`, `notFounded` when a sole voter's log is to be
+    /// founded that has released nothing: seal first.
+    package func open(
+        _ group: GroupID, as beginning: Beginning, applied: UInt64
+    ) throws(ReplicationError) {
+        precondition(replicas[group] == nil, "BUG: \(group) is opened twice")
+        if journal.configuration(of: group) == nil {
+            let first: ImageReference
+            switch beginning {
+            case .soleVoter:
+                openSoleVoter(group)
+                return
+            case .founder: first = try foundingImage(of: group)
+            case .newcomer(let founder):
+                first = ImageReference(
+                    index: Replicator.firstImageIndex, term: 1,
+                    configuration: GroupConfiguration(
+                        index: Replicator.firstImageIndex, voters: [founder]))
+            }
+            try begin(group, behind: first)
+        }
+        #if canImport(CEtcdRaft)
+        try openCore(group, applied: applied)
+        #else
+        throw ReplicationError.noPeers
+        #endif
+    }
+
+    /// The journal takes over that the state machine has an image which it does not know of: it was
+    /// installed and the node stopped before this was written. Before `open`.
+    package func recover(
+        _ group: GroupID, image: ImageReference
+    ) throws(ReplicationError) {
+        let state = journal.state(of: group)
+        try writeImage(
+            group, image,
+            HardState(
+                term: max(state.term, image.term),
+                vote: state.term >= image.term ? NodeID(nonzero: state.vote) : nil))
+    }
+
+    @discardableResult
+    func openSoleVoter(_ group: GroupID) -> GroupReplica? {
+        // A group with peers is opened by whoever knows them.
+        guard journal.configuration(of: group) == nil else { return nil }
+        let state = journal.state(of: group)
+        let hardState = HardState(term: state.term, vote: NodeID(nonzero: state.vote))
+        let lastIndex = journal.lastIndex(of: group)
+        let replica = GroupReplica(
+            id: group, core: SoleVoter(node: node, hardState: hardState, lastIndex: lastIndex),
+            isSole: true, hardState: hardState,
+            leadership: Leadership(leader: node, isOwn: true), commitIndex: lastIndex,
+            configuration: nil)
+        replicas[group] = replica
+        return replica
+    }
+
+    /// What a group of this node alone begins behind: what it has released, or nothing at all.
+    private func foundingImage(
+        of group: GroupID
+    ) throws(ReplicationError) -> ImageReference {
+        let state = journal.state(of: group)
+        if state.releasedIndex > 0 {
+            return ImageReference(
+                index: state.releasedIndex, term: state.releasedTerm,
+                configuration: GroupConfiguration(index: state.releasedIndex, voters: [node]))
+        }
+        guard journal.lastIndex(of: group) == 0 else { throw ReplicationError.notFounded(group) }
+        return ImageReference(
+            index: Replicator.firstImageIndex, term: 1,
+            configuration: GroupConfiguration(index: Replicator.firstImageIndex, voters: [node]))
+    }
+
+    private func begin(
+        _ group: GroupID, behind image: ImageReference
+    ) throws(ReplicationError) {
+        if journal.lastIndex(of: group) > 0 {
+            // The log stays; from now on it says who is in the group.
+            journal.setConfiguration(image.configuration, group: group)
+            do {
+                var batch = JournalBatch()
+                try journal.commit(&batch, mayUseReserve: true)
+            } catch {
+                throw ReplicationError.journal(error)
+            }
+        } else {
+            try writeImage(group, image, HardState(term: 1, vote: nil))
+        }
+    }
+
+    func writeImage(
+        _ group: GroupID, _ image: ImageReference, _ hardState: HardState
+    ) throws(ReplicationError) {
+        do {
+            try journal.install(image, hardState: hardState, group: group)
+        } catch {
+            throw ReplicationError.journal(error)
+        }
+    }
+
+    #if canImport(CEtcdRaft)
+    private func openCore(_ group: GroupID, applied: UInt64) throws(ReplicationError) {
+        guard let configuration = journal.configuration(of: group) else { return }
+        let state = journal.state(of: group)
+        var entries: [Entry] = []
+        let last = journal.lastIndex(of: group)
+        var index = state.releasedIndex + 1
+        while index <= last {
+            do {
+                entries.append(try journal.read(group, index: index).entry)
+            } catch {
+                throw ReplicationError.journal(error)
+            }
+            index += 1
+        }
+        // A change of membership is known only once it was committed, and so was what is applied.
+        let committed = max(applied, configuration.index, state.releasedIndex)
+        let hardState = HardState(term: state.term, vote: NodeID(nonzero: state.vote))
+        do {
+            var start = EtcdRaft.Start(
+                node: node, seed: random.next(), hardState: hardState, appliedIndex: committed,
+                image: ImageReference(
+                    index: state.releasedIndex, term: state.releasedTerm,
+                    configuration: configuration),
+                configuration: configuration, entries: entries)
+            start.electionTicks = Replicator.electionTicks
+            start.messagePayloadBytesMax = min(4 << 20, journal.batchBytesMax / 4)
+            let replica = GroupReplica(
+                id: group, core: try EtcdRaft(start), isSole: false, hardState: hardState,
+                leadership: Leadership(leader: nil, isOwn: false), commitIndex: committed,
+                configuration: configuration)
+            replicas[group] = replica
+            // Nobody to wait for.
+            if configuration.voters == [node], !configuration.isJoint {
+                drive(replica) { core throws(RaftError) in try core.campaign() }
+            }
+        } catch {
+            throw ReplicationError.noCore(group)
+        }
+    }
+    #endif
+
+    /// Whether the group is open here.
+    package func isOpen(_ group: GroupID) -> Bool { replicas[group] != nil }
+
+    /// Why the group takes no part here; nil when it does.
+    package func fault(of group: GroupID) -> String? { replicas[group]?.fault }
+
+    /// Where the group stands; nil when it is not open or faulty.
+    package func status(of group: GroupID) -> RaftStatus? {
+        guard let replica = replicas[group], replica.fault == nil else { return nil }
+        do {
+            return try replica.core.status
+        } catch {
+            fail(replica, "\(error)")
+            return nil
+        }
+    }
+
+    /// Who leads the group, as far as is known here.
+    package func leadership(of group: GroupID) -> Leadership? { replicas[group]?.leadership }
+
+    /// Proposes changes of who is in the group; false when that is not to be done now.
+    package func changeMembership(_ group: GroupID, _ changes: [MembershipChange]) -> Bool {
+        guard let replica = replicas[group], replica.fault == nil else { return false }
+        do {
+            try replica.core.changeMembership(changes)
+            replica.wake()
+            dirty.insert(group)
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// Hands leadership to `node` when this one leads.
+    package func transfer(_ group: GroupID, to node: NodeID) {
+        guard let replica = replicas[group], replica.fault == nil else { return }
+        replica.wake()
+        drive(replica) { core throws(RaftError) in try core.transfer(to: node) }
+    }
+
+    /// Asks for a fresh read index; it comes with `context` in an output, or not at all when there
+    /// is no leader to ask: ask again after a while.
+    package func readIndex(_ group: GroupID, context: UInt64) {
+        guard let replica = replicas[group], replica.fault == nil else { return }
+        drive(replica) { core throws(RaftError) in try core.readIndex(context: context) }
+    }
+
+    /// Frames to this peer were dropped, or the connection ended.
+    package func reportUnreachable(_ peer: NodeID, group: GroupID? = nil) {
+        for (id, replica) in replicas where group == nil || group == id {
+            guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { continue }
+            drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
+        }
+    }
+
+    /// Ends this node's part in the group; its log stays in the journal until it is released.
+    package func close(_ group: GroupID) {
+        guard let replica = replicas.removeValue(forKey: group) else { return }
+        for proposal in replica.underWay.values {
+            count(inFlight: -proposal.payload.count)
+            output.lost.append(Withdrawn(group: group, tag: proposal.tag))
+        }
+        dirty.remove(group)
+    }
+
+    /// The same for good: the log is forgotten, durably, so that the node is a newcomer when it is
+    /// asked into the group again; term and vote stay. Only when the group's members have removed
+    /// this one: `voters` are those that it has now. False: not now, a write is under way. Errors:
+    /// `journal`.
+    package func giveUp(
+        _ group: GroupID, voters: [NodeID]
+    ) throws(ReplicationError) -> Bool {
+        precondition(!voters.contains(node), "BUG: a voter gives up \(group)")
+        guard written.isEmpty else { return false }
+        guard let hardState = replicas[group]?.hardState else { return true }
+        close(group)
+        // No leader's log has an entry of term 0, so that one brings an image: the changes of
+        // members in its log would not fit the voters that are known here.
+        let nothing = ImageReference(
+            index: Replicator.firstImageIndex, term: 0,
+            configuration: GroupConfiguration(
+                index: Replicator.firstImageIndex, voters: voters))
+        try writeImage(
+            group, nothing, HardState(term: max(hardState.term, 1), vote: hardState.vote))
+        return true
+    }
+
+    /// Whether the journal knows no more of the group than its beginning.
+    package func isNew(_ group: GroupID) -> Bool {
+        journal.lastIndex(of: group) <= Replicator.firstImageIndex
+    }
+}

@@ -1,0 +1,110 @@
+internal import Encoding
+package import Platform
+internal import Synchronization
+
+/// A shard as it was at an entry of its log: a manifest, and the files that it lists. What a replica
+/// gets that the log can not bring up to date any more. The files are immutable and the same on all
+/// replicas, so each may come from whoever has it, and those that are here already stay.
+package struct ShardImage: Sendable, Equatable {
+    /// A file of an image.
+    package struct File: Sendable, Hashable {
+        /// In the shard's directory.
+        package let name: String
+        package let byteCount: Int
+    }
+
+    package let manifest: Manifest
+
+    /// The entry that it stands at.
+    package var index: UInt64 { manifest.durableIndex }
+
+    /// Ascending by name.
+    package var files: [File] {
+        var files: [File] = []
+        if !manifest.checkpoint.name.isEmpty {
+            files.append(
+                File(
+                    name: manifest.checkpoint.name, byteCount: manifest.checkpoint.byteCount))
+        }
+        for segment in manifest.segments { files += segment.files }
+        return files.sorted { $0.name < $1.name }
+    }
+
+    init(_ manifest: Manifest) { self.manifest = manifest }
+
+    /// As the manifest file, which it is.
+    package func encoded() -> [UInt8] { manifest.encoded() }
+
+    /// Errors: `newerFormat`, `corrupt`.
+    package init(decoding bytes: [UInt8]) throws(StorageError) {
+        manifest = try Manifest(decoding: bytes, file: "image")
+    }
+
+    /// Whether the file of that name in `directory` is one of the image's and what it should be:
+    /// reads all of it. Data files and their indexes are checked in pairs, with the data's name.
+    /// Errors: what is wrong with it.
+    package func verify(
+        disk: any Disk, directory: DiskPath, configuration: ShardConfiguration
+    ) throws(StorageError) {
+        if !manifest.checkpoint.name.isEmpty {
+            let bytes = try onDisk { () throws(DiskError) in
+                try disk.readAll(directory / manifest.checkpoint.name)
+            }
+            guard bytes.count == manifest.checkpoint.byteCount,
+                StableHash.hash64(bytes, seed: 0) == manifest.checkpoint.hash
+            else {
+                throw .corrupt(file: manifest.checkpoint.name, what: "hash", offset: 0)
+            }
+        }
+        for segment in manifest.segments {
+            try StorageInspection.verify(disk: disk, directory: directory, segment: segment)
+        }
+    }
+
+    /// Makes the image the shard's content, durably: its files must be in `directory` and checked.
+    /// The shard must not be open for jobs. `Shard.open` then finds it and removes all else.
+    package func install(disk: any Disk, directory: DiskPath) throws(StorageError) {
+        try onDisk { () throws(DiskError) in
+            for file in files where !disk.exists(directory / file.name) {
+                throw DiskError.notFound(file: (directory / file.name).string)
+            }
+            try disk.syncDirectory(directory)
+        }
+        try manifest.store(disk: disk, directory: directory)
+    }
+}
+
+extension SegmentRecord {
+    /// Data and index.
+    package var files: [ShardImage.File] {
+        [data, index].map { ShardImage.File(name: $0.name, byteCount: $0.byteCount) }
+    }
+}
+
+extension Shard {
+    /// Segments that a compaction could not read.
+    package var damagedSegments: [SegmentRecord] {
+        state.withLock { state in
+            state.manifest.segments.filter { state.damaged.contains($0.name) }
+        }
+    }
+
+    /// The segment's files were put right: whoever reads it from now on opens them anew.
+    package func reopen(_ name: String) {
+        let removalFailures = removalFailures
+        state.withLock { state in
+            guard let record = state.manifest.segments.first(where: { $0.name == name }) else {
+                return
+            }
+            state.live[name] = LiveSegment(
+                record, disk: disk, directory: directory, removalFailures: removalFailures)
+            state.damaged.remove(name)
+        }
+    }
+
+    /// What is sealed now; nil before the first seal.
+    package var image: ShardImage? {
+        let manifest = manifest
+        return manifest.durableIndex > 0 ? ShardImage(manifest) : nil
+    }
+}

@@ -1,0 +1,158 @@
+import Model
+import Platform
+import Raft
+import Simulator
+import Storage
+import Synchronization
+import Testing
+
+@testable import Cluster
+
+/// Live tails see the lines of all shards, whoever holds them, once each.
+struct ReadTailTests {
+    /// What a follower saw.
+    private final class Tail: Sendable {
+        private let seen = Monitor<[ReadData.Line]>([])
+        private let subscription = Mutex<(any FollowSubscription)?>(nil)
+
+        init(_ node: ReadNode) {
+            let made = node.querier.follow(tenant: .standard) { [seen] batch in
+                seen.update { $0 += ReadData.rows(batch.streams, batch.lines) }
+            }
+            subscription.withLock { $0 = made }
+        }
+
+        func waits(for count: Int) -> [ReadData.Line]? {
+            seen.wait(upToNanos: 20_000_000_000) { $0.count >= count ? $0 : nil }
+        }
+
+        func cancel() { subscription.withLock { $0?.cancel() } }
+    }
+
+    /// Counts the first parts of tails that leave nodes: from then on a stream misses nothing.
+    private static func countOpenings(_ cluster: ReadCluster) -> Monitor<Int> {
+        let count = Monitor(0)
+        for node in cluster.nodes {
+            node.beforePart.withLock { hook in
+                hook = { _, frame in
+                    let isOpening = frame.parts[1][1] == ReadPart.Kind.opening.rawValue
+                    if isOpening { count.update { $0 += 1 } }
+                }
+            }
+        }
+        return count
+    }
+
+    private static func lines(_ round: Int) -> WriteBatch {
+        var batch = WriteBatch(tenant: .standard)
+        for number in 0..<24 {
+            let labels = Labels([("app", "a\(number)")])
+            var reference = SeriesReference(tenant: .standard, labels: labels)
+            // Known after the first round, as the router leaves them out.
+            if round > 0 { reference.labels = nil }
+            batch.streams.append(reference)
+            batch.lines.append(
+                streamIndex: UInt32(number), timestamp: ReadData.epoch + Int64(round),
+                line: Array("\(round)/\(number)".utf8)[...])
+        }
+        return batch
+    }
+
+    private static func check(_ seen: [ReadData.Line]?, _ rounds: Range<Int>) {
+        var wanted: [String: [String]] = [:]
+        for round in rounds {
+            for number in 0..<24 { wanted["a\(number)", default: []].append("\(round)/\(number)") }
+        }
+        var found: [String: [String]] = [:]
+        for line in seen ?? [] {
+            found[line.labels?["app"] ?? "nothing", default: []].append(line.text)
+        }
+        #expect(found == wanted)
+    }
+
+    @Test func everyNodeSeesEveryLineOnceAndInOrder() throws {
+        // Two shards have two replicas; node 4 has none.
+        let cluster = try ReadCluster(
+            4, holders: [[0], [1], [2], [0, 1], [1, 2], [2, 0]])
+        defer { cluster.stop() }
+        let openings = Self.countOpenings(cluster)
+        try cluster.write(Self.lines(0))
+        let tails = cluster.nodes.map { Tail($0) }
+        let expected = cluster.nodes.reduce(0) { count, node in
+            let view = node.querier.view()
+            return count + ReadPlan(view).remote.count
+        }
+        #expect(openings.wait(upToNanos: 20_000_000_000) { $0 >= expected ? true : nil } == true)
+        for round in 1..<6 { try cluster.write(Self.lines(round)) }
+        for tail in tails { Self.check(tail.waits(for: 5 * 24), 1..<6) }
+        for tail in tails { tail.cancel() }
+        for node in cluster.nodes {
+            #expect(node.becomesIdle())
+            #expect(node.notices.withLock { $0 } == [])
+        }
+    }
+
+    @Test func aTailGoesOnWithAnotherNodeAndSaysThatItMayLackLines() throws {
+        let cluster = try ReadCluster(3, holders: Array(repeating: [1, 2], count: 6))
+        defer { cluster.stop() }
+        let openings = Self.countOpenings(cluster)
+        try cluster.write(Self.lines(0))
+        let tail = Tail(cluster.nodes[0])
+        #expect(openings.wait(upToNanos: 20_000_000_000) { $0 == 2 ? true : nil } == true)
+        try cluster.write(Self.lines(1))
+        _ = tail.waits(for: 24)
+        cluster.nodes[1].cutOff()
+        cluster.nodes[0].tails.tick()
+        #expect(openings.wait(upToNanos: 20_000_000_000) { $0 == 3 ? true : nil } == true)
+        try cluster.write(Self.lines(2))
+        Self.check(tail.waits(for: 48), 1..<3)
+        let notices = cluster.nodes[0].notices.withLock { $0 }
+        #expect(
+            notices == [
+                "live tails may lack lines of shards 0, 2, 4 that node 2 was to send: "
+                    + "it cannot be reached"
+            ])
+    }
+
+    @Test func entriesThatComeTwiceAreSeenOnce() {
+        let hub = FollowHub()
+        let texts = Mutex<[String]>([])
+        let subscription = hub.follow(tenant: .standard) { batch in
+            texts.withLock { $0.append(String(decoding: batch.lines.bytes, as: UTF8.self)) }
+        }
+        func entry(_ shard: Int, _ index: UInt64) -> FollowedEntry {
+            var batch = WriteBatch(tenant: .standard)
+            batch.streams = [SeriesReference(tenant: .standard, labels: .empty)]
+            batch.lines.append(
+                streamIndex: 0, timestamp: 0, line: Array("\(shard)/\(index)".utf8)[...])
+            return FollowedEntry(shard: shard, index: index, batch: batch)
+        }
+        hub.applied(entry(1, 5))
+        hub.relay(entry(1, 5))
+        hub.relay(entry(2, 5))
+        hub.relay(entry(1, 6))
+        hub.applied(entry(1, 6))
+        hub.applied(entry(2, 9))
+        #expect(texts.withLock { $0 } == ["1/5", "2/5", "1/6", "2/9"])
+        subscription.cancel()
+        #expect(!hub.isFollowed)
+    }
+
+    @Test func whatAShardRefusedIsNotShown() throws {
+        let world = Node.Surroundings(
+            disk: SimulatedDisk(seed: 1), time: ManualTime(), timers: ManualTime(),
+            random: SeededRandom(seed: 1), telemetry: Telemetry(), onFatal: { _ in })
+        var configuration = NodeConfiguration()
+        configuration.shard.streamsMax = 2
+        let replica = try ShardReplica.open(0, configuration, world)
+        let payload = ShardCommand.write(Self.lines(0)).encoded()
+        let outcome = try replica.apply(index: 1, payload: payload)
+        let entry = try #require(
+            FollowedEntry(replica, index: 1, payload: payload, outcome))
+        #expect(
+            ReadData.rows(entry.batch.streams, entry.batch.lines).map(\.text) == ["0/0", "0/1"])
+        let again = try replica.apply(index: 1, payload: payload)
+        #expect(
+            FollowedEntry(replica, index: 1, payload: payload, again).map(\.index) == nil)
+    }
+}

@@ -1,0 +1,155 @@
+#if canImport(CEtcdRaft)
+import Raft
+import Replication
+import Testing
+
+@Suite struct ReplicatorClusterTests {
+    private let group = GroupID(0)
+
+    /// A founder that two newcomers joined and were made voters.
+    private func grown(groups: UInt32 = 1, seed: UInt64 = 1) throws -> ReplicatorCluster {
+        let cluster = ReplicatorCluster(groups: groups, seed: seed)
+        try cluster.start(1, as: .founder)
+        try cluster.settle()
+        for number in [2, 3] as [UInt64] {
+            try cluster.start(number, as: .newcomer(founder: NodeID(1)))
+        }
+        for group in cluster.groups {
+            let leader = try #require(cluster.node(1)?.replicator)
+            #expect(leader.changeMembership(group, [.addLearner(NodeID(2))]))
+            try cluster.settle()
+            #expect(leader.changeMembership(group, [.addLearner(NodeID(3))]))
+            try cluster.tickAndSettle(3)
+            #expect(
+                leader.changeMembership(group, [.addVoter(NodeID(2)), .addVoter(NodeID(3))]))
+            try cluster.tickAndSettle(12)
+            #expect(leader.status(of: group)?.configuration.isJoint == false)
+        }
+        return cluster
+    }
+
+    private func write(
+        _ cluster: ReplicatorCluster, _ numbers: ClosedRange<Int>, bytes: Int = 100
+    ) throws {
+        for number in numbers {
+            let leader = try #require(cluster.leader(of: group))
+            try cluster.propose(
+                [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: bytes + number),
+                to: group, at: leader)
+            try cluster.settle()
+        }
+    }
+
+    @Test func aFounderGrowsToThreeThatHoldTheSame() throws {
+        let cluster = try grown()
+        try write(cluster, 1...40)
+        try cluster.tickAndSettle(10)
+        #expect(cluster.acknowledged[group]?.count == 40)
+        let machines = cluster.nodes.values.map { $0.machines[group] }
+        #expect(machines.count == 3 && machines.allSatisfy { $0 == machines[0] })
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
+    @Test func aSoleVotersLogGoesOnAsAClusters() throws {
+        let cluster = ReplicatorCluster()
+        try cluster.start(1, as: .soleVoter)
+        for number in 1...5 as ClosedRange<UInt8> {
+            try cluster.propose([number], to: group, at: NodeID(1))
+            try cluster.settle()
+        }
+        cluster.seal(1)
+        try cluster.propose([6], to: group, at: NodeID(1))
+        try cluster.settle()
+        cluster.crash(1)
+        try cluster.start(1, as: .founder)
+        try cluster.settle()
+        #expect(cluster.node(1)?.machines[group]?.payloads[6] == [6])
+        try cluster.start(2, as: .newcomer(founder: NodeID(1)))
+        #expect(
+            cluster.node(1)?.replicator?.changeMembership(group, [.addLearner(NodeID(2))]) == true)
+        try cluster.tickAndSettle(10)
+        try write(cluster, 7...9)
+        try cluster.tickAndSettle(10)
+        #expect(cluster.node(2)?.machines[group] == cluster.node(1)?.machines[group])
+        #expect(cluster.faults.isEmpty)
+    }
+
+    @Test func theLossOfTheLeaderLosesNothing() throws {
+        let cluster = try grown()
+        try write(cluster, 1...10)
+        let old = try #require(cluster.leader(of: group))
+        cluster.crash(old.number)
+        try cluster.tickAndSettle(40)
+        let new = try #require(cluster.leader(of: group))
+        #expect(new != old)
+        try write(cluster, 11...20)
+        try cluster.start(old.number, as: .newcomer(founder: NodeID(1)))
+        try cluster.tickAndSettle(40)
+        let machines = cluster.nodes.values.map { $0.machines[group] }
+        #expect(machines.allSatisfy { $0 == machines[0] })
+        #expect(machines[0]?.payloads.count == 20)
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
+    @Test func whoIsTooFarBehindGetsAnImage() throws {
+        let cluster = try grown()
+        let leader = try #require(cluster.leader(of: group))
+        let behind = try #require(cluster.nodes.keys.sorted().first { $0 != leader })
+        cluster.crash(behind.number)
+        try write(cluster, 1...60, bytes: 2_000)
+        for node in cluster.nodes.keys where node != behind { cluster.seal(node.number) }
+        try write(cluster, 61...70)
+        try cluster.start(behind.number, as: .newcomer(founder: NodeID(1)))
+        try cluster.tickAndSettle(60)
+        let machine = cluster.nodes[behind]?.machines[group]
+        #expect(machine?.payloads.count == 70)
+        #expect(machine == cluster.nodes[leader]?.machines[group])
+        // And again after a crash: what the journal says of the image fits the state machine.
+        cluster.crash(behind.number)
+        try cluster.start(behind.number, as: .newcomer(founder: NodeID(1)))
+        try cluster.tickAndSettle(40)
+        #expect(cluster.nodes[behind]?.machines[group] == cluster.nodes[leader]?.machines[group])
+        #expect(cluster.faults.isEmpty)
+    }
+
+    @Test func largePayloadsAreCutIntoMessages() throws {
+        let cluster = try grown()
+        let leader = try #require(cluster.leader(of: group))
+        for number in 0..<20 as Range<UInt8> {
+            try cluster.propose(
+                [UInt8](repeating: number, count: 60_000), to: group, at: leader)
+        }
+        try cluster.settle()
+        try cluster.tickAndSettle(20)
+        let machines = cluster.nodes.values.map { $0.machines[group] }
+        #expect(machines.allSatisfy { $0 == machines[0] })
+        #expect(machines[0]?.payloads.count == 20)
+    }
+
+    @Test func idleGroupsGoQuiet() throws {
+        let cluster = try grown(groups: 4)
+        try cluster.tickAndSettle(30)
+        var messageCount = 0
+        for _ in 0..<40 {
+            cluster.tick()
+            for node in cluster.nodes.values { try cluster.round(node) }
+            messageCount += cluster.inFlight.count
+            try cluster.settle()
+        }
+        // Ten ticks in fifty would be each group's heartbeats.
+        #expect(messageCount < 20)
+        #expect(Set(cluster.leaders).count >= 1)
+    }
+
+    @Test func aFreshReadIndexComesOnFollowersToo() throws {
+        let cluster = try grown()
+        try write(cluster, 1...3)
+        let leader = try #require(cluster.leader(of: group))
+        let follower = try #require(cluster.nodes.keys.sorted().first { $0 != leader })
+        cluster.nodes[follower]?.replicator?.readIndex(group, context: 77)
+        try cluster.tickAndSettle(2)
+        let commit = cluster.nodes[leader]?.replicator?.commitIndex(of: group)
+        #expect(cluster.reads.last?.context == 77 && cluster.reads.last?.index == commit)
+    }
+}
+#endif

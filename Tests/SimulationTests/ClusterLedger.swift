@@ -1,0 +1,161 @@
+#if canImport(CEtcdRaft)
+import Model
+import Simulator
+import Storage
+
+@testable import Cluster
+
+/// What was written to a cluster and what of it was acknowledged; and how it is found again: every
+/// operation is a line, a sample and an increment of a counter of its own, which may be in different
+/// shards.
+///
+/// `@unchecked Sendable`: one test drives it, one call after the other.
+final class ClusterLedger: @unchecked Sendable {
+    private(set) var attempted = 0
+    private(set) var acknowledged: Set<Int> = []
+    private(set) var refused = 0
+
+    private static let epoch: Int64 = 1_704_067_200_000_000_000
+
+    /// Writes the next operation through a node.
+    func write(through node: Node) {
+        let number = attempted
+        attempted += 1
+        node.submit(batch(number)) { [self] result in
+            switch result {
+            case .success(let receipt):
+                if receipt.rejections.isEmpty { acknowledged.insert(number) }
+            case .failure: refused += 1
+            }
+        }
+    }
+
+    private func batch(_ number: Int) -> WriteBatch {
+        var batch = WriteBatch(tenant: .standard)
+        let time = Self.epoch + Int64(number) * 1_000_000
+        batch.series = [
+            SeriesReference(
+                tenant: .standard, labels: Labels([("__name__", "sample"), ("n", "\(number)")])),
+            SeriesReference(
+                tenant: .standard, labels: Labels([("__name__", "counter"), ("n", "\(number)")])),
+        ]
+        batch.streams = [
+            SeriesReference(tenant: .standard, labels: Labels([("app", "a\(number % 5)")]))
+        ]
+        batch.samples.append(seriesIndex: 0, timestamp: time, value: Double(number))
+        batch.increments.append(kind: .counter, seriesIndex: 1, timestamp: time, value: 1)
+        batch.lines.append(
+            streamIndex: 0, timestamp: time, line: Array("operation \(number)".utf8)[...])
+        return batch
+    }
+
+    /// Reads a node as a query does, and looks for all that was acknowledged before it was asked.
+    func readBack(_ cluster: ClusterMembership, _ found: @escaping @Sendable (String) -> Void) {
+        let promised = acknowledged
+        let replicas = cluster.replicas
+        guard replicas.count == ClusterWorld.shardCount else { return }
+        let waiting = Countdown(replicas.count) { troubles in
+            // Who cannot be fresh says so.
+            guard troubles.isEmpty else { return }
+            var lines: Set<Int> = []
+            let request = LineRequest(
+                tenant: .standard, selector: .everything, start: .distantPast,
+                end: .distantFuture, order: .any, budget: QueryBudget())
+            do {
+                for replica in replicas {
+                    let completeness = try replica.shard.selectLines(request) { data in
+                        lines.formUnion(ClusterLedger.numbers(data))
+                        return true
+                    }
+                    // What lacks something says so.
+                    guard completeness.isComplete else { return }
+                }
+            } catch {
+                found("\(error)")
+            }
+            let missing = promised.subtracting(lines)
+            if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }
+        }
+        for replica in replicas {
+            cluster.whenFresh(replica.group) { waiting.done($0) }
+        }
+    }
+
+    private static func numbers(_ data: LineData) -> [Int] {
+        (0..<data.lines.count).map { row in
+            let text = String(
+                decoding: data.lines.bytes[data.lines.lineRange(row)], as: UTF8.self)
+            return Int(text.dropFirst(10)) ?? -1
+        }
+    }
+
+    /// What is wrong with what a replica's shards hold, all shards of the cluster together.
+    func problems(_ querier: any Querier, at name: String) async throws -> [String] {
+        var problems: [String] = []
+        var lines: [Int: Int] = [:]
+        let request = LineRequest(
+            tenant: .standard, selector: .everything, start: .distantPast, end: .distantFuture,
+            order: .any, budget: QueryBudget())
+        var completeness = try await querier.selectLines(request) { data in
+            for number in ClusterLedger.numbers(data) { lines[number, default: 0] += 1 }
+            return true
+        }
+        var samples: [Int: Double] = [:]
+        var counters: [Int: Double] = [:]
+        let series = SeriesRequest(
+            tenant: .standard, selector: .everything, start: .distantPast, end: .distantFuture,
+            budget: QueryBudget())
+        completeness.merge(
+            try await querier.selectSeries(series) { batch in
+                for found in batch {
+                    let number = Int(found.labels["n"] ?? "") ?? -1
+                    guard let last = found.values.last else { continue }
+                    if found.labels.metricName == "sample" {
+                        samples[number] = last
+                    } else {
+                        counters[number] = last
+                    }
+                }
+            })
+        problems += completeness.missing.map { "\(name): \($0)" }
+        for number in acknowledged.sorted() {
+            if lines[number] != 1 {
+                problems.append("\(name): line \(number) is there \(lines[number] ?? 0) times")
+            }
+            if samples[number] != Double(number) {
+                problems.append("\(name): sample \(number) is missing")
+            }
+            if counters[number] != 1 {
+                problems.append("\(name): counter \(number) is \(counters[number] ?? 0)")
+            }
+        }
+        for (number, count) in lines.sorted(by: { $0.key < $1.key })
+        where count > 1 || number < 0 || number >= attempted {
+            problems.append("\(name): line \(number) is there \(count) times")
+        }
+        for (number, value) in counters.sorted(by: { $0.key < $1.key }) where value > 1 {
+            problems.append("\(name): counter \(number) is \(value)")
+        }
+        return problems
+    }
+}
+
+/// Calls back when the last of several is done, with what they said. `@unchecked Sendable`: as the
+/// ledger.
+private final class Countdown: @unchecked Sendable {
+    private var left: Int
+    private var troubles: [String] = []
+    private let completion: ([String]) -> Void
+
+    init(_ count: Int, _ completion: @escaping ([String]) -> Void) {
+        left = count
+        self.completion = completion
+    }
+
+    func done(_ trouble: String?) {
+        if let trouble { troubles.append(trouble) }
+        left -= 1
+        if left == 0 { completion(troubles) }
+    }
+}
+#endif

@@ -1,0 +1,171 @@
+#if canImport(CEtcdRaft)
+import Platform
+import Raft
+import Simulator
+import Storage
+
+@testable import Cluster
+
+/// Breaks things in a cluster, one after the other and at the same time, and mends all of them in
+/// the end.
+struct ClusterNemesis {
+    /// What can go wrong.
+    enum Fault: CaseIterable {
+        case crash, zoneLoss, cutOneWay, cutBothWays, isolate, slowLink, lossyLink, unorderedLink
+        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot
+    }
+
+    private static let second: Int64 = 1_000_000_000
+    private let world: ClusterWorld
+    /// When what is to be mended; by time.
+    private var mends: [(nanos: Int64, body: () throws -> Void)] = []
+    private var nextNanos: Int64 = 0
+    private(set) var faultCount = 0
+    /// Machines with damaged files.
+    private(set) var rotten: Set<String> = []
+
+    init(_ world: ClusterWorld) { self.world = world }
+
+    /// To be called after each step.
+    mutating func act(mayLoseDisks: () -> Bool) throws {
+        for mend in mends where mend.nanos <= world.nanos { try mend.body() }
+        mends.removeAll { $0.nanos <= world.nanos }
+        guard world.nanos >= nextNanos else { return }
+        nextNanos =
+            world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
+        var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
+        if fault == .zoneLoss, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
+        let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
+        faultCount += 1
+        // Who has no identity yet has nothing to lose.
+        guard machine.identity != nil else { return }
+        try inject(fault, machine)
+    }
+
+    private mutating func after(
+        _ range: ClosedRange<Int64>, _ body: @escaping () throws -> Void
+    ) {
+        let wait = Int64.random(in: range, using: &world.random) * Self.second / 10
+        mends.append((world.nanos + wait, body))
+    }
+
+    private mutating func inject(_ fault: Fault, _ machine: ClusterWorld.Machine) throws {
+        world.note("\(fault) at \(machine.name)")
+        switch fault {
+        case .crash, .zoneLoss, .powerCut, .failingSync: kill(fault, machine)
+        case .cutOneWay, .cutBothWays, .isolate: cut(fault, machine)
+        case .slowLink, .lossyLink, .unorderedLink: disturb(fault, machine)
+        case .pause, .slowDisk:
+            machine.heldUntil =
+                world.nanos + Int64.random(in: 1...40, using: &world.random) * Self.second / 10
+            machine.speaksWhileHeld = fault == .slowDisk
+        case .rot: rot(machine)
+        case .fullDisk:
+            machine.disk.faults.capacityBytes = 0
+            let disk = machine.disk
+            after(10...60) { disk.faults.capacityBytes = nil }
+        case .clockJump:
+            let jump = Int64.random(in: -600...600, using: &world.random) * Self.second
+            machine.time.setWall(nanos: machine.time.wallNanos() + jump)
+        }
+    }
+
+    /// A bit of a sealed file flips, on one machine only while the others have it.
+    private mutating func rot(_ machine: ClusterWorld.Machine) {
+        guard rotten.isEmpty || rotten == [machine.name],
+            let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random),
+            let segment = replica.shard.manifest.segments.randomElement(using: &world.random),
+            let file = segment.files.randomElement(using: &world.random), file.byteCount > 0
+        else { return }
+        rotten = [machine.name]
+        machine.disk.flipBit(
+            replica.directory / file.name,
+            byte: Int.random(in: 0..<file.byteCount, using: &world.random))
+    }
+
+    private mutating func kill(_ fault: Fault, _ machine: ClusterWorld.Machine) {
+        let tears: [DiskFaults.Tear] = [.dropAll, .keepAll, .prefix, .sectors, .pages]
+        let tear = tears.randomElement(using: &world.random) ?? .sectors
+        switch fault {
+        case .powerCut:
+            machine.disk.faults.tear = tear
+            machine.disk.faults.powerCutAtCall =
+                machine.disk.callCount + Int.random(in: 1...20, using: &world.random)
+        case .failingSync:
+            machine.disk.faults.syncsFailFromCall =
+                machine.disk.callCount + Int.random(in: 1...10, using: &world.random)
+        case .zoneLoss: world.reimage(machine)
+        default: world.crash(machine, tear: tear)
+        }
+        let world = world
+        after(5...60) { try ClusterNemesis.revive(machine, world) }
+    }
+
+    /// Up again with what its disk holds; a machine without an identity has to join.
+    static func revive(_ machine: ClusterWorld.Machine, _ world: ClusterWorld) throws {
+        guard machine.identity != nil else {
+            machine.disk.faults = DiskFaults()
+            return
+        }
+        let isBroken =
+            machine.disk.isPowerOff || machine.disk.faults.syncsFailFromCall != nil
+            || machine.disk.faults.powerCutAtCall != nil
+        if isBroken { world.crash(machine) }
+        guard machine.node == nil else { return }
+        machine.disk.faults = DiskFaults()
+        machine.disk.powerCycle()
+        world.note("\(machine.name) starts")
+        try world.start(machine)
+    }
+
+    private mutating func cut(_ fault: Fault, _ machine: ClusterWorld.Machine) {
+        let others = world.machines.filter { $0 !== machine && $0.identity != nil }
+        guard let id = machine.identity.map({ PeerID($0.number) }) else { return }
+        let targets =
+            fault == .isolate ? others : Array(others.shuffled(using: &world.random).prefix(1))
+        for other in targets {
+            guard let to = other.identity.map({ PeerID($0.number) }) else { continue }
+            world.network.cut(from: id, to: to)
+            let bothWays = fault != .cutOneWay
+            if bothWays { world.network.cut(from: to, to: id) }
+            let network = world.network
+            after(3...80) {
+                network.heal(from: id, to: to)
+                if bothWays { network.heal(from: to, to: id) }
+            }
+        }
+    }
+
+    private mutating func disturb(_ fault: Fault, _ machine: ClusterWorld.Machine) {
+        guard let id = machine.identity.map({ PeerID($0.number) }) else { return }
+        var faults = LinkFaults()
+        switch fault {
+        case .slowLink:
+            faults.addedDelayNanos = Int64.random(in: 10...800, using: &world.random) * 1_000_000
+        case .lossyLink: faults.dropProbability = 0.02
+        default:
+            faults.duplicateProbability = 0.1
+            faults.reorderProbability = 0.1
+        }
+        for other in world.machines where other !== machine {
+            guard let to = other.identity.map({ PeerID($0.number) }) else { continue }
+            world.network.setFaults(faults, from: id, to: to)
+            let network = world.network
+            after(5...60) { network.setFaults(LinkFaults(), from: id, to: to) }
+        }
+    }
+
+    /// Everything is mended and everybody is up.
+    mutating func mendAll() throws {
+        world.note("everything is mended")
+        for mend in mends { try mend.body() }
+        mends = []
+        world.network.healAll()
+        for machine in world.machines {
+            machine.heldUntil = 0
+            machine.disk.faults.capacityBytes = nil
+            try ClusterNemesis.revive(machine, world)
+        }
+    }
+}
+#endif

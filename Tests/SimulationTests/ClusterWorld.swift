@@ -1,0 +1,250 @@
+#if canImport(CEtcdRaft)
+import Model
+import Platform
+import Raft
+import Replication
+import Simulator
+import Storage
+
+@testable import Cluster
+
+/// A cluster of real nodes on one thread: their code from the router to the segment files, over
+/// simulated disks, a simulated network and clocks that only this world moves. Everything follows
+/// from the seed.
+///
+/// `@unchecked Sendable`: one test drives it, one call after the other.
+final class ClusterWorld: @unchecked Sendable {
+    /// One machine: its disk outlives the node, unless it is taken away. `@unchecked Sendable` as the
+    /// world.
+    final class Machine: @unchecked Sendable {
+        let name: String
+        let zone: String
+        var disk: SimulatedDisk
+        let time: ManualTime
+        var node: Node?
+        var transport: (any PeerTransport)?
+        var identity: NodeID?
+        /// Until then it does nothing: a stopped process, or one that waits for its disk.
+        var heldUntil: Int64 = 0
+        /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
+        var speaksWhileHeld = false
+        var deathNote: String?
+        /// Of all its attempts to join with this disk.
+        var token: UInt64
+        /// Durable and completed entry of each shard when it was last looked at.
+        var seen: [Int: [UInt64]] = [:]
+
+        init(name: String, zone: String, seed: UInt64) {
+            self.name = name
+            self.zone = zone
+            disk = SimulatedDisk(seed: seed)
+            time = ManualTime()
+            token = seed
+        }
+    }
+
+    static let stepNanos: Int64 = 10_000_000
+    static let shardCount = 2
+    static let clusterID: UInt64 = 0xC0FFEE
+
+    let seed: UInt64
+    let network: SimulatedNetwork
+    let machines: [Machine]
+    private(set) var nanos: Int64 = 0
+    private(set) var violations: [String] = []
+    private(set) var trace: [String] = []
+    var random: SplitMix
+    /// Who led a group in a term.
+    private var leaders: [LeaderTerm: NodeID] = [:]
+    /// Names of what shards have sealed, by shard and entry: the same on every replica.
+    private var sealed: [String: [UInt8]] = [:]
+    private let randomness: SeededRandom
+
+    init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
+        self.seed = seed
+        random = SplitMix(seed: seed)
+        randomness = SeededRandom(seed: seed ^ 0xABCD)
+        network = SimulatedNetwork(seed: seed, settings: settings)
+        machines = (0..<count).map { number in
+            Machine(
+                name: "m\(number)", zone: ["a", "b", "c", "d", "e"][number % 5],
+                seed: seed &* 31 &+ UInt64(number))
+        }
+    }
+
+    func note(_ text: String) { trace.append("\(nanos / 1_000_000) ms: \(text)") }
+
+    func violate(_ text: String) {
+        guard !violations.contains(text) else { return }
+        note("VIOLATION \(text)")
+        violations.append(text)
+    }
+
+    // MARK: - Machines
+
+    func found() throws {
+        let machine = machines[0]
+        try ClusterDirectory(
+            clusterID: Self.clusterID, node: ClusterPlace.founder, name: machine.name,
+            zone: machine.zone
+        ).write(machine.disk)
+        try start(machine)
+    }
+
+    /// Starts what the machine's disk says it is.
+    func start(_ machine: Machine) throws {
+        guard let identity = try ClusterDirectory.read(machine.disk) else { return }
+        var configuration = NodeConfiguration()
+        configuration.shardCount = Self.shardCount
+        configuration.journalFileBytes = 1 << 20
+        configuration.retentionNanos = nil
+        configuration.shard.sealBytes = 64 << 10
+        configuration.shard.sealAgeNanos = 8_000_000_000
+        configuration.journalSegmentsMax = 4
+        var profile = ClusterProfile(
+            name: machine.name, zone: machine.zone, address: "\(machine.name):1",
+            httpAddress: "\(machine.name):2")
+        profile.graceNanos = 3_600_000_000_000
+        machine.deathNote = nil
+        let node = try Node.start(
+            configuration, as: ClusterPlace(identity: identity, profile: profile),
+            in: Node.Surroundings(
+                disk: machine.disk, time: machine.time, timers: ManualTime(), random: randomness,
+                telemetry: Telemetry(), onNotice: { _ in },
+                onFatal: { [weak machine] in machine?.deathNote = $0 }),
+            hasThreads: false)
+        guard let cluster = node.cluster else { return }
+        let id = PeerID(identity.node.number)
+        let transport = network.start(id, receiver: cluster.receiver)
+        cluster.attach(transport)
+        transport.setPeers(addresses)
+        machine.node = node
+        machine.transport = transport
+        machine.identity = identity.node
+        machine.heldUntil = nanos
+    }
+
+    private var addresses: [PeerID: Endpoint] {
+        var addresses: [PeerID: Endpoint] = [:]
+        for machine in machines {
+            if let id = machine.identity {
+                addresses[PeerID(id.number)] = .inet(host: machine.name, port: 1)
+            }
+        }
+        return addresses
+    }
+
+    func crash(_ machine: Machine, tear: DiskFaults.Tear = .sectors) {
+        guard machine.node != nil else { return }
+        if let id = machine.identity { network.crash(PeerID(id.number)) }
+        machine.node = nil
+        machine.transport = nil
+        machine.disk.faults.tear = tear
+        machine.disk.powerCycle()
+    }
+
+    /// The machine comes back with an empty disk, and asks to be a member again.
+    func reimage(_ machine: Machine) {
+        crash(machine)
+        machine.identity = nil
+        machine.disk = SimulatedDisk(seed: random.next())
+        machine.token = random.next()
+    }
+
+    /// A machine without an identity asks a member.
+    func join(_ machine: Machine, through other: Machine) {
+        guard machine.identity == nil, let keeper = other.node?.cluster?.keeper else { return }
+        let newcomer = Newcomer(
+            name: machine.name, zone: machine.zone, address: "\(machine.name):1",
+            httpAddress: "\(machine.name):2", featureLevel: 1, token: machine.token)
+        let disk = machine.disk
+        keeper.join(ClusterCommand.join(newcomer, replaces: nil).encoded()) { [self] answer in
+            guard machine.identity == nil, machine.disk === disk,
+                case .accepted(let accepted) = JoinAnswer.read(answer)
+            else { return }
+            do {
+                _ = try DataDirectory.open(disk, shardCount: accepted.shardCount)
+                try ClusterDirectory(
+                    clusterID: accepted.clusterID, node: accepted.node, name: machine.name,
+                    zone: machine.zone
+                ).write(disk)
+                note("\(machine.name) joins as \(accepted.node)")
+                machine.identity = accepted.node
+                try start(machine)
+                for other in machines { other.transport?.setPeers(addresses) }
+            } catch {
+                violate("\(machine.name) cannot join: \(error)")
+            }
+        }
+    }
+
+    // MARK: - Time
+
+    func run(forNanos duration: Int64, _ each: (() throws -> Void)? = nil) throws {
+        let end = nanos + duration
+        while nanos < end {
+            try step()
+            try each?()
+        }
+    }
+
+    /// Ten milliseconds.
+    func step() throws {
+        nanos += Self.stepNanos
+        network.deliver(upToNanos: nanos)
+        for (place, machine) in machines.enumerated() {
+            machine.time.advance(byNanos: Self.stepNanos)
+            guard let node = machine.node else { continue }
+            let isHeld = nanos < machine.heldUntil
+            if isHeld, !machine.speaksWhileHeld { continue }
+            // Nodes do not tick all at the same moment.
+            let phase = nanos / Self.stepNanos + Int64(place) * 3
+            if phase.isMultiple(of: 10) { node.tick() }
+            if isHeld { continue }
+            if phase.isMultiple(of: 100) { node.second() }
+            work(machine, node)
+        }
+    }
+
+    private func work(_ machine: Machine, _ node: Node) {
+        for _ in 0..<64 {
+            guard node.hasWork else { break }
+            guard node.step(), machine.deathNote == nil else {
+                note("\(machine.name) ends: \(machine.deathNote ?? "its loop")")
+                crash(machine)
+                return
+            }
+        }
+        check(machine, node)
+    }
+
+    // MARK: - Invariants
+
+    private func check(_ machine: Machine, _ node: Node) {
+        guard let membership = node.cluster, let id = machine.identity else { return }
+        for claim in membership.claims {
+            if let other = leaders[claim], other != id {
+                violate("\(claim.group): \(other) and \(id) lead in term \(claim.term)")
+            }
+            leaders[claim] = id
+        }
+        for replica in membership.replicas {
+            let manifest = replica.shard.manifest
+            let place = [manifest.durableIndex, manifest.completedIndex]
+            guard machine.seen[replica.number] != place else { continue }
+            machine.seen[replica.number] = place
+            guard let image = replica.shard.image else { continue }
+            // Two replicas that have done the same have the same files.
+            let key = "\(replica.number) \(place)"
+            let bytes = image.encoded()
+            if let known = sealed[key], known != bytes {
+                violate("shard \(key) differs at \(id)")
+            }
+            sealed[key] = bytes
+        }
+        for fault in membership.keeper.faults {
+            violate("\(id) \(fault.key): \(fault.value)")
+        }
+    }
+}
+#endif
