@@ -14,7 +14,7 @@ import Testing
 @Suite(.serialized) struct ClusterSimulationTests {
     static let second: Int64 = 1_000_000_000
     private static let scheduleCount =
-        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 60
+        ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 10
     private static let firstSeed =
         ProcessInfo.processInfo.environment["VARVE_SEED"].flatMap { UInt64($0) } ?? 1
 
