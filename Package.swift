@@ -145,7 +145,7 @@ let house: [Room] = [
     Room(
         name: "Fuzz", kind: .testSupport,
         rooms: [
-            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Replication",
+            "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Raft", "Replication",
             "Simulator", "QuerySupport",
         ],
         path: "Tests/Fuzz", exclude: ["Corpus"]),
