@@ -57,30 +57,7 @@ package final class StreamListener: Sendable {
                     try StreamListener.prepare(channel, options, open, makeSession)
                 }
             }
-        let channel: any Channel
-        do {
-            switch endpoint {
-            case .inet("", let port):
-                do {
-                    channel = try await bootstrap.bind(host: "::", port: port).get()
-                } catch let error as IOError where error.errnoCode != SystemError.addressInUse {
-                    channel = try await bootstrap.bind(host: "0.0.0.0", port: port).get()
-                }
-            case .inet(let host, let port):
-                channel = try await bootstrap.bind(host: host, port: port).get()
-            case .unix(let path):
-                channel = try await bootstrap.bind(
-                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
-                ).get()
-            }
-        } catch {
-            throw NetworkError.cannotListen(
-                endpoint: endpoint.description, reason: SystemError.text(of: error))
-        }
-        var bound = endpoint
-        if case .inet(let host, let port) = endpoint {
-            bound = .inet(host: host, port: channel.localAddress?.port ?? port)
-        }
+        let (channel, bound) = try await bootstrap.bind(to: endpoint)
         return StreamListener(endpoint: bound, channel: channel, open: open)
     }
 

@@ -18,31 +18,9 @@ extension TCPPeerTransport {
                     try self.prepareAccepted(channel)
                 }
             }
-        let channel: any Channel
-        do {
-            switch endpoint {
-            case .inet("", let port):
-                do {
-                    channel = try await bootstrap.bind(host: "::", port: port).get()
-                } catch let error as IOError where error.errnoCode != SystemError.addressInUse {
-                    channel = try await bootstrap.bind(host: "0.0.0.0", port: port).get()
-                }
-            case .inet(let host, let port):
-                channel = try await bootstrap.bind(host: host, port: port).get()
-            case .unix(let path):
-                channel = try await bootstrap.bind(
-                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
-                ).get()
-            }
-        } catch {
-            throw NetworkError.cannotListen(
-                endpoint: endpoint.description, reason: SystemError.text(of: error))
-        }
+        let (channel, bound) = try await bootstrap.bind(to: endpoint)
         keep(channel)
-        if case .inet(let host, let port) = endpoint {
-            let bound = Endpoint.inet(host: host, port: channel.localAddress?.port ?? port)
-            state.withLock { $0.endpoint = bound }
-        }
+        state.withLock { $0.endpoint = bound }
     }
 
     /// Writes stop at the upper mark and go on below the lower: a few pieces are always under
