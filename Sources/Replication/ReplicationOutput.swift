@@ -51,8 +51,6 @@ package struct ReplicationOutput: Sendable {
     package var lost: [Withdrawn] = []
     package var leaderChanges: [LeaderChange] = []
     package var imagesWanted: [ImageWanted] = []
-    /// Groups whose members changed.
-    package var changedGroups: [GroupID] = []
     /// Groups that take no further part, and why.
     package var faults: [(group: GroupID, reason: String)] = []
 

@@ -24,10 +24,9 @@ extension Replicator {
     package static let electionTicks: Int32 = 10
 
     /// Opens the group. `applied`: where the state machine stands; entries that are known to be
-    /// committed behind it are not returned by `commit` but by `replay`, which is due now. Returns
-    /// whether the group needs an image before it can go on: its journal has released what the
-    /// state machine lacks. Errors: `journal`, `notFounded` when a sole voter's log is to be
-    /// founded that has released nothing: seal first.
+    /// committed behind it are not returned by `commit` but by `replay`, which is due now. Errors:
+    /// `journal`; `notFounded` when a sole voter's log is to be founded that has released nothing:
+    /// seal first; `noCore`; `noPeers`.
     package func open(
         _ group: GroupID, as beginning: Beginning, applied: UInt64
     ) throws(ReplicationError) {

@@ -58,11 +58,6 @@ extension Replicator {
         settle(replica)
     }
 
-    /// Whether an image is being installed.
-    package func isAdopting(_ group: GroupID) -> Bool {
-        replicas[group]?.outstanding?.image != nil
-    }
-
     /// A ready without entries: only its hard state is to be durable.
     private func settleUnwritten(_ replica: GroupReplica) throws {
         var batch = JournalBatch()

@@ -398,7 +398,6 @@ extension Replicator {
             if !Mutant.isOn(.forgetsConfiguration) {
                 journal.setConfiguration(configuration, group: replica.id)
             }
-            output.changedGroups.append(replica.id)
         }
         output.messages += persisted.messages.compactMap { encode($0, replica) }
         let committed =
