@@ -141,10 +141,7 @@ final class Maintenance: Sendable {
                     help: "Seals, compactions and expiries that failed and are tried again."
                 ).add()
             }
-            queue.release(
-                replica.group,
-                through: Mutant.isOn(.releasesUnsealed)
-                    ? replica.appliedIndex : replica.shard.durableIndex)
+            if let index = replica.takeRelease() { queue.release(replica.group, through: index) }
         }
     }
 

@@ -78,7 +78,7 @@ extension Replicator {
             isSole: true, hardState: hardState,
             leadership: Leadership(leader: node, isOwn: true), commitIndex: lastIndex,
             configuration: nil)
-        replicas[group] = replica
+        add(replica)
         return replica
     }
 
@@ -156,7 +156,7 @@ extension Replicator {
                 id: group, core: try EtcdRaft(start), isSole: false, hardState: hardState,
                 leadership: Leadership(leader: nil, isOwn: false), commitIndex: committed,
                 configuration: configuration)
-            replicas[group] = replica
+            add(replica)
             // Nobody to wait for.
             if configuration.voters == [node], !configuration.isJoint {
                 drive(replica) { core throws(RaftError) in try core.campaign() }
@@ -214,17 +214,28 @@ extension Replicator {
         drive(replica) { core throws(RaftError) in try core.readIndex(context: context) }
     }
 
-    /// Frames to this peer were dropped, or the connection ended.
-    package func reportUnreachable(_ peer: NodeID, group: GroupID? = nil) {
-        for (id, replica) in replicas where group == nil || group == id {
-            guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { continue }
-            drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
-        }
+    /// Frames of the group to this peer were dropped.
+    package func reportUnreachable(_ peer: NodeID, group: GroupID) {
+        guard let replica = replicas[group] else { return }
+        // What did not get there is to be sent again.
+        replica.wake()
+        tellUnreachable(peer, replica)
+    }
+
+    /// The connection to this peer ended: what it claimed holds no more.
+    package func disconnected(_ peer: NodeID) {
+        heard[peer] = nil
+        for replica in inOrder { tellUnreachable(peer, replica) }
+    }
+
+    private func tellUnreachable(_ peer: NodeID, _ replica: GroupReplica) {
+        guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { return }
+        drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
     }
 
     /// Ends this node's part in the group; its log stays in the journal until it is released.
     package func close(_ group: GroupID) {
-        guard let replica = replicas.removeValue(forKey: group) else { return }
+        guard let replica = remove(group) else { return }
         for proposal in replica.underWay.values {
             count(inFlight: -proposal.payload.count)
             output.lost.append(Withdrawn(group: group, tag: proposal.tag))

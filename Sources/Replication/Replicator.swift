@@ -39,7 +39,11 @@ package final class Replicator {
     let options: Options
     let random: any RandomSource
     let figures: ReplicationFigures
-    var replicas: [GroupID: GroupReplica] = [:]
+    private(set) var replicas: [GroupID: GroupReplica] = [:]
+    /// The same, by group.
+    private(set) var inOrder: [GroupReplica] = []
+    /// What peers claim, as they said last.
+    var heard: [NodeID: HeardClaims] = [:]
     /// Groups whose core may have something to do.
     var dirty: Set<GroupID> = []
     /// What is to be told with the next `commit`.
@@ -226,12 +230,33 @@ package final class Replicator {
     /// Says that the state machine has the entries up to `index` durably elsewhere.
     package func release(_ group: GroupID, through index: UInt64) {
         journal.release(group, through: index)
-        guard let replica = replicas[group], replica.outstanding == nil else { return }
+        guard let replica = replicas[group] else { return }
+        replica.compactDue = index
+        compact(replica)
+    }
+
+    /// Tells the core what was released, unless an image is on its way in.
+    private func compact(_ replica: GroupReplica) {
+        guard replica.outstanding == nil, let index = replica.compactDue else { return }
+        replica.compactDue = nil
         do {
             try replica.core.compact(through: index)
         } catch {
             fail(replica, "\(error)")
         }
+    }
+
+    /// A group is open from now on.
+    func add(_ replica: GroupReplica) {
+        replicas[replica.id] = replica
+        let place = inOrder.firstIndex { $0.id > replica.id } ?? inOrder.count
+        inOrder.insert(replica, at: place)
+    }
+
+    /// It is not any more.
+    func remove(_ group: GroupID) -> GroupReplica? {
+        inOrder.removeAll { $0.id == group }
+        return replicas.removeValue(forKey: group)
     }
 
     /// To be called when there was nothing to commit for a while, and before closing.
@@ -393,6 +418,7 @@ extension Replicator {
         } catch {
             return fail(replica, "\(error)")
         }
+        defer { compact(replica) }
         if let configuration = persisted.configuration {
             replica.configuration = configuration
             if !Mutant.isOn(.forgetsConfiguration) {
