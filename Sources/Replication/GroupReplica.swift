@@ -80,14 +80,17 @@ final class GroupReplica {
 struct LeaderClaim {
     var leader: NodeID
     var term: UInt64
-    /// Of the list that it stood in.
+    /// Of the list that it stood in, and the list that the peer stands by now.
     var number: UInt64
+    var said: HeardClaims
 }
 
-/// Which list of claims a peer stands by, and when it said so, in ticks.
-struct HeardClaims {
-    var number: UInt64
-    var tick: UInt64
+/// Which list of claims a peer stands by, and when it said so, in ticks. Shared by the claims of the
+/// list, so that a word for all of them is one word.
+final class HeardClaims {
+    /// Nil: none.
+    var number: UInt64?
+    var tick: UInt64 = 0
 }
 
 /// The payloads of the newest entries of a group, by index without gaps: what goes to followers

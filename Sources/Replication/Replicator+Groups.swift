@@ -224,7 +224,7 @@ extension Replicator {
 
     /// The connection to this peer ended: what it claimed holds no more.
     package func disconnected(_ peer: NodeID) {
-        heard[peer] = nil
+        heard[peer]?.number = nil
         for replica in inOrder { tellUnreachable(peer, replica) }
     }
 

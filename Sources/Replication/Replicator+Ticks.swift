@@ -10,11 +10,13 @@ package import Raft
 /// nothing. When the word stays away, followers tick, and elect.
 extension Replicator {
     /// Ticks for which a leader's claim holds.
-    static let claimTicks: UInt64 = 4
+    static let claimTicks: UInt64 = 5
     /// Idle ticks after which a leader looks whether its group can go quiet.
     static let idleTicksMax = 5
     /// A quiet leader still ticks once in so many, to notice what it was not told.
-    static let quietTicks: UInt64 = 300
+    static let quietTicks: UInt64 = 600
+    /// Groups of which that happens at once: a few bursts cost less than many single steps.
+    static let quietGroupsAtOnce: UInt64 = 64
     /// Ticks for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
     /// Ticks after which a follower that was told to get an image is asked again.
@@ -31,15 +33,16 @@ extension Replicator {
     /// What a peer's node says of the groups that it leads: list `number`. `claims`: nil when that
     /// is what it said before.
     package func receive(claims: [LeaderTerm]?, number: UInt64, from peer: NodeID) {
+        let said = heard[peer] ?? HeardClaims()
         if let claims {
+            heard[peer] = said
             for claim in claims {
                 replicas[claim.group]?.claim = LeaderClaim(
-                    leader: peer, term: claim.term, number: number)
+                    leader: peer, term: claim.term, number: number, said: said)
             }
-        } else if heard[peer]?.number != number {
-            return
+            said.number = number
         }
-        heard[peer] = HeardClaims(number: number, tick: tickCount)
+        if said.number == number { said.tick = tickCount }
     }
 
     /// The groups that this node is to lead: those that have no leader at the start ask for an
@@ -101,8 +104,8 @@ extension Replicator {
             claim.term == replica.hardState.term
         else { return false }
         if Mutant.isOn(.claimsNeverExpire) { return true }
-        guard let heard = heard[claim.leader], heard.number == claim.number else { return false }
-        return tickCount - heard.tick <= Replicator.claimTicks
+        return claim.said.number == claim.number
+            && tickCount - claim.said.tick <= Replicator.claimTicks
     }
 
     /// A follower that hears of no leader ticks towards an election. Where it is plain who should
@@ -150,7 +153,7 @@ extension Replicator {
 
     private func tickLeader(_ replica: GroupReplica, _ reachable: Set<NodeID>) {
         if replica.isQuiet {
-            let turn = tickCount &+ UInt64(replica.id.number)
+            let turn = tickCount &+ UInt64(replica.id.number) / Replicator.quietGroupsAtOnce
             guard turn.isMultiple(of: Replicator.quietTicks) else { return }
         }
         drive(replica) { core throws(RaftError) in try core.tick() }

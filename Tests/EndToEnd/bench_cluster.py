@@ -139,7 +139,7 @@ class Cluster:
         """Leaders are spread, too."""
         def is_even():
             counts = [one["leaders"] for one in self.nodes[0].status()["members"]]
-            return max(counts) - min(counts) <= 1
+            return max(counts) - min(counts) <= max(1, self.groups // 20)
         until(is_even, 120, "leaders are even")
 
     def start_all(self):

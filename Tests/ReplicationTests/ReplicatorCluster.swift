@@ -110,7 +110,8 @@ final class ReplicatorCluster {
     func tick() {
         tickCount += 1
         for node in nodes.values.sorted(by: { $0.id < $1.id }) {
-            let reachable = nodes.keys.filter { !cut.contains([$0, node.id]) }
+            let reachable = nodes.values
+                .filter { $0.replicator != nil && !cut.contains([$0.id, node.id]) }.map(\.id)
             for peer in nodes.values where peer.id != node.id && !cut.contains([peer.id, node.id]) {
                 node.replicator?.receive(
                     claims: peer.replicator?.claims ?? [], number: tickCount, from: peer.id)

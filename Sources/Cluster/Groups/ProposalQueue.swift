@@ -112,8 +112,9 @@ final class ProposalQueue: Sendable {
         }
     }
 
+    /// Counts with the next tick: wakes nobody.
     func add(claims: PeerClaims, of peer: NodeID) {
-        state.update { $0.work.claims.append((peer, claims)) }
+        state.withLock { $0.work.claims.append((peer, claims)) }
     }
 
     func tick() { state.update { $0.work.isTick = true } }

@@ -24,7 +24,7 @@ final class PeerLinks: Sendable {
     }
 
     /// The whole list is said once in so many times, should it be lost: otherwise that it still holds.
-    private static let claimsPerList = 5
+    private static let claimsPerList = 3
 
     private let state: Mutex<State>
     private let lastRoundNanos = Atomic<Int64>(0)
