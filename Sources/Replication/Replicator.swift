@@ -205,28 +205,6 @@ package final class Replicator {
         return queue.map { Withdrawn(group: $0.group, tag: $0.tag) }
     }
 
-    /// Calls `body` with the group's committed entries after `applied`, in order, from the
-    /// journal: what a state machine that stands at `applied` has missed. Errors: `released` when
-    /// some of them are gone, `journal`; and those of `body`.
-    package func replay(
-        _ group: GroupID, after applied: UInt64, _ body: (Committed) throws -> Void
-    ) throws {
-        let released = journal.state(of: group).releasedIndex
-        // Before its first entry a group has an image of nothing: see Replicator+Groups.swift.
-        let isWhole = applied >= released || released <= Replicator.firstImageIndex
-        guard isWhole else { throw ReplicationError.released(group, through: released) }
-        var index = max(applied, released) + 1
-        let last = commitIndex(of: group) - (Mutant.isOn(.replayMissesLast) ? 1 : 0)
-        while index <= last {
-            let found = try journal.read(group, index: index)
-            if found.entry.kind == .normal {
-                try body(
-                    Committed(group: group, index: index, payload: found.payload, tag: 0))
-            }
-            index += 1
-        }
-    }
-
     /// Says that the state machine has the entries up to `index` durably elsewhere.
     package func release(_ group: GroupID, through index: UInt64) {
         journal.release(group, through: index)
