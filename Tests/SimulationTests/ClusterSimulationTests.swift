@@ -153,7 +153,8 @@ import Testing
                 + "segments \($0.shard.manifest.segments.map(\.name))"
         }
         let absent = cluster.health.members.filter { !$0.isLive }.map(\.member.name)
-        return places + ["absent \(absent)", "\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
+        let name = machine.identity?.description ?? "nobody"
+        return places + ["absent \(absent)", "\(machine.name) is \(name)"] + lines
             + cluster.activity
     }
 
