@@ -17,7 +17,7 @@ help:
 	@echo "make build        build release: .build/release/varve"
 	@echo "make test         all tests;  make test ROOM=Query  only one room's"
 	@echo "make lint         formatting and house rules that need no build"
-	@echo "make bench        figures with goals;  make bench ONLY=statsd"
+	@echo "make bench        figures with goals;  make bench ONLY=statsd;  ONLY=cluster: real nodes"
 	@echo "make sim SEEDS=n  seeded fault schedules"
 	@echo "make sim-mutants  bugs on purpose, and which test finds each"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
@@ -46,8 +46,7 @@ lint:
 	@scripts/lint
 
 bench: deps
-	swift build -c release --product Bench $(SWIFT_FLAGS)
-	.build/release/Bench $(ONLY)
+	@scripts/bench "$(ONLY)" $(SWIFT_FLAGS)
 
 sim: deps
 	VARVE_SEEDS=$(SEEDS) scripts/run-tests SimulationTests $(SWIFT_FLAGS)

@@ -45,9 +45,14 @@ final class ClusterKeeper: Sendable {
     private struct State {
         var stewards: [GroupID: Steward] = [:]
         var waits: [GroupID: String] = [:]
-        /// Of the groups that this node leads, and of those that others told, with when.
-        var own: [GroupID: GroupReport] = [:]
-        var told: [NodeID: [GroupID: GroupReport]] = [:]
+        /// Groups led here that are as they should be and quiet, by how often they had woken when
+        /// that was found, and on what the finding rests besides.
+        var resting: [GroupID: UInt64] = [:]
+        var restBasis: Basis?
+        /// On what it was found that nothing is to be decided, and that replicas are as they should
+        /// be: not looked at again before that changes.
+        var decided: Decided?
+        var replicasBasis: UInt64?
         var peers: [PeerID: Endpoint] = [:]
         /// Since when a member is not heard of; monotonic, ns.
         var silentSince: [NodeID: Int64] = [:]
@@ -58,33 +63,32 @@ final class ClusterKeeper: Sendable {
         var faults: [GroupID: String] = [:]
     }
 
+    /// What the next steps of the groups follow from, besides their own state.
+    private struct Basis: Equatable {
+        var clusterIndex: UInt64
+        var live: Set<NodeID>
+    }
+
+    /// What placement follows from.
+    private struct Decided: Equatable {
+        var basis: Basis
+        var writtenOff: Set<NodeID>
+        var reportChanges: UInt64
+    }
+
     private let world: Surroundings
     private let state = Mutex(State())
     private let signal: JobSignal
+    let reports: ReportBoard
 
     init(_ world: Surroundings, signal: JobSignal) {
         self.world = world
         self.signal = signal
+        reports = ReportBoard(random: world.random)
     }
 
     /// Something changed: a round is due.
     func wake() { signal.raise() }
-
-    /// What this node tells of the groups that it leads.
-    var ownReports: [GroupID: GroupReport] { state.withLock { $0.own } }
-
-    /// What is known of all groups: what their leaders said last.
-    var allReports: [GroupID: GroupReport] {
-        state.withLock { state in
-            var all = state.own
-            for (_, reports) in state.told.sorted(by: { $0.key < $1.key }) {
-                for (group, report) in reports where report.term >= all[group]?.term ?? 0 {
-                    all[group] = report
-                }
-            }
-            return all
-        }
-    }
 
     /// Whether the next step of a group may be due before the next second.
     var isMoving: Bool { state.withLock { $0.isMoving } }
@@ -153,13 +157,19 @@ final class ClusterKeeper: Sendable {
 
     /// Opens replicas of shards that are assigned here, and gives up those that are not.
     private func keepReplicas(_ cluster: ClusterState) {
-        guard cluster.isFounded, let founder = cluster.founder else { return }
+        guard cluster.isFounded, let founder = cluster.founder,
+            state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
+        else { return }
+        let hosted = Set(world.shards.hosted.map(\.number))
+        var isDone = true
         for shard in 0..<cluster.shardCount {
-            let group = ShardGroup.group(of: shard)
-            let isWanted = cluster.wanted(group).voters.contains(world.identity.node)
-            if isWanted, world.shards[shard] == nil { openReplica(shard, founder) }
-            if !isWanted, world.shards[shard] != nil { closeReplica(shard) }
+            let replicas = cluster.assignments[ShardGroup.group(of: shard)] ?? []
+            let isWanted = replicas.contains(world.identity.node)
+            guard isWanted != hosted.contains(shard) else { continue }
+            isDone = false
+            if isWanted { openReplica(shard, founder) } else { closeReplica(shard) }
         }
+        if isDone { state.withLock { $0.replicasBasis = cluster.appliedIndex } }
     }
 
     private func openReplica(_ shard: Int, _ founder: NodeID) {
@@ -187,7 +197,7 @@ final class ClusterKeeper: Sendable {
     private func closeReplica(_ shard: Int) {
         let group = ShardGroup.group(of: shard)
         let node = world.identity.node
-        guard let report = allReports[group], report.leader != nil, report.leader != node,
+        guard let report = reports.all[group], report.leader != nil, report.leader != node,
             !report.isJoint, !report.voters.contains(node), !report.learners.contains(node),
             let replica = world.shards[shard], replica.holdJobs()
         else { return }
@@ -230,50 +240,85 @@ final class ClusterKeeper: Sendable {
 
     private func askReports(_ cluster: ClusterState) {
         let reachable = world.links.reachable
-        state.withLock { state in
-            for node in state.told.keys where !reachable.contains(node) { state.told[node] = nil }
-        }
+        reports.keep(reachable)
         for node in reachable.sorted() {
-            world.calls.ask(node, .report, [], timeoutNanos: Self.reportNanosMax) {
-                [self] result in
-                guard case .success(let parts) = result,
-                    let reports = GroupReport.decode(parts.first ?? [])
-                else { return }
-                state.withLock { $0.told[node] = reports }
+            world.calls.ask(
+                node, .report, reports.question(to: node), timeoutNanos: Self.reportNanosMax
+            ) { [reports] result in
+                if case .success(let parts) = result { reports.take(parts, from: node) }
             }
         }
     }
 
     private func guideGroups(_ cluster: ClusterState) {
-        let live = live
+        let basis = Basis(clusterIndex: cluster.appliedIndex, live: live)
         world.queue.perform { [self] replicator in
-            var reports: [GroupID: GroupReport] = [:]
-            for group in world.leaders.own {
-                guard let status = replicator.status(of: group), status.isLeader else { continue }
-                let action = state.withLock { state in
-                    state.stewards[
-                        group, default: Steward(group: group, node: world.identity.node)
-                    ].next(status, wanted: cluster.wanted(group), live: live)
+            let before = reports.own
+            let rested = state.withLock { state in
+                if state.restBasis != basis {
+                    state.restBasis = basis
+                    state.resting = [:]
                 }
-                let reason = perform(action, group, replicator)
-                var report = GroupReport(
-                    status, appliedIndex: applied(group), waitsFor: reason)
-                if group != ClusterState.metaGroup {
-                    report.seal = world.shards[ShardGroup.shard(of: group)]?.sealDigest
-                }
-                reports[group] = report
+                return state.resting
             }
+            var resting: [GroupID: UInt64] = [:]
+            var told: [GroupID: GroupReport] = [:]
+            for group in world.leaders.own {
+                let wakeCount = replicator.wakeCountWhenQuiet(group)
+                if let wakeCount, rested[group] == wakeCount, var report = before[group] {
+                    resting[group] = wakeCount
+                    fill(&report, group)
+                    told[group] = report
+                    continue
+                }
+                guard let (report, isAtRest) = guide(group, cluster, basis.live, replicator)
+                else { continue }
+                told[group] = report
+                if isAtRest { resting[group] = wakeCount }
+            }
+            reports.setOwn(told)
             state.withLock { state in
-                state.own = reports
-                state.isMoving = reports.values.contains { $0.waitsFor != nil }
+                state.resting = resting
+                state.isMoving = told.values.contains { $0.waitsFor != nil }
             }
         }
+    }
+
+    /// The group's next step, done; its report, and whether nothing is to be done. Nil when it is
+    /// not led here after all.
+    private func guide(
+        _ group: GroupID, _ cluster: ClusterState, _ live: Set<NodeID>, _ replicator: Replicator
+    ) -> (report: GroupReport, isAtRest: Bool)? {
+        guard let status = replicator.status(of: group), status.isLeader else { return nil }
+        let (action, isPausing) = state.withLock { state -> (Steward.Action?, Bool) in
+            var steward =
+                state.stewards[group] ?? Steward(group: group, node: world.identity.node)
+            defer { state.stewards[group] = steward }
+            return (
+                steward.next(status, wanted: cluster.wanted(group), live: live),
+                steward.isPausing
+            )
+        }
+        let reason = perform(action, group, replicator)
+        var report = GroupReport(status, appliedIndex: 0, waitsFor: reason)
+        fill(&report, group)
+        return (report, action == nil && !isPausing)
+    }
+
+    /// What a report says of the state machine here.
+    private func fill(_ report: inout GroupReport, _ group: GroupID) {
+        report.appliedIndex = applied(group)
+        guard group != ClusterState.metaGroup,
+            let replica = world.shards[ShardGroup.shard(of: group)]
+        else { return }
+        report.seal = replica.sealDigest
+        report.byteCount = UInt64(replica.shard.storedBytes)
     }
 
     /// A replica that has done the same as its leader's and holds other files is not mended or
     /// averaged but rebuilt.
     private func compareReplicas() {
-        let reports = allReports
+        let reports = reports.all
         for replica in world.shards.hosted where !world.leaders.isOwn(replica.group) {
             guard let report = reports[replica.group], let leader = report.leader,
                 let theirs = report.seal, let own = replica.sealDigest,
@@ -322,7 +367,6 @@ final class ClusterKeeper: Sendable {
         }
         let now = world.time.monotonicNanos()
         let live = live
-        let reports = allReports
         let writtenOff = state.withLock { state -> Set<NodeID> in
             for member in cluster.presentMembers {
                 state.silentSince[member.id] =
@@ -331,15 +375,25 @@ final class ClusterKeeper: Sendable {
             return Set(
                 state.silentSince.filter { now - $0.value > world.profile.graceNanos }.keys)
         }
+        let inputs = Decided(
+            basis: Basis(clusterIndex: cluster.appliedIndex, live: live),
+            writtenOff: writtenOff, reportChanges: reports.changeCount)
+        guard state.withLock({ $0.decided }) != inputs else { return }
+        let known = reports.all
         let all = [ClusterState.metaGroup] + cluster.shardGroups
         let moving = all.filter { group in
-            guard let report = reports[group] else { return true }
+            guard let report = known[group] else { return true }
             let configuration = GroupConfiguration(
                 index: 0, voters: report.voters, learners: report.learners)
             return report.isJoint || !cluster.wanted(group).isReached(by: configuration)
         }
-        let view = Placement.View(live: live, writtenOff: writtenOff, moving: Set(moving))
-        for command in Placement.commands(cluster, view) { propose(command) }
+        let view = Placement.View(
+            live: live, writtenOff: writtenOff, moving: Set(moving),
+            sizes: known.mapValues(\.byteCount))
+        let commands = Placement.commands(cluster, view)
+        // A command that is lost is asked for again, so only having none is a decision.
+        state.withLock { $0.decided = commands.isEmpty ? inputs : nil }
+        for command in commands { propose(command) }
     }
 
     /// Takes a command to the meta group's leader.
@@ -430,35 +484,4 @@ final class ClusterKeeper: Sendable {
             return nil
         }
     }
-}
-
-/// What the node says of itself to the cluster.
-package struct ClusterProfile: Sendable, Hashable {
-    package var name: String
-    package var zone: String?
-    /// Where peers reach it, HOST:PORT.
-    package var address: String
-    /// Where clients reach it, HOST:PORT.
-    package var httpAddress: String
-    package var isWitness = false
-    /// How long a member may be silent before it is replaced.
-    package var graceNanos: Int64 = 600_000_000_000
-
-    package init(name: String, zone: String?, address: String, httpAddress: String) {
-        self.name = name
-        self.zone = zone
-        self.address = address
-        self.httpAddress = httpAddress
-    }
-
-    func newcomer(token: UInt64) -> Newcomer {
-        Newcomer(
-            name: name, zone: zone, address: address, httpAddress: httpAddress,
-            featureLevel: ClusterFeatures.level, isWitness: isWitness, token: token)
-    }
-}
-
-/// What this binary can do, for members that may be older.
-package enum ClusterFeatures {
-    package static let level: UInt32 = 1
 }

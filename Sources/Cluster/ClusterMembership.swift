@@ -188,7 +188,7 @@ package final class ClusterMembership: Sendable {
     /// How the cluster is, as far as this node knows.
     package var health: ClusterHealth {
         ClusterHealth(
-            world.meta.cluster, live: keeper.live, reports: keeper.allReports)
+            world.meta.cluster, live: keeper.live, reports: keeper.reports.all)
     }
 
     /// What the cluster agrees on.

@@ -141,10 +141,7 @@ final class Maintenance: Sendable {
                     help: "Seals, compactions and expiries that failed and are tried again."
                 ).add()
             }
-            queue.release(
-                replica.group,
-                through: Mutant.isOn(.releasesUnsealed)
-                    ? replica.appliedIndex : replica.shard.durableIndex)
+            if let index = replica.takeRelease() { queue.release(replica.group, through: index) }
         }
     }
 
@@ -203,8 +200,8 @@ final class Maintenance: Sendable {
         }
         let bounds = bounds.withLock { $0 }
         var total = shards.hosted.reduce(0) { $0 + $1.shard.memoryBytes }
-        for replica in led.sorted(by: { $0.shard.unsealedBytes > $1.shard.unsealedBytes }) {
-            let unsealed = replica.shard.unsealedBytes
+        let sizes = led.map { ($0, unsealed: $0.shard.unsealedBytes) }
+        for (replica, unsealed) in sizes.sorted(by: { $0.unsealed > $1.unsealed }) {
             let isAsked = pinning.contains(replica.group) || wanted.contains(replica.number)
             let isDue =
                 isAsked || total > bounds.memoryBytesMax

@@ -6,6 +6,9 @@ final class NodeClock: Sendable {
     /// Between ticks of the groups.
     static let tickNanos: Int64 = 100_000_000
 
+    /// Ticks between a node's words of what it leads: well within the time for which they hold.
+    private static let ticksPerClaim = 2
+
     /// Ticks between rounds while groups move: each step of a move takes a round.
     private static let ticksPerStep = 3
 
@@ -63,13 +66,13 @@ final class NodeClock: Sendable {
     }
 
     func tick() {
-        links.claim()
+        let count = tickCount.wrappingAdd(1, ordering: .relaxed).newValue
+        if count.isMultiple(of: Self.ticksPerClaim) { links.claim() }
         queue.tick()
         calls.tick()
         barrier.tick()
         proposer.tick()
         membership?.fetcher.tick()
-        let count = tickCount.wrappingAdd(1, ordering: .relaxed).newValue
         if count.isMultiple(of: Self.ticksPerStep), membership?.keeper.isMoving == true {
             keep.raise()
         }

@@ -140,6 +140,10 @@ struct NodeOpening {
             try replica.replay(from: replicator)
             replicas.append(replica)
         }
+        replicator.prefer(
+            ([ClusterState.metaGroup] + cluster.shardGroups).filter {
+                cluster.assignments[$0]?.first == node
+            })
         return replicas
     }
 

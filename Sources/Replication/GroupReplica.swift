@@ -37,6 +37,8 @@ final class GroupReplica {
     /// Payloads that came with messages, until the core says which entries it takes.
     var arrived: [PayloadID: [UInt8]] = [:]
     var window = PayloadWindow()
+    /// What the state machine has durably, while the core could not be told.
+    var compactDue: UInt64?
     /// The leader's last word that this replica needs an image.
     var imageMessage: RaftMessage?
     /// Why it takes no further part, for a person.
@@ -45,7 +47,12 @@ final class GroupReplica {
     // Ticks: see Replicator+Ticks.swift.
     var idleTickCount = 0
     var isQuiet = false
+    var wakeCount: UInt64 = 0
     var claim: LeaderClaim?
+    /// Ticks in a row without a leader's word.
+    var unclaimedTicks = 0
+    /// Stands for the first election.
+    var isPreferred = false
     var unansweredImageTicks: [NodeID: Int] = [:]
 
     init(
@@ -65,6 +72,7 @@ final class GroupReplica {
     func wake() {
         idleTickCount = 0
         isQuiet = false
+        wakeCount += 1
     }
 }
 
@@ -72,8 +80,17 @@ final class GroupReplica {
 struct LeaderClaim {
     var leader: NodeID
     var term: UInt64
-    /// When it was heard, in ticks.
-    var tick: UInt64
+    /// Of the list that it stood in, and the list that the peer stands by now.
+    var number: UInt64
+    var said: HeardClaims
+}
+
+/// Which list of claims a peer stands by, and when it said so, in ticks. Shared by the claims of the
+/// list, so that a word for all of them is one word.
+final class HeardClaims {
+    /// Nil: none.
+    var number: UInt64?
+    var tick: UInt64 = 0
 }
 
 /// The payloads of the newest entries of a group, by index without gaps: what goes to followers

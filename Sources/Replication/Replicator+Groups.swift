@@ -78,7 +78,7 @@ extension Replicator {
             isSole: true, hardState: hardState,
             leadership: Leadership(leader: node, isOwn: true), commitIndex: lastIndex,
             configuration: nil)
-        replicas[group] = replica
+        add(replica)
         return replica
     }
 
@@ -156,7 +156,7 @@ extension Replicator {
                 id: group, core: try EtcdRaft(start), isSole: false, hardState: hardState,
                 leadership: Leadership(leader: nil, isOwn: false), commitIndex: committed,
                 configuration: configuration)
-            replicas[group] = replica
+            add(replica)
             // Nobody to wait for.
             if configuration.voters == [node], !configuration.isJoint {
                 drive(replica) { core throws(RaftError) in try core.campaign() }
@@ -166,6 +166,28 @@ extension Replicator {
         }
     }
     #endif
+
+    /// Calls `body` with the group's committed entries after `applied`, in order, from the
+    /// journal: what a state machine that stands at `applied` has missed. Errors: `released` when
+    /// some of them are gone, `journal`; and those of `body`.
+    package func replay(
+        _ group: GroupID, after applied: UInt64, _ body: (Committed) throws -> Void
+    ) throws {
+        let released = journal.state(of: group).releasedIndex
+        // Before its first entry a group has an image of nothing: see Replicator+Groups.swift.
+        let isWhole = applied >= released || released <= Replicator.firstImageIndex
+        guard isWhole else { throw ReplicationError.released(group, through: released) }
+        var index = max(applied, released) + 1
+        let last = commitIndex(of: group) - (Mutant.isOn(.replayMissesLast) ? 1 : 0)
+        while index <= last {
+            let found = try journal.read(group, index: index)
+            if found.entry.kind == .normal {
+                try body(
+                    Committed(group: group, index: index, payload: found.payload, tag: 0))
+            }
+            index += 1
+        }
+    }
 
     /// Whether the group is open here.
     package func isOpen(_ group: GroupID) -> Bool { replicas[group] != nil }
@@ -214,17 +236,28 @@ extension Replicator {
         drive(replica) { core throws(RaftError) in try core.readIndex(context: context) }
     }
 
-    /// Frames to this peer were dropped, or the connection ended.
-    package func reportUnreachable(_ peer: NodeID, group: GroupID? = nil) {
-        for (id, replica) in replicas where group == nil || group == id {
-            guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { continue }
-            drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
-        }
+    /// Frames of the group to this peer were dropped.
+    package func reportUnreachable(_ peer: NodeID, group: GroupID) {
+        guard let replica = replicas[group] else { return }
+        // What did not get there is to be sent again.
+        replica.wake()
+        tellUnreachable(peer, replica)
+    }
+
+    /// The connection to this peer ended: what it claimed holds no more.
+    package func disconnected(_ peer: NodeID) {
+        heard[peer]?.number = nil
+        for replica in inOrder { tellUnreachable(peer, replica) }
+    }
+
+    private func tellUnreachable(_ peer: NodeID, _ replica: GroupReplica) {
+        guard replica.leadership.isOwn, !replica.isSole, replica.fault == nil else { return }
+        drive(replica) { core throws(RaftError) in try core.reportUnreachable(peer) }
     }
 
     /// Ends this node's part in the group; its log stays in the journal until it is released.
     package func close(_ group: GroupID) {
-        guard let replica = replicas.removeValue(forKey: group) else { return }
+        guard let replica = remove(group) else { return }
         for proposal in replica.underWay.values {
             count(inFlight: -proposal.payload.count)
             output.lost.append(Withdrawn(group: group, tag: proposal.tag))

@@ -10,11 +10,15 @@ package import Raft
 /// nothing. When the word stays away, followers tick, and elect.
 extension Replicator {
     /// Ticks for which a leader's claim holds.
-    static let claimTicks: UInt64 = 4
+    static let claimTicks: UInt64 = 5
     /// Idle ticks after which a leader looks whether its group can go quiet.
     static let idleTicksMax = 5
     /// A quiet leader still ticks once in so many, to notice what it was not told.
-    static let quietTicks: UInt64 = 50
+    static let quietTicks: UInt64 = 600
+    /// Groups of which that happens at once: a few bursts cost less than many single steps.
+    static let quietGroupsAtOnce: UInt64 = 64
+    /// Ticks for which a group's preferred leader waits for another one's word after the start.
+    static let firstCampaignTicks = 2
     /// Ticks after which a follower that was told to get an image is asked again.
     static let imageTicks = 100
 
@@ -26,12 +30,34 @@ extension Replicator {
             .sorted { $0.group < $1.group }
     }
 
-    /// What a peer's node says of the groups that it leads.
-    package func receive(claims: [LeaderTerm], from peer: NodeID) {
-        for claim in claims {
-            replicas[claim.group]?.claim = LeaderClaim(
-                leader: peer, term: claim.term, tick: tickCount)
+    /// What a peer's node says of the groups that it leads: list `number`. `claims`: nil when that
+    /// is what it said before.
+    package func receive(claims: [LeaderTerm]?, number: UInt64, from peer: NodeID) {
+        let said = heard[peer] ?? HeardClaims()
+        if let claims {
+            heard[peer] = said
+            for claim in claims {
+                replicas[claim.group]?.claim = LeaderClaim(
+                    leader: peer, term: claim.term, number: number, said: said)
+            }
+            said.number = number
         }
+        if said.number == number { said.tick = tickCount }
+    }
+
+    /// The groups that this node is to lead: those that have no leader at the start ask for an
+    /// election as soon as enough voters can be reached.
+    package func prefer(_ groups: [GroupID]) {
+        for group in groups { replicas[group]?.isPreferred = true }
+    }
+
+    /// How often the group has woken, when it is quiet and led here: while that stays the same,
+    /// nothing of its status changes. Nil otherwise.
+    package func wakeCountWhenQuiet(_ group: GroupID) -> UInt64? {
+        guard let replica = replicas[group], replica.isQuiet, replica.leadership.isOwn,
+            replica.fault == nil
+        else { return nil }
+        return replica.wakeCount
     }
 
     /// A peer can be reached again: the groups shared with it look what it lacks. What it was told
@@ -62,14 +88,13 @@ extension Replicator {
     /// One tick. `reachable`: peers with a connection.
     package func tick(reachable: Set<NodeID>) {
         tickCount += 1
-        for group in replicas.keys.sorted() {
-            guard let replica = replicas[group], !replica.isSole, replica.fault == nil else {
-                continue
-            }
+        for replica in inOrder where !replica.isSole && replica.fault == nil {
             if replica.leadership.isOwn {
                 tickLeader(replica, reachable)
-            } else if !isClaimed(replica) {
-                drive(replica) { core throws(RaftError) in try core.tick() }
+            } else if isClaimed(replica) {
+                replica.unclaimedTicks = 0
+            } else {
+                tickFollower(replica, reachable)
             }
         }
     }
@@ -79,12 +104,56 @@ extension Replicator {
             claim.term == replica.hardState.term
         else { return false }
         if Mutant.isOn(.claimsNeverExpire) { return true }
-        return tickCount - claim.tick <= Replicator.claimTicks
+        return claim.said.number == claim.number
+            && tickCount - claim.said.tick <= Replicator.claimTicks
+    }
+
+    /// A follower that hears of no leader ticks towards an election. Where it is plain who should
+    /// stand for it, that one does so without drawing a timeout: one election instead of several
+    /// that get in each other's way.
+    private func tickFollower(_ replica: GroupReplica, _ reachable: Set<NodeID>) {
+        drive(replica) { core throws(RaftError) in try core.tick() }
+        replica.unclaimedTicks += 1
+        guard let configuration = replica.configuration, configuration.voters.contains(node) else {
+            return
+        }
+        let present = configuration.voters.filter { $0 == node || reachable.contains($0) }
+        guard present.count > configuration.voters.count / 2 else {
+            // Counts from when there are enough.
+            if replica.leadership.leader == nil { replica.unclaimedTicks = 0 }
+            return
+        }
+        let isDue: Bool
+        if let leader = replica.leadership.leader {
+            isDue =
+                replica.unclaimedTicks == Int(Replicator.electionTicks) + 1
+                && !reachable.contains(leader) && successor(replica.id, present) == node
+        } else {
+            isDue = replica.isPreferred && replica.unclaimedTicks == Replicator.firstCampaignTicks
+        }
+        guard isDue else { return }
+        replica.isPreferred = false
+        drive(replica) { core throws(RaftError) in try core.campaign() }
+    }
+
+    /// Who of the voters stands for election when the leader is lost: the same for all of them, and
+    /// another one for another group.
+    private func successor(_ group: GroupID, _ present: [NodeID]) -> NodeID? {
+        present.min { first, second in
+            (Replicator.rank(first, group), first.number)
+                < (Replicator.rank(second, group), second.number)
+        }
+    }
+
+    private static func rank(_ node: NodeID, _ group: GroupID) -> UInt64 {
+        let mixed =
+            (node.number &* 0x9E37_79B9_7F4A_7C15) ^ (UInt64(group.number) &* 0xC2B2_AE3D_27D4_EB4F)
+        return (mixed ^ (mixed >> 29)) &* 0xBF58_476D_1CE4_E5B9
     }
 
     private func tickLeader(_ replica: GroupReplica, _ reachable: Set<NodeID>) {
         if replica.isQuiet {
-            let turn = tickCount &+ UInt64(replica.id.number)
+            let turn = tickCount &+ UInt64(replica.id.number) / Replicator.quietGroupsAtOnce
             guard turn.isMultiple(of: Replicator.quietTicks) else { return }
         }
         drive(replica) { core throws(RaftError) in try core.tick() }
@@ -93,8 +162,10 @@ extension Replicator {
             let status = status(of: replica.id)
         else { return }
         askForImages(status, replica)
-        replica.isQuiet =
+        let isQuiet =
             replica.idleTickCount >= Replicator.idleTicksMax && canBeQuiet(status, reachable)
+        if replica.isQuiet, !isQuiet { replica.wakeCount += 1 }
+        replica.isQuiet = isQuiet
     }
 
     private func canBeQuiet(_ status: RaftStatus, _ reachable: Set<NodeID>) -> Bool {

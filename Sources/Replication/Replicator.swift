@@ -39,7 +39,11 @@ package final class Replicator {
     let options: Options
     let random: any RandomSource
     let figures: ReplicationFigures
-    var replicas: [GroupID: GroupReplica] = [:]
+    private(set) var replicas: [GroupID: GroupReplica] = [:]
+    /// The same, by group.
+    private(set) var inOrder: [GroupReplica] = []
+    /// What peers claim, as they said last.
+    var heard: [NodeID: HeardClaims] = [:]
     /// Groups whose core may have something to do.
     var dirty: Set<GroupID> = []
     /// What is to be told with the next `commit`.
@@ -201,37 +205,36 @@ package final class Replicator {
         return queue.map { Withdrawn(group: $0.group, tag: $0.tag) }
     }
 
-    /// Calls `body` with the group's committed entries after `applied`, in order, from the
-    /// journal: what a state machine that stands at `applied` has missed. Errors: `released` when
-    /// some of them are gone, `journal`; and those of `body`.
-    package func replay(
-        _ group: GroupID, after applied: UInt64, _ body: (Committed) throws -> Void
-    ) throws {
-        let released = journal.state(of: group).releasedIndex
-        // Before its first entry a group has an image of nothing: see Replicator+Groups.swift.
-        let isWhole = applied >= released || released <= Replicator.firstImageIndex
-        guard isWhole else { throw ReplicationError.released(group, through: released) }
-        var index = max(applied, released) + 1
-        let last = commitIndex(of: group) - (Mutant.isOn(.replayMissesLast) ? 1 : 0)
-        while index <= last {
-            let found = try journal.read(group, index: index)
-            if found.entry.kind == .normal {
-                try body(
-                    Committed(group: group, index: index, payload: found.payload, tag: 0))
-            }
-            index += 1
-        }
-    }
-
     /// Says that the state machine has the entries up to `index` durably elsewhere.
     package func release(_ group: GroupID, through index: UInt64) {
         journal.release(group, through: index)
-        guard let replica = replicas[group], replica.outstanding == nil else { return }
+        guard let replica = replicas[group] else { return }
+        replica.compactDue = index
+        compact(replica)
+    }
+
+    /// Tells the core what was released, unless an image is on its way in.
+    private func compact(_ replica: GroupReplica) {
+        guard replica.outstanding == nil, let index = replica.compactDue else { return }
+        replica.compactDue = nil
         do {
             try replica.core.compact(through: index)
         } catch {
             fail(replica, "\(error)")
         }
+    }
+
+    /// A group is open from now on.
+    func add(_ replica: GroupReplica) {
+        replicas[replica.id] = replica
+        let place = inOrder.firstIndex { $0.id > replica.id } ?? inOrder.count
+        inOrder.insert(replica, at: place)
+    }
+
+    /// It is not any more.
+    func remove(_ group: GroupID) -> GroupReplica? {
+        inOrder.removeAll { $0.id == group }
+        return replicas.removeValue(forKey: group)
     }
 
     /// To be called when there was nothing to commit for a while, and before closing.
@@ -393,6 +396,7 @@ extension Replicator {
         } catch {
             return fail(replica, "\(error)")
         }
+        defer { compact(replica) }
         if let configuration = persisted.configuration {
             replica.configuration = configuration
             if !Mutant.isOn(.forgetsConfiguration) {

@@ -8,6 +8,8 @@ struct PlacementModel {
     var live: Set<NodeID> = [NodeID(1)]
     var writtenOff: Set<NodeID> = []
     var moving: Set<GroupID> = []
+    /// Bytes of each group; one that is not named is large.
+    var sizes: [GroupID: UInt64] = [:]
     /// What each group has in fact.
     var actual: [GroupID: Set<NodeID>]
     var random: SplitMix
@@ -16,7 +18,7 @@ struct PlacementModel {
 
     var state: ClusterState { log.state }
     var view: Placement.View {
-        Placement.View(live: live, writtenOff: writtenOff, moving: moving)
+        Placement.View(live: live, writtenOff: writtenOff, moving: moving, sizes: sizes)
     }
 
     init(seed: UInt64, shardCount: Int, zoneCount: Int) {
@@ -95,9 +97,9 @@ struct PlacementModel {
         let eligible = state.members.values.filter {
             $0.state == .active && !writtenOff.contains($0.id)
         }
-        var busy: [NodeID: Int] = [:]
+        var busy: [NodeID: [UInt64]] = [:]
         for group in moving where group.number > 0 {
-            for id in state.assignments[group] ?? [] { busy[id, default: 0] += 1 }
+            for id in state.assignments[group] ?? [] { busy[id, default: []].append(size(group)) }
         }
         for case .assign(let group, let after) in commands {
             let before = state.assignments[group] ?? []
@@ -123,13 +125,19 @@ struct PlacementModel {
             let isMoving = moving.contains(group)
             let involved = Set(before + after).subtracting(isMoving ? before : [])
             for id in involved where live.contains(id) {
-                busy[id, default: 0] += 1
-                if (busy[id] ?? 0) > Placement.movesPerNodeMax {
+                busy[id, default: []].append(size(group))
+                let moves = busy[id] ?? []
+                let isLittle =
+                    moves.reduce(0, +) <= Placement.moveBytesMax
+                    && moves.count <= Placement.smallMovesPerNodeMax
+                if moves.count > Placement.movesPerNodeMax, !isLittle {
                     flaws.append("\(id) takes part in too many moves")
                 }
             }
         }
     }
+
+    private func size(_ group: GroupID) -> UInt64 { sizes[group] ?? Placement.moveBytesMax }
 
     private mutating func checkZones(
         _ group: GroupID, _ after: [NodeID], _ added: Set<NodeID>, _ eligible: [Member]

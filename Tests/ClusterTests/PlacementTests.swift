@@ -11,6 +11,9 @@ import Testing
         let shardCount = Int.random(in: 1...64, using: &random)
         let zoneCount = Int.random(in: 1...5, using: &random)
         var model = PlacementModel(seed: seed, shardCount: shardCount, zoneCount: zoneCount)
+        for shard in 0..<shardCount where Bool.random(using: &random) {
+            model.sizes[GroupID(UInt32(shard + 1))] = .random(in: 0...(100 << 20), using: &random)
+        }
         for _ in 0..<Int.random(in: 0...11, using: &random) { model.join() }
         let roundsMax = 40 + 6 * shardCount
         try settle(&model, roundsMax, seed)
@@ -207,6 +210,22 @@ import Testing
         #expect(model.flaws.isEmpty, "\(model.flaws)")
     }
 
+    @Test func smallGroupsMoveTogetherAndLargeOnesTwoAtATime() {
+        var log = ClusterLog(shardCount: 1_000, zones: ["a", "b", "c"])
+        var view = Placement.View(live: Set(nodes(1, 2, 3)))
+        #expect(Placement.commands(log.state, view).count { $0.isOfShard } == 2)
+        for shard in 1...1_000 { view.sizes[GroupID(UInt32(shard))] = 100 << 10 }
+        var rounds = 0
+        while true {
+            let commands = Placement.commands(log.state, view)
+            guard commands.contains(where: \.isOfShard) else { break }
+            rounds += 1
+            for command in commands { log.apply(command) }
+        }
+        #expect(rounds <= 4)
+        #expect(log.state.assignments.values.allSatisfy { $0.count == 3 })
+    }
+
     @Test func theEmptierOfTwoIsChosen() {
         let log = ClusterLog(shardCount: 1, zones: [nil, nil, nil, nil])
         let view = Placement.View(
@@ -215,5 +234,13 @@ import Testing
         let commands = Placement.commands(log.state, view)
         #expect(commands.contains(.assign(GroupID(1), nodes(1, 3, 4))))
         #expect(commands == Placement.commands(log.state, view))
+    }
+}
+
+extension ClusterCommand {
+    /// Whether it assigns replicas of a shard.
+    fileprivate var isOfShard: Bool {
+        if case .assign(let group, _) = self { return group != ClusterState.metaGroup }
+        return false
     }
 }

@@ -47,6 +47,7 @@ final class ReplicatorCluster {
     private var wantsImage: [(node: NodeID, group: GroupID)] = []
     private let random: SeededRandom
     private var tag: UInt64 = 0
+    private var tickCount: UInt64 = 0
 
     init(groups: UInt32 = 1, seed: UInt64 = 1) {
         self.groups = (0..<groups).map { GroupID($0) }
@@ -107,10 +108,13 @@ final class ReplicatorCluster {
     }
 
     func tick() {
+        tickCount += 1
         for node in nodes.values.sorted(by: { $0.id < $1.id }) {
-            let reachable = nodes.keys.filter { !cut.contains([$0, node.id]) }
+            let reachable = nodes.values
+                .filter { $0.replicator != nil && !cut.contains([$0.id, node.id]) }.map(\.id)
             for peer in nodes.values where peer.id != node.id && !cut.contains([peer.id, node.id]) {
-                node.replicator?.receive(claims: peer.replicator?.claims ?? [], from: peer.id)
+                node.replicator?.receive(
+                    claims: peer.replicator?.claims ?? [], number: tickCount, from: peer.id)
             }
             node.replicator?.tick(reachable: Set(reachable))
         }

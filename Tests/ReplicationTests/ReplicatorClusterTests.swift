@@ -91,6 +91,53 @@ import Testing
         #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
     }
 
+    @Test func aLostLeadersGroupsAreLedAgainAfterOneTimeout() throws {
+        let cluster = try grown(groups: 8)
+        try cluster.tickAndSettle(30)
+        let lost = try #require(cluster.leader(of: group))
+        #expect(cluster.leaders == [NodeID](repeating: lost, count: 8))
+        cluster.crash(lost.number)
+        for node in cluster.nodes.values { node.replicator?.disconnected(lost) }
+        try cluster.tickAndSettle(12)
+        #expect(cluster.leaders.count == 8 && !cluster.leaders.contains(lost))
+        #expect(Set(cluster.leaders).count == 2, "one of them leads all")
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
+    @Test func afterAStartThePreferredLeaderDoesNotWaitForATimeout() throws {
+        let cluster = try grown(groups: 8)
+        for number in 1...3 as ClosedRange<UInt64> { cluster.crash(number) }
+        for number in 1...3 as ClosedRange<UInt64> {
+            try cluster.start(number, as: .newcomer(founder: NodeID(1)))
+            cluster.node(number)?.replicator?.prefer(
+                cluster.groups.filter { UInt64($0.number) % 3 + 1 == number })
+        }
+        try cluster.tickAndSettle(3)
+        #expect(cluster.leaders == cluster.groups.map { NodeID(UInt64($0.number) % 3 + 1) })
+    }
+
+    @Test func aListOfClaimsHoldsWhileItIsStoodBy() throws {
+        let cluster = try grown()
+        try cluster.tickAndSettle(30)
+        let leader = try #require(cluster.leader(of: group))
+        let claims = try #require(cluster.node(leader.number)?.replicator?.claims)
+        let followers = cluster.nodes.values.filter { $0.id != leader }.compactMap(\.replicator)
+        for follower in followers { follower.receive(claims: claims, number: 7, from: leader) }
+        func tickFollowers(standingBy number: UInt64) throws {
+            for _ in 0..<40 {
+                for follower in followers {
+                    follower.receive(claims: nil, number: number, from: leader)
+                    follower.tick(reachable: [])
+                }
+                try cluster.settle()
+            }
+        }
+        try tickFollowers(standingBy: 7)
+        #expect(cluster.node(leader.number)?.replicator?.claims == claims)
+        try tickFollowers(standingBy: 8)
+        #expect(cluster.node(leader.number)?.replicator?.claims != claims)
+    }
+
     @Test func whoIsTooFarBehindGetsAnImage() throws {
         let cluster = try grown()
         let leader = try #require(cluster.leader(of: group))

@@ -142,7 +142,8 @@ final class NodeLoop: Sendable {
                 replicator.release(release.group, through: release.index)
             }
             for claim in work.claims {
-                replicator.receive(claims: claim.terms, from: claim.peer)
+                replicator.receive(
+                    claims: claim.claims.terms, number: claim.claims.number, from: claim.peer)
             }
             progress.waitingMessages += work.messages
             // Before the tick, so that nobody is silent whose word lies here.

@@ -46,7 +46,7 @@ final class ProposalQueue: Sendable {
         /// Groups whose state machine covers their log up to an index.
         var releases: [(group: GroupID, index: UInt64)] = []
         var messages: [ReceivedMessage] = []
-        var claims: [(peer: NodeID, terms: [LeaderTerm])] = []
+        var claims: [(peer: NodeID, claims: PeerClaims)] = []
         var proposals: [Proposal] = []
         /// Whether time has gone on by a tick; several at once count as one, so that a loop that
         /// was held up takes nobody for silent.
@@ -112,8 +112,9 @@ final class ProposalQueue: Sendable {
         }
     }
 
-    func add(claims: [LeaderTerm], of peer: NodeID) {
-        state.update { $0.work.claims.append((peer, claims)) }
+    /// Counts with the next tick: wakes nobody.
+    func add(claims: PeerClaims, of peer: NodeID) {
+        state.withLock { $0.work.claims.append((peer, claims)) }
     }
 
     func tick() { state.update { $0.work.isTick = true } }

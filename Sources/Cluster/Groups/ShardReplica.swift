@@ -17,6 +17,8 @@ final class ShardReplica: Sendable {
     /// One job at a time, and none while an image is installed.
     private let jobs = Monitor(false)
     private let progress: Atomic<UInt64>
+    /// Up to where the log was told that its entries are not needed.
+    private let released = Atomic<UInt64>(0)
     /// The last one made.
     private let digest = Mutex<SealDigest?>(nil)
 
@@ -112,6 +114,12 @@ final class ShardReplica: Sendable {
         guard isFree else { return 0 }
         defer { endJobs() }
         return try shard.runJobs()
+    }
+
+    /// Up to where the log's entries are not needed any more, when that has grown.
+    func takeRelease() -> UInt64? {
+        let index = Mutant.isOn(.releasesUnsealed) ? appliedIndex : shard.durableIndex
+        return released.exchange(index, ordering: .relaxed) == index ? nil : index
     }
 
     /// Keeps jobs away until `endJobs`: false when one is running.

@@ -1,25 +1,43 @@
-internal import Platform
+internal import Synchronization
 
 /// The shards of the cluster, and this node's replicas of them, which come and go.
 final class ShardTable: Sendable {
     let shardCount: Int
-    private let replicas: Monitor<[Int: ShardReplica]>
+    private struct State: Sendable {
+        var replicas: [Int: ShardReplica] = [:]
+        /// The same, by number; nil after a change.
+        var inOrder: [ShardReplica]?
+    }
+
+    private let state: Mutex<State>
 
     init(shardCount: Int, _ replicas: [ShardReplica] = []) {
         self.shardCount = shardCount
-        self.replicas = Monitor(
-            Dictionary(uniqueKeysWithValues: replicas.map { ($0.number, $0) }))
+        state = Mutex(
+            State(replicas: Dictionary(uniqueKeysWithValues: replicas.map { ($0.number, $0) })))
     }
 
     /// This node's replica, if it has one.
-    subscript(shard: Int) -> ShardReplica? { replicas.withLock { $0[shard] } }
+    subscript(shard: Int) -> ShardReplica? { state.withLock { $0.replicas[shard] } }
 
     /// This node's replicas, by number.
     var hosted: [ShardReplica] {
-        replicas.withLock { $0.values.sorted { $0.number < $1.number } }
+        state.withLock { state in
+            if let inOrder = state.inOrder { return inOrder }
+            let inOrder = state.replicas.values.sorted { $0.number < $1.number }
+            state.inOrder = inOrder
+            return inOrder
+        }
     }
 
-    func add(_ replica: ShardReplica) { replicas.update { $0[replica.number] = replica } }
+    func add(_ replica: ShardReplica) { set(replica.number, replica) }
 
-    func remove(_ shard: Int) { replicas.update { $0[shard] = nil } }
+    func remove(_ shard: Int) { set(shard, nil) }
+
+    private func set(_ shard: Int, _ replica: ShardReplica?) {
+        state.withLock { state in
+            state.replicas[shard] = replica
+            state.inOrder = nil
+        }
+    }
 }

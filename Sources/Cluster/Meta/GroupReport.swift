@@ -15,6 +15,8 @@ package struct GroupReport: Hashable, Sendable {
     package var isJoint: Bool
     /// What the group's steward waits for, in its words.
     package var waitsFor: String?
+    /// Bytes that the leader's replica holds, about: what a newcomer copies.
+    package var byteCount: UInt64 = 0
     /// What the leader's replica has sealed; nil before that, and of the meta group.
     package var seal: SealDigest?
 

@@ -29,20 +29,16 @@ extension Placement {
         }
         var best: Move?
         var difference = 1
-        for from in ordered.reversed() where hasRoom(from) {
+        for from in ordered.reversed() where hasRoom(from, for: 0) {
             for to in ordered {
                 guard count(from) - count(to) > difference else { break }
-                guard hasRoom(to), let group = movable(from, to, pool) else { continue }
+                guard hasRoom(to, for: 0), let group = movable(from, to, pool) else { continue }
                 best = Move(group: group, from: from, to: to)
                 difference = count(from) - count(to)
                 break
             }
         }
         return best
-    }
-
-    private func hasRoom(_ node: NodeID) -> Bool {
-        (busy[node] ?? 0) < Placement.movesPerNodeMax
     }
 
     /// A group that may change from one to the other; rather one that `from` does not lead.
@@ -53,8 +49,11 @@ extension Placement {
                 isAtRest(group, pool)
             else { continue }
             let rest = replicas.filter { $0 != from }
+            let bytes = size(group)
             guard pool.neighbours(of: to, in: rest) < pool.perDomainMax,
-                rest.allSatisfy({ !view.live.contains($0) || hasRoom($0) })
+                (replicas + [to]).allSatisfy({
+                    !view.live.contains($0) || hasRoom($0, for: bytes)
+                })
             else { continue }
             if replicas.first != from { return group }
             if led == nil { led = group }

@@ -58,11 +58,9 @@ extension Placement {
             let counted: Set<NodeID> = isCounted ? Set(before) : []
             let involved = Set(before + replicas).subtracting(counted)
             guard
-                involved.allSatisfy({
-                    !view.live.contains($0) || (busy[$0] ?? 0) < Placement.movesPerNodeMax
-                })
+                involved.allSatisfy({ !view.live.contains($0) || hasRoom($0, for: size(group)) })
             else { return false }
-            for replica in involved { busy[replica, default: 0] += 1 }
+            for replica in involved { busy[replica, default: MoveLoad()].add(size(group)) }
             for replica in before { replicaCounts[replica, default: 0] -= 1 }
             for replica in replicas { replicaCounts[replica, default: 0] += 1 }
         }

@@ -13,7 +13,8 @@ package import Raft
 /// - With three zones or more, no zone has a majority of a group; with two, each has a part.
 /// - A command changes at most one replica of a group, except that a group may grow at once.
 /// - A group that has not converged is left alone, unless one of its replicas will not come back.
-/// - A node takes part in at most two groups that move.
+/// - A node takes part in at most two groups that move, and in more of them while what they copy is
+///   little: many small groups move together, large ones do not.
 ///
 /// At rest, counts of replicas differ by at most one between nodes of a zone, and are less than two
 /// from the share that would be most even over all zones; no single move that keeps the zones apart
@@ -26,8 +27,13 @@ package struct Placement {
     package static let replicationFactor = 3
     /// Voters of the meta group, and how many members it takes.
     package static let metaReplicationFactor = 5
-    /// Groups that move at a time and a node takes part in.
+    /// Groups that move at a time and a node takes part in, whatever their size.
     package static let movesPerNodeMax = 2
+    /// Bytes that the groups may hold together which a node moves beyond these.
+    package static let moveBytesMax: UInt64 = 256 << 20
+    /// Groups that move at a time and a node takes part in, however small: each opens files and is
+    /// a step of a loop.
+    package static let smallMovesPerNodeMax = 512
 
     /// What is seen of the nodes.
     package struct View: Sendable {
@@ -39,13 +45,17 @@ package struct Placement {
         package var writtenOff: Set<NodeID>
         /// Groups whose members are not yet as assigned.
         package var moving: Set<GroupID>
+        /// Bytes that a replica of a group holds, as its leader tells: what a move copies. One
+        /// that nobody tells of counts as large.
+        package var sizes: [GroupID: UInt64]
 
         package init(
             live: Set<NodeID>, loads: [NodeID: UInt64] = [:], writtenOff: Set<NodeID> = [],
-            moving: Set<GroupID> = []
+            moving: Set<GroupID> = [], sizes: [GroupID: UInt64] = [:]
         ) {
             self.live = live
             self.loads = loads
+            self.sizes = sizes
             // Who is heard of again is not lost.
             self.writtenOff = writtenOff.subtracting(live)
             self.moving = moving
@@ -58,8 +68,8 @@ package struct Placement {
     var plan: [GroupID: [NodeID]]
     /// Replicas of shards that a node has by the plan.
     var replicaCounts: [NodeID: Int] = [:]
-    /// Moving groups that a node takes part in.
-    var busy: [NodeID: Int] = [:]
+    /// What a node takes part in by now.
+    var busy: [NodeID: MoveLoad] = [:]
     /// Groups that the plan changes.
     var changed: Set<GroupID> = []
 
@@ -83,8 +93,16 @@ package struct Placement {
             for replica in plan[group] ?? [] { replicaCounts[replica, default: 0] += 1 }
         }
         for group in view.moving where group != ClusterState.metaGroup {
-            for replica in plan[group] ?? [] { busy[replica, default: 0] += 1 }
+            for replica in plan[group] ?? [] { busy[replica, default: MoveLoad()].add(size(group)) }
         }
+    }
+
+    /// Bytes that a move of the group copies.
+    func size(_ group: GroupID) -> UInt64 { view.sizes[group] ?? Placement.moveBytesMax }
+
+    /// Whether a node may take part in a move of so many bytes besides what it does by now.
+    func hasRoom(_ node: NodeID, for bytes: UInt64) -> Bool {
+        busy[node, default: MoveLoad()].hasRoom(for: bytes)
     }
 
     /// Voters that a group should have, by who is a member.
@@ -114,6 +132,23 @@ package struct Placement {
     private static func metaWanted(_ state: ClusterState) -> Int {
         let count = state.members.values.count { $0.state == .active }
         return count >= metaReplicationFactor ? metaReplicationFactor : replicationFactor
+    }
+}
+
+/// Groups that move and a node takes part in.
+struct MoveLoad: Sendable {
+    private var count = 0
+    private var bytes: UInt64 = 0
+
+    mutating func add(_ groupBytes: UInt64) {
+        count += 1
+        bytes &+= min(groupBytes, Placement.moveBytesMax)
+    }
+
+    func hasRoom(for groupBytes: UInt64) -> Bool {
+        if count < Placement.movesPerNodeMax { return true }
+        return count < Placement.smallMovesPerNodeMax
+            && bytes + min(groupBytes, Placement.moveBytesMax) <= Placement.moveBytesMax
     }
 }
 

@@ -45,6 +45,9 @@ package struct Steward: Sendable {
         self.node = node
     }
 
+    /// Whether it holds back a transfer that it may ask for later.
+    package var isPausing: Bool { pauseChecks > 0 }
+
     /// The next step, or nil when the group is as wanted or somebody else leads it. Each call is
     /// one check of the learners.
     package mutating func next(

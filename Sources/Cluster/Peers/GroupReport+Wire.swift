@@ -28,6 +28,7 @@ extension GroupReport {
             writer.u64(report.seal?.durableIndex ?? 0)
             writer.u64(report.seal?.completedIndex ?? 0)
             writer.u64(report.seal?.hash ?? 0)
+            writer.varint(report.byteCount)
         }
         return writer.bytes
     }
@@ -55,6 +56,7 @@ extension GroupReport {
                     durableIndex: try reader.u64(), completedIndex: try reader.u64(),
                     hash: try reader.u64())
                 report.seal = seal.durableIndex > 0 ? seal : nil
+                report.byteCount = try reader.varint()
                 reports[group] = report
             }
         } catch {

@@ -46,7 +46,7 @@ final class PeerDesk: PeerReceiver {
         case .raft: takeMessage(frame, from)
         case .claims:
             guard let claims = PeerLinks.readClaims(frame) else { return badFrames.add() }
-            services.leaders.note(claims: claims, of: from)
+            if let terms = claims.terms { services.leaders.note(claims: terms, of: from) }
             services.queue.add(claims: claims, of: from)
         case .call: takeQuestion(frame, from)
         case .answer: services.calls.received(frame, from: from)
@@ -73,7 +73,7 @@ final class PeerDesk: PeerReceiver {
             return open.values
         }
         for question in open { question.controlled(0) }
-        services.queue.perform { $0.reportUnreachable(node) }
+        services.queue.perform { $0.disconnected(node) }
     }
 
     func guest(
@@ -126,7 +126,7 @@ final class PeerDesk: PeerReceiver {
             services.keeper.join(question.body.first ?? []) { question.answer([$0]) }
         case .image: services.images.image(question)
         case .fileRange: services.work { [services] in services.images.range(question) }
-        case .report: question.answer([GroupReport.encode(services.keeper.ownReports)])
+        case .report: question.answer(services.keeper.reports.answer(question.body))
         case .read:
             let key = QuestionID(peer: from, number: number)
             streaming.withLock { $0[key] = question }

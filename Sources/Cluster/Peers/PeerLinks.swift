@@ -14,14 +14,26 @@ final class PeerLinks: Sendable {
     private struct State {
         var transport: (any PeerTransport)?
         var claims: [UInt8] = []
+        /// Of `claims`: another one after each change, and after a restart.
+        var claimsNumber: UInt64
+        /// Times that claims were said.
+        var claimCount = 0
+        /// Peers that have the list of this number.
+        var informed: [NodeID: UInt64] = [:]
         var reachable: Set<NodeID> = []
     }
 
-    private let state = Mutex(State())
+    /// The whole list is said once in so many times, should it be lost: otherwise that it still holds.
+    private static let claimsPerList = 3
+
+    private let state: Mutex<State>
     private let lastRoundNanos = Atomic<Int64>(0)
     private let time: any TimeSource
 
-    init(time: any TimeSource) { self.time = time }
+    init(time: any TimeSource) {
+        self.time = time
+        state = Mutex(State(claimsNumber: UInt64(max(time.monotonicNanos(), 0))))
+    }
 
     func attach(_ transport: any PeerTransport) { state.withLock { $0.transport = transport } }
 
@@ -33,6 +45,7 @@ final class PeerLinks: Sendable {
     func setReachable(_ peer: NodeID, _ isReachable: Bool) {
         state.withLock { state in
             if isReachable { state.reachable.insert(peer) } else { state.reachable.remove(peer) }
+            state.informed[peer] = nil
         }
     }
 
@@ -55,14 +68,25 @@ final class PeerLinks: Sendable {
             writer.u32(claim.group.number)
             writer.u64(claim.term)
         }
-        state.withLock { $0.claims = writer.bytes }
+        state.withLock { state in
+            guard state.claims != writer.bytes else { return }
+            state.claims = writer.bytes
+            state.claimsNumber += 1
+        }
     }
 
     /// What was published last.
     var currentClaims: [LeaderTerm] {
-        let bytes = state.withLock { $0.claims }
-        let frame = PeerFrame(kind: PeerFrameKind.claims.rawValue, parts: [bytes])
-        return PeerLinks.readClaims(frame) ?? []
+        let (number, bytes) = state.withLock { ($0.claimsNumber, $0.claims) }
+        return PeerLinks.readClaims(PeerLinks.frame(number, bytes))?.terms ?? []
+    }
+
+    /// `list`: nil to stand by what was said before.
+    private static func frame(_ number: UInt64, _ list: [UInt8]?) -> PeerFrame {
+        var head = ByteWriter(reserving: 8)
+        head.u64(number)
+        return PeerFrame(
+            kind: PeerFrameKind.claims.rawValue, parts: [head.bytes] + (list.map { [$0] } ?? []))
     }
 
     /// The loop has made a round.
@@ -74,27 +98,48 @@ final class PeerLinks: Sendable {
     func claim() {
         let stalled = time.monotonicNanos() - lastRoundNanos.load(ordering: .relaxed)
         guard stalled < PeerLinks.stallNanosMax else { return }
-        let (transport, claims, reachable) = state.withLock {
-            ($0.transport, $0.claims, $0.reachable)
+        let said = state.withLock { state in
+            state.claimCount += 1
+            if state.claimCount.isMultiple(of: PeerLinks.claimsPerList) { state.informed = [:] }
+            return state
         }
-        guard let transport, !claims.isEmpty else { return }
-        let frame = PeerFrame(kind: PeerFrameKind.claims.rawValue, parts: [claims])
-        for peer in reachable.sorted() { transport.send(frame, to: PeerID(peer.number)) }
+        guard let transport = said.transport, !said.claims.isEmpty else { return }
+        let list = PeerLinks.frame(said.claimsNumber, said.claims)
+        let again = PeerLinks.frame(said.claimsNumber, nil)
+        for peer in said.reachable.sorted() {
+            let isInformed = said.informed[peer] == said.claimsNumber
+            let isSent = transport.send(isInformed ? again : list, to: PeerID(peer.number))
+            if isSent, !isInformed {
+                state.withLock { $0.informed[peer] = said.claimsNumber }
+            }
+        }
     }
 
     /// What a peer said with `claim`; nil for what no peer sends.
-    static func readClaims(_ frame: PeerFrame) -> [LeaderTerm]? {
-        guard frame.parts.count == 1, frame.parts[0].count.isMultiple(of: 12) else { return nil }
-        var reader = ByteReader(frame.parts[0])
-        var claims: [LeaderTerm] = []
+    static func readClaims(_ frame: PeerFrame) -> PeerClaims? {
+        guard (1...2).contains(frame.parts.count), frame.parts[0].count == 8 else { return nil }
+        var head = ByteReader(frame.parts[0])
         do {
+            let number = try head.u64()
+            guard frame.parts.count == 2 else { return PeerClaims(number: number) }
+            guard frame.parts[1].count.isMultiple(of: 12) else { return nil }
+            var reader = ByteReader(frame.parts[1])
+            var terms: [LeaderTerm] = []
             while !reader.isAtEnd {
                 let group = GroupID(try reader.u32())
-                claims.append(LeaderTerm(group: group, term: try reader.u64()))
+                terms.append(LeaderTerm(group: group, term: try reader.u64()))
             }
+            return PeerClaims(number: number, terms: terms)
         } catch {
             return nil
         }
-        return claims
     }
+}
+
+/// What a peer says of the groups that it leads.
+struct PeerClaims: Sendable {
+    /// Of the list.
+    var number: UInt64
+    /// Nil: the list is the one that was said with this number before.
+    var terms: [LeaderTerm]?
 }

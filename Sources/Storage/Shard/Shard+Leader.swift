@@ -24,6 +24,15 @@ extension Shard {
         }
     }
 
+    /// Bytes of all there is, sealed or not: what another replica would copy.
+    package var storedBytes: Int {
+        state.withLock { state in
+            state.manifest.segments.reduce(
+                state.metrics.memtable.byteCount + state.logs.memtable.byteCount
+            ) { $0 + $1.data.byteCount + $1.index.byteCount }
+        }
+    }
+
     /// Whether a seal is due by size or age. `now`: the leader's clock; `ageNanos`: the age, that
     /// of the configuration when nil.
     package func wantsSeal(now: Timestamp, ageNanos: Int64? = nil) -> Bool {

@@ -27,6 +27,8 @@ package final class Shard: Sendable {
         var damaged: Set<String> = []
         var appliedIndex: UInt64
         var lastSealIndex: UInt64
+        /// Bytes in memory as last counted, and after what.
+        var memory: (index: UInt64, frozenCount: Int, byteCount: Int)?
         /// The clock of the last seal, of which the leader decides on the next.
         var lastSealTime: Timestamp?
         var failure: String?
@@ -98,11 +100,20 @@ package final class Shard: Sendable {
     /// What is on disk now.
     package var manifest: Manifest { state.withLock { $0.manifest } }
 
-    /// Bytes in memory: memtables, frozen ones included, labels, totals. O(label pairs).
+    /// Bytes in memory: memtables, frozen ones included, labels, totals. O(label pairs) after an
+    /// entry.
     package var memoryBytes: Int {
         state.withLock { state in
-            state.metrics.byteCount + state.logs.byteCount
+            if let known = state.memory, known.index == state.appliedIndex,
+                known.frozenCount == state.frozen.count
+            {
+                return known.byteCount
+            }
+            let byteCount =
+                state.metrics.byteCount + state.logs.byteCount
                 + state.frozen.reduce(0) { $0 + $1.memtable.byteCount + $1.lines.byteCount }
+            state.memory = (state.appliedIndex, state.frozen.count, byteCount)
+            return byteCount
         }
     }
 

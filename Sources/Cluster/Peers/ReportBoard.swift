@@ -1,0 +1,119 @@
+internal import Encoding
+internal import Platform
+internal import Raft
+internal import Synchronization
+
+/// What is known of the groups: what this node says of those that it leads, and what others said
+/// last of theirs. What did not change since somebody asked is not said again.
+final class ReportBoard: Sendable {
+    private struct Told {
+        /// Of what was told.
+        var number: UInt64
+        var reports: [GroupID: GroupReport]
+    }
+
+    private struct State {
+        var own: [GroupID: GroupReport] = [:]
+        /// Of what this node says now; another one after each change, and after a restart.
+        var number: UInt64
+        /// The same, as it travels; nil until somebody asks.
+        var encoded: [UInt8]?
+        var told: [NodeID: Told] = [:]
+        /// All, the newest of each group; nil until somebody asks.
+        var all: [GroupID: GroupReport]?
+        var changeCount: UInt64 = 0
+
+        mutating func changed() {
+            all = nil
+            changeCount += 1
+        }
+    }
+
+    private let state: Mutex<State>
+
+    init(random: any RandomSource) { state = Mutex(State(number: random.next() >> 1 + 1)) }
+
+    /// What this node says of the groups that it leads.
+    var own: [GroupID: GroupReport] { state.withLock { $0.own } }
+
+    func setOwn(_ reports: [GroupID: GroupReport]) {
+        state.withLock { state in
+            guard state.own != reports else { return }
+            state.own = reports
+            state.number += 1
+            state.encoded = nil
+            state.changed()
+        }
+    }
+
+    /// What is known of all groups: what their leaders said last.
+    var all: [GroupID: GroupReport] {
+        state.withLock { state in
+            if let all = state.all { return all }
+            var all = state.own
+            for (_, told) in state.told.sorted(by: { $0.key < $1.key }) {
+                for (group, report) in told.reports where report.term >= all[group]?.term ?? 0 {
+                    all[group] = report
+                }
+            }
+            state.all = all
+            return all
+        }
+    }
+
+    /// Counts up when what is known changes.
+    var changeCount: UInt64 { state.withLock { $0.changeCount } }
+
+    /// Forgets what others said who can not be reached.
+    func keep(_ reachable: Set<NodeID>) {
+        state.withLock { state in
+            for node in state.told.keys where !reachable.contains(node) {
+                state.told[node] = nil
+                state.changed()
+            }
+        }
+    }
+
+    // MARK: - On the wire: docs/format/peer-messages.md
+
+    /// The question to a node: the number of what it told last, 0 for nothing.
+    func question(to node: NodeID) -> [[UInt8]] {
+        var writer = ByteWriter(reserving: 8)
+        writer.u64(state.withLock { $0.told[node]?.number } ?? 0)
+        return [writer.bytes]
+    }
+
+    /// The answer: the number of what this node says now and, when who asks has another, that.
+    func answer(_ question: [[UInt8]]) -> [[UInt8]] {
+        var known: UInt64 = 0
+        if let body = question.first {
+            var reader = ByteReader(body)
+            do { known = try reader.u64() } catch { known = 0 }
+        }
+        let (number, reports) = state.withLock { state -> (UInt64, [UInt8]) in
+            if known == state.number { return (state.number, []) }
+            let encoded = state.encoded ?? GroupReport.encode(state.own)
+            state.encoded = encoded
+            return (state.number, encoded)
+        }
+        var writer = ByteWriter(reserving: 8)
+        writer.u64(number)
+        return [writer.bytes, reports]
+    }
+
+    /// A node's answer. False: no peer sends that.
+    @discardableResult
+    func take(_ parts: [[UInt8]], from node: NodeID) -> Bool {
+        guard parts.count == 2 else { return false }
+        var reader = ByteReader(parts[0])
+        let number: UInt64
+        do { number = try reader.u64() } catch { return false }
+        if parts[1].isEmpty { return state.withLock { $0.told[node]?.number == number } }
+        guard let reports = GroupReport.decode(parts[1]) else { return false }
+        state.withLock { state in
+            state.told[node] = Told(number: number, reports: reports)
+            state.changed()
+        }
+        return true
+    }
+}
