@@ -7,7 +7,8 @@ internal import Synchronization
 
 /// Keeps the node's place in the cluster: who its peers are, which groups it has replicas of, what
 /// the groups that it leads do next to be as assigned; and where it leads the meta group, who is
-/// assigned to what. One round a second, and when something changed.
+/// assigned to what. One round a second, and when something changed. Its parts are in the extensions
+/// beside this file.
 final class ClusterKeeper: Sendable {
     /// What it needs of the node.
     struct Surroundings: Sendable {
@@ -25,7 +26,7 @@ final class ClusterKeeper: Sendable {
         let calls: PeerCalls
         let time: any TimeSource
         let random: any RandomSource
-        let settings: ClusterSettings
+        let settings: SettingsDesk
         /// Opens an empty replica of a shard here.
         let open: @Sendable (Int) throws -> ShardReplica
         /// Removes all there is of a shard.
@@ -35,16 +36,12 @@ final class ClusterKeeper: Sendable {
         /// Puts the leader's image in place of the replica here.
         let rebuild: @Sendable (GroupID, NodeID) -> Void
         let note: @Sendable (String) -> Void
+        /// The process must not go on, with one line for a person.
+        let fatal: @Sendable (String) -> Void
     }
 
-    private static let reportNanosMax: Int64 = 3_000_000_000
-    private static let proposeNanosMax: Int64 = 10_000_000_000
-    /// Entries of the meta group that may wait to be released.
-    private static let metaEntriesMax: UInt64 = 64
-
-    private struct State {
+    struct State {
         var stewards: [GroupID: Steward] = [:]
-        var waits: [GroupID: String] = [:]
         /// Of the groups that this node leads, and of those that others told, with when.
         var own: [GroupID: GroupReport] = [:]
         var told: [NodeID: [GroupID: GroupReport]] = [:]
@@ -58,8 +55,8 @@ final class ClusterKeeper: Sendable {
         var faults: [GroupID: String] = [:]
     }
 
-    private let world: Surroundings
-    private let state = Mutex(State())
+    let world: Surroundings
+    let state = Mutex(State())
     private let signal: JobSignal
 
     init(_ world: Surroundings, signal: JobSignal) {
@@ -102,6 +99,8 @@ final class ClusterKeeper: Sendable {
 
     func round() {
         let cluster = world.meta.cluster
+        if let reason = world.profile.misfit(cluster) { return world.fatal(reason) }
+        if cluster.isFounded { world.settings.settle(cluster.settings) }
         keepMeta()
         keepPeers(cluster)
         keepReplicas(cluster)
@@ -110,236 +109,6 @@ final class ClusterKeeper: Sendable {
         compareReplicas()
         if world.leaders.isOwn(ClusterState.metaGroup) { decide(cluster) }
         keepProfile(cluster)
-    }
-
-    // MARK: - This node
-
-    private func keepMeta() {
-        do {
-            let durable = try world.meta.persist()
-            let isDue = state.withLock { state in
-                guard durable >= state.releasedMeta + Self.metaEntriesMax else { return false }
-                state.releasedMeta = durable
-                return true
-            }
-            if isDue { world.queue.release(ClusterState.metaGroup, through: durable) }
-        } catch {
-            world.note("the cluster's state cannot be written: \(error)")
-        }
-    }
-
-    private func keepPeers(_ cluster: ClusterState) {
-        guard let transport = world.links.transport else { return }
-        var peers: [PeerID: Endpoint] = [:]
-        // A newcomer has no state yet, and gets it from those that it was told of.
-        let addresses =
-            cluster.isFounded
-            ? cluster.presentMembers.map { ($0.id, $0.address) }
-            : world.firstPeers.addresses.map { ($0.key, $0.value) }
-        let reachable = world.links.reachable
-        var missing: [String] = []
-        for (node, recorded) in addresses {
-            let address = world.whereabouts?.address(of: node, recorded: recorded) ?? recorded
-            if let endpoint = Endpoint(address) { peers[PeerID(node.number)] = endpoint }
-            if node != world.identity.node, !reachable.contains(node) { missing.append(address) }
-        }
-        if !missing.isEmpty { world.whereabouts?.seek(missing) }
-        let isNew = state.withLock { state in
-            defer { state.peers = peers }
-            return state.peers != peers
-        }
-        if isNew { transport.setPeers(peers) }
-    }
-
-    /// Opens replicas of shards that are assigned here, and gives up those that are not.
-    private func keepReplicas(_ cluster: ClusterState) {
-        guard cluster.isFounded, let founder = cluster.founder else { return }
-        for shard in 0..<cluster.shardCount {
-            let group = ShardGroup.group(of: shard)
-            let isWanted = cluster.wanted(group).voters.contains(world.identity.node)
-            if isWanted, world.shards[shard] == nil { openReplica(shard, founder) }
-            if !isWanted, world.shards[shard] != nil { closeReplica(shard) }
-        }
-    }
-
-    private func openReplica(_ shard: Int, _ founder: NodeID) {
-        guard state.withLock({ $0.opening.insert(shard).inserted }) else { return }
-        do {
-            let replica = try world.open(shard)
-            world.queue.perform { [self] replicator in
-                defer { state.withLock { _ = $0.opening.remove(shard) } }
-                do throws(ReplicationError) {
-                    try replicator.open(
-                        replica.group, as: .newcomer(founder: founder),
-                        applied: replica.shard.durableIndex)
-                    world.shards.add(replica)
-                } catch {
-                    world.note("\(replica.group) cannot be opened: \(error)")
-                }
-            }
-        } catch {
-            state.withLock { _ = $0.opening.remove(shard) }
-            world.note("shard \(shard) cannot be opened: \(error)")
-        }
-    }
-
-    /// Only when the group's leader says that this node is not in it any more.
-    private func closeReplica(_ shard: Int) {
-        let group = ShardGroup.group(of: shard)
-        let node = world.identity.node
-        guard let report = allReports[group], report.leader != nil, report.leader != node,
-            !report.isJoint, !report.voters.contains(node), !report.learners.contains(node),
-            let replica = world.shards[shard], replica.holdJobs()
-        else { return }
-        // Until all is gone no other replica of it is opened here.
-        state.withLock { _ = $0.opening.insert(shard) }
-        world.queue.perform { [self] replicator in
-            do throws(ReplicationError) {
-                guard try replicator.giveUp(group, voters: report.voters) else {
-                    replica.endJobs()
-                    return state.withLock { _ = $0.opening.remove(shard) }
-                }
-            } catch {
-                return world.note("\(group) cannot be given up: \(error)")
-            }
-            world.leaders.forget(group)
-            // Behind what the log had committed before: that still finds its replica.
-            world.afterApplied { [self] in
-                world.shards.remove(shard)
-                world.wipe(shard)
-                state.withLock { _ = $0.opening.remove(shard) }
-            }
-        }
-    }
-
-    private func keepProfile(_ cluster: ClusterState) {
-        let profile = world.profile
-        guard let member = cluster.members[world.identity.node], member.state != .gone,
-            member.address != profile.address || member.httpAddress != profile.httpAddress
-                || member.featureLevel != ClusterFeatures.level
-                || member.zone != profile.zone ?? member.zone
-        else { return }
-        propose(
-            .updateMember(
-                world.identity.node, address: profile.address,
-                httpAddress: profile.httpAddress, zone: profile.zone ?? member.zone,
-                featureLevel: ClusterFeatures.level))
-    }
-
-    // MARK: - Groups
-
-    private func askReports(_ cluster: ClusterState) {
-        let reachable = world.links.reachable
-        state.withLock { state in
-            for node in state.told.keys where !reachable.contains(node) { state.told[node] = nil }
-        }
-        for node in reachable.sorted() {
-            world.calls.ask(node, .report, [], timeoutNanos: Self.reportNanosMax) {
-                [self] result in
-                guard case .success(let parts) = result,
-                    let reports = GroupReport.decode(parts.first ?? [])
-                else { return }
-                state.withLock { $0.told[node] = reports }
-            }
-        }
-    }
-
-    private func guideGroups(_ cluster: ClusterState) {
-        let live = live
-        world.queue.perform { [self] replicator in
-            var reports: [GroupID: GroupReport] = [:]
-            for group in world.leaders.own {
-                guard let status = replicator.status(of: group), status.isLeader else { continue }
-                let action = state.withLock { state in
-                    state.stewards[
-                        group, default: Steward(group: group, node: world.identity.node)
-                    ].next(status, wanted: cluster.wanted(group), live: live)
-                }
-                let reason = perform(action, group, replicator)
-                var report = GroupReport(
-                    status, appliedIndex: applied(group), waitsFor: reason)
-                if group != ClusterState.metaGroup {
-                    report.seal = world.shards[ShardGroup.shard(of: group)]?.sealDigest
-                }
-                reports[group] = report
-            }
-            state.withLock { state in
-                state.own = reports
-                state.isMoving = reports.values.contains { $0.waitsFor != nil }
-            }
-        }
-    }
-
-    /// A replica that has done the same as its leader's and holds other files is not mended or
-    /// averaged but rebuilt.
-    private func compareReplicas() {
-        let reports = allReports
-        for replica in world.shards.hosted where !world.leaders.isOwn(replica.group) {
-            guard let report = reports[replica.group], let leader = report.leader,
-                let theirs = report.seal, let own = replica.sealDigest,
-                own.durableIndex == theirs.durableIndex,
-                own.completedIndex == theirs.completedIndex, own.hash != theirs.hash
-            else { continue }
-            world.note(
-                "shard \(replica.number) differs from \(leader)'s at entry \(own.durableIndex): "
-                    + "it is rebuilt")
-            world.rebuild(replica.group, leader)
-        }
-    }
-
-    private func applied(_ group: GroupID) -> UInt64 {
-        group == ClusterState.metaGroup
-            ? world.meta.appliedIndex
-            : world.shards[ShardGroup.shard(of: group)]?.appliedIndex ?? 0
-    }
-
-    /// Does the next step; the reason when there is one to wait for.
-    private func perform(
-        _ action: Steward.Action?, _ group: GroupID, _ replicator: Replicator
-    ) -> String? {
-        switch action {
-        case nil: return nil
-        case .wait(let reason): return reason
-        case .transfer(let node):
-            replicator.transfer(group, to: node)
-            return "leadership goes to \(node)"
-        case .change(let changes):
-            _ = replicator.changeMembership(group, changes)
-            return "a change of members is proposed"
-        }
-    }
-
-    // MARK: - The cluster, where this node leads the meta group
-
-    private func decide(_ cluster: ClusterState) {
-        guard cluster.isFounded else {
-            let profile = world.profile
-            return propose(
-                .found(
-                    clusterID: world.identity.clusterID, shardCount: world.shards.shardCount,
-                    founder: world.identity.node,
-                    profile.newcomer(token: world.random.next()), world.settings))
-        }
-        let now = world.time.monotonicNanos()
-        let live = live
-        let reports = allReports
-        let writtenOff = state.withLock { state -> Set<NodeID> in
-            for member in cluster.presentMembers {
-                state.silentSince[member.id] =
-                    live.contains(member.id) ? nil : state.silentSince[member.id] ?? now
-            }
-            return Set(
-                state.silentSince.filter { now - $0.value > world.profile.graceNanos }.keys)
-        }
-        let all = [ClusterState.metaGroup] + cluster.shardGroups
-        let moving = all.filter { group in
-            guard let report = reports[group] else { return true }
-            let configuration = GroupConfiguration(
-                index: 0, voters: report.voters, learners: report.learners)
-            return report.isJoint || !cluster.wanted(group).isReached(by: configuration)
-        }
-        let view = Placement.View(live: live, writtenOff: writtenOff, moving: Set(moving))
-        for command in Placement.commands(cluster, view) { propose(command) }
     }
 
     /// Takes a command to the meta group's leader.
@@ -355,110 +124,4 @@ final class ClusterKeeper: Sendable {
             completion(.failure(error))
         }
     }
-
-    /// Makes a newcomer a member: `body` is a join command. Decided where the meta group is led,
-    /// since only there it is known who of the members is dead. Answers as `JoinAnswer` is read.
-    func join(_ body: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {
-        if case .updateMember(let node, let address, _, _, _)? = ClusterKeeper.read(body) {
-            return meet(node, address, answer)
-        }
-        guard world.leaders.isOwn(ClusterState.metaGroup) else { return passOn(body, answer) }
-        guard case .join(let newcomer, _)? = ClusterKeeper.read(body) else {
-            return answer(JoinAnswer.refusal("a question that is not understood"))
-        }
-        let cluster = world.meta.cluster
-        guard cluster.isFounded, let founder = cluster.founder else {
-            return answer(JoinAnswer.refusal("the cluster is still being founded: try again"))
-        }
-        let holder = cluster.presentMembers.first { $0.name == newcomer.name }
-        let dead = holder.flatMap { live.contains($0.id) ? nil : $0.id }
-        propose(.join(newcomer, replaces: dead)) { [self] result in
-            switch result {
-            case .success(let entry):
-                switch entry.outcome {
-                case .cluster(.joined(let node)):
-                    wake()
-                    answer(
-                        JoinAnswer(
-                            clusterID: cluster.clusterID, node: node, founder: founder,
-                            shardCount: cluster.shardCount,
-                            addresses: world.meta.cluster.presentMembers.reduce(into: [:]) {
-                                $0[$1.id] = $1.address
-                            }
-                        ).encoded())
-                case .cluster(.refused(let refusal)):
-                    answer(JoinAnswer.refusal(refusal.description))
-                default: answer(JoinAnswer.refusal("the cluster did not answer: try again"))
-                }
-            case .failure(let error): answer(JoinAnswer.refusal("\(error)"))
-            }
-        }
-    }
-
-    /// A member that can not reach all others says where it is, and is told the same.
-    private func meet(
-        _ node: NodeID, _ address: String, _ answer: @escaping @Sendable ([UInt8]) -> Void
-    ) {
-        world.whereabouts?.met(node, at: address)
-        answer(
-            JoinAnswer(
-                clusterID: world.identity.clusterID, node: world.identity.node,
-                founder: ClusterPlace.founder, shardCount: world.shards.shardCount,
-                addresses: [world.identity.node: world.profile.address]
-            ).encoded())
-    }
-
-    private func passOn(_ body: [UInt8], _ answer: @escaping @Sendable ([UInt8]) -> Void) {
-        guard let leader = world.leaders.leader(of: ClusterState.metaGroup),
-            leader != world.identity.node
-        else {
-            return answer(JoinAnswer.refusal("the cluster has no leader now: try again"))
-        }
-        world.calls.ask(leader, .join, [body], timeoutNanos: Self.proposeNanosMax) { result in
-            switch result {
-            case .success(let parts): answer(parts.first ?? [])
-            case .failure(let error):
-                answer(JoinAnswer.refusal("\(leader): \(error.sentence): try again"))
-            }
-        }
-    }
-
-    private static func read(_ body: [UInt8]) -> ClusterCommand? {
-        do {
-            return try ClusterCommand(decoding: body)
-        } catch {
-            return nil
-        }
-    }
-}
-
-/// What the node says of itself to the cluster.
-package struct ClusterProfile: Sendable, Hashable {
-    package var name: String
-    package var zone: String?
-    /// Where peers reach it, HOST:PORT.
-    package var address: String
-    /// Where clients reach it, HOST:PORT.
-    package var httpAddress: String
-    package var isWitness = false
-    /// How long a member may be silent before it is replaced.
-    package var graceNanos: Int64 = 600_000_000_000
-
-    package init(name: String, zone: String?, address: String, httpAddress: String) {
-        self.name = name
-        self.zone = zone
-        self.address = address
-        self.httpAddress = httpAddress
-    }
-
-    func newcomer(token: UInt64) -> Newcomer {
-        Newcomer(
-            name: name, zone: zone, address: address, httpAddress: httpAddress,
-            featureLevel: ClusterFeatures.level, isWitness: isWitness, token: token)
-    }
-}
-
-/// What this binary can do, for members that may be older.
-package enum ClusterFeatures {
-    package static let level: UInt32 = 1
 }

@@ -55,4 +55,10 @@ package struct SealDigest: Hashable, Sendable {
     package var completedIndex: UInt64
     /// Of the manifest's bytes, in which files are named by their content.
     package var hash: UInt64
+
+    package init(durableIndex: UInt64, completedIndex: UInt64, hash: UInt64) {
+        self.durableIndex = durableIndex
+        self.completedIndex = completedIndex
+        self.hash = hash
+    }
 }
