@@ -42,8 +42,10 @@ package struct GroupReport: Hashable, Sendable {
             learners: status.configuration.learners,
             isJoint: status.configuration.isJoint, waitsFor: waitsFor)
         for member in status.members {
+            let lag = status.commitIndex - min(status.commitIndex, member.matchIndex)
+            // Who needs an image lacks more than its entries.
             lags[member.node] =
-                status.commitIndex - min(status.commitIndex, member.matchIndex)
+                status.logReaches(member) ? lag : max(lag, Steward.lagEntriesMax + 1)
         }
     }
 }
