@@ -121,7 +121,7 @@ let house: [Room] = [
     Room(
         name: "Storage", rooms: ["Model", "Encoding", "Platform"],
         products: ["GRDB", "GRDBSQLite"]),
-    Room(name: "Query", rooms: ["Model"]),
+    Room(name: "Query", rooms: ["Model", "Encoding"]),
     Room(
         name: "Cluster",
         rooms: ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"]),

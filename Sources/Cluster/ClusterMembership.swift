@@ -78,7 +78,7 @@ package final class ClusterMembership: Sendable {
                 links: world.links, calls: world.calls, images: images, keeper: keeper,
                 remote: RemoteReading(
                     readable, hub: world.hub, time: world.node.time,
-                    telemetry: world.node.telemetry), work: run,
+                    telemetry: world.node.telemetry, reducers: world.node.reducers), work: run,
                 flush: { question in
                     Task {
                         do throws(AppendError) {

@@ -36,6 +36,9 @@ package final class Node: Sendable {
         package var timers: any Timers
         package var random: any RandomSource
         package var telemetry: Telemetry
+        /// What carries out the first aggregations of other nodes' queries; nil: they get
+        /// everything as it is.
+        package var reducers: (any ReducerSource)?
         /// One line for a person that is no error of the caller's.
         package var onNotice: @Sendable (String) -> Void
         /// Called once, with one line for a person, when the process must not go on: a failed
@@ -45,6 +48,7 @@ package final class Node: Sendable {
         package init(
             disk: any Disk, time: any TimeSource, timers: any Timers,
             random: any RandomSource, telemetry: Telemetry,
+            reducers: (any ReducerSource)? = nil,
             onNotice: @escaping @Sendable (String) -> Void = { _ in },
             onFatal: @escaping @Sendable (String) -> Void
         ) {
@@ -53,6 +57,7 @@ package final class Node: Sendable {
             self.timers = timers
             self.random = random
             self.telemetry = telemetry
+            self.reducers = reducers
             self.onNotice = onNotice
             self.onFatal = onFatal
         }

@@ -15,6 +15,20 @@ package protocol Querier: Sendable {
         _ request: LineRequest, _ sink: (LineData) throws -> Bool
     ) async throws -> Completeness
 
+    /// As `selectSeries`, where series that are elsewhere may be reduced there by `plan` (see
+    /// `Reducer`): each part of a partial result goes to `merge`, once, in any order; the sink gets
+    /// the rest.
+    func selectSeries(
+        _ request: SeriesRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: ([SeriesData]) throws -> Void
+    ) async throws -> Completeness
+
+    /// As `selectLines` with order `any`, where lines that are elsewhere may be reduced there.
+    func selectLines(
+        _ request: LineRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: (LineData) throws -> Bool
+    ) async throws -> Completeness
+
     /// Label names in use, ascending.
     func labelNames(_ request: LabelRequest) async throws -> LabelAnswer<String>
 
@@ -35,6 +49,19 @@ package protocol Querier: Sendable {
     func follow(
         tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription
+}
+
+/// Who has everything at hand gives nothing away.
+extension Querier {
+    package func selectSeries(
+        _ request: SeriesRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: ([SeriesData]) throws -> Void
+    ) async throws -> Completeness { try await selectSeries(request, sink) }
+
+    package func selectLines(
+        _ request: LineRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: (LineData) throws -> Bool
+    ) async throws -> Completeness { try await selectLines(request, sink) }
 }
 
 /// Keeps a `Querier.follow` alive; cancelled on release.

@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// What one query may cost, charged while it runs, and the switch that stops it. Shared by all
+/// What one query may cost, charged while it runs, the switch that stops it, and how old what it
+/// reads may be. Shared by all
 /// parts of the query, on any thread.
 package final class QueryBudget: Sendable {
     package struct Limits: Sendable, Hashable {
@@ -19,6 +20,9 @@ package final class QueryBudget: Sendable {
     }
 
     package let limits: Limits
+    /// What was acknowledged longer ago must be in the answer, and what was acknowledged since may
+    /// be missing. 0: everything must be there. A node may then answer without asking a leader.
+    package let stalenessNanosMax: Int64
     private let isExpired: @Sendable () -> Bool
     private let isCancelled = Atomic<Bool>(false)
     private let samples = Atomic<Int>(0)
@@ -26,8 +30,12 @@ package final class QueryBudget: Sendable {
     private let bytes = Atomic<Int>(0)
 
     /// `isExpired` is asked at every charge; it compares a clock with the query's deadline.
-    package init(limits: Limits = Limits(), isExpired: @escaping @Sendable () -> Bool = { false }) {
+    package init(
+        limits: Limits = Limits(), stalenessNanosMax: Int64 = 0,
+        isExpired: @escaping @Sendable () -> Bool = { false }
+    ) {
         self.limits = limits
+        self.stalenessNanosMax = stalenessNanosMax
         self.isExpired = isExpired
     }
 

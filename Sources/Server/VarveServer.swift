@@ -63,6 +63,8 @@ package final class VarveServer: Sendable {
     package static func start(
         _ configuration: ServerConfiguration, in world: Node.Surroundings, logger: Logger
     ) async throws -> VarveServer {
+        var world = world
+        world.reducers = QueryReducers()
         let place = try await configuration.cluster?.entry.enter(in: world)
         try Task.checkCancellation()
         let node = try Node.start(configuration.node, as: place, in: world)

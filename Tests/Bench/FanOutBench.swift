@@ -3,6 +3,7 @@ import Glibc
 import Model
 import NIOPosix
 import Platform
+import Query
 import Raft
 
 /// What it costs to ask another node: a query of 1,000 series × 24 h on the node that holds all
@@ -150,7 +151,7 @@ private enum FanOutBench {
                     profile: profile),
                 in: Node.Surroundings(
                     disk: disk, time: SystemTime(), timers: SystemTimers(),
-                    random: SystemRandom(), telemetry: Telemetry(),
+                    random: SystemRandom(), telemetry: Telemetry(), reducers: QueryReducers(),
                     onFatal: { print("fan-out bench: \($0)") }))
         }
 

@@ -134,7 +134,9 @@ final class ReadNode: Sendable {
         self.links = links
         self.transport = transport
         self.calls = calls
-        remote = RemoteReading(readable, hub: hub, time: time, telemetry: world.telemetry)
+        remote = RemoteReading(
+            readable, hub: hub, time: time, telemetry: world.telemetry,
+            reducers: CountingReducers())
         querier = ClusterQuerier(readable: readable, view: view, calls: calls, hub: hub)
         tails = RemoteTails(
             hub: hub, calls: calls, time: time, view: view,

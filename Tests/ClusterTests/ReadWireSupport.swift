@@ -66,11 +66,12 @@ struct ReadSamples {
         let subject: ReadQuestion.Subject
         let limit = number(0...1) == 0 ? nil : number(0...1_000)
         switch number(0...6) {
-        case 0: subject = .series(try range())
+        case 0: subject = .series(try range(), plan: number(0...1) == 0 ? nil : [1, 2, 3])
         case 1:
             let order: LineRequest.Order = [.any, .forward, .backward][number(0...2)]
             subject = .lines(
-                try range(), .init(filters: try filters(), order: order, limit: limit))
+                try range(), .init(filters: try filters(), order: order, limit: limit),
+                plan: number(0...1) == 0 ? nil : Array("plan".utf8))
         case 2: subject = .labels(.names, .metrics, try range(), limit: limit)
         case 3: subject = .labels(.values(word()), .logs, try range(), limit: limit)
         case 4: subject = .labels(.sets, .metrics, try range(), limit: limit)
@@ -79,7 +80,7 @@ struct ReadSamples {
         }
         var question = ReadQuestion(
             tenant: .standard, shards: (0..<16).filter { _ in number(0...1) == 0 },
-            mayBeStale: number(0...1) == 0, subject: subject)
+            stalenessMillis: [0, 10_000, .max][number(0...2)], subject: subject)
         question.rest.millis = UInt32(number(0...1_000_000))
         question.rest.samples = number(0...1_000_000)
         question.rest.bytes = number(0...1_000_000)

@@ -167,16 +167,17 @@ struct ReadWireTests {
             subject: .lines(
                 .init(
                     selector: selector, start: Timestamp(nanos: 8), end: Timestamp(nanos: 9)),
-                .init(filters: [filter], order: .backward, limit: 5)))
+                .init(filters: [filter], order: .backward, limit: 5), plan: [33]))
+        question.stalenessMillis = 258
         question.rest.millis = 7
         question.rest.samples = 1
         question.rest.series = 2
         question.rest.bytes = 300
-        var bytes: [UInt8] = [1, 7] + Array("default".utf8) + [2, 1, 3, 0, 7, 0, 0, 0]
+        var bytes: [UInt8] = [1, 7] + Array("default".utf8) + [2, 1, 3, 2, 1, 0, 0, 7, 0, 0, 0]
         bytes += [1, 2, 172, 2, 2]
         bytes += [1, 2, 3] + Array("job".utf8) + [0, 1, 97, 1, 120, 2, 1, 98]
         bytes += Self.word(8) + Self.word(9) + [2, 6]
-        bytes += [1, 1, 2, 0, 1, 101, 3, 1, 102]
+        bytes += [1, 1, 2, 0, 1, 101, 3, 1, 102, 1, 33]
         #expect(question.encoded() == bytes)
     }
 

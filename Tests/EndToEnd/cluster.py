@@ -15,23 +15,26 @@ from conftest import BINARY, Server, free_port, until
 class Node(Server):
     """One member; its ports and its directory stay the same over restarts."""
 
-    def __init__(self, root, name, zone, *flags):
+    def __init__(self, root, name, zone, *flags, host=None):
+        """`host`: of a network of its own, else it is on loopback."""
         os.makedirs(root, exist_ok=True)
-        self.name, self.zone = name, zone
+        self.name, self.zone, self.host = name, zone, host
+        if host:
+            self.address = host.address
         self.peer_port = free_port()
         super().__init__(os.path.join(root, "data"), *flags)
 
     @property
     def peer_address(self):
-        return f"127.0.0.1:{self.peer_port}"
+        return f"{self.address}:{self.peer_port}"
 
     def launch(self, *way):
         """Starts the process without waiting for anything."""
         command = [
-            BINARY, "serve", "--data", self.directory,
-            "--http", f"127.0.0.1:{self.http_port}",
-            "--statsd", f"127.0.0.1:{self.statsd_port}",
-            "--syslog", f"127.0.0.1:{self.syslog_port}",
+            *(self.host.runner if self.host else []), BINARY, "serve", "--data", self.directory,
+            "--http", f"{self.address}:{self.http_port}",
+            "--statsd", f"{self.address}:{self.statsd_port}",
+            "--syslog", f"{self.address}:{self.syslog_port}",
             "--peers", self.peer_address, *self.flags,
         ]
         if self.name:
@@ -74,7 +77,8 @@ class Node(Server):
 class Cluster:
     """Nodes a, b, c … in zones of the same names."""
 
-    def __init__(self, root, shards, *flags):
+    def __init__(self, root, shards, *flags, network=None):
+        self.network = network
         self.root, self.flags = str(root), ("--shards", str(shards), *flags)
         self.nodes = []
         self.all = []
@@ -82,7 +86,9 @@ class Cluster:
     def node(self, name, zone="", *flags):
         """A node that is not started; `zone`: that of the name when it is empty, None for none."""
         where = os.path.join(self.root, f"{name}-{len(self.all)}")
-        made = Node(where, name, name if zone == "" else zone, *self.flags, *flags)
+        host = self.network.host() if self.network else None
+        made = Node(
+            where, name, name if zone == "" else zone, *self.flags, *flags, host=host)
         self.all.append(made)
         return made
 

@@ -45,6 +45,8 @@ def until(condition, seconds=15.0, what="condition"):
 class Server:
     """One `varve serve`; its ports stay the same over restarts."""
 
+    address = "127.0.0.1"
+
     def __init__(self, directory, *flags, flush_interval="1s"):
         self.directory = str(directory)
         self.http_port, self.statsd_port, self.syslog_port = (free_port() for _ in range(3))
@@ -54,7 +56,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.address}:{self.http_port}"
 
     def start(self):
         environment = dict(os.environ, SWIFT_BACKTRACE="enable=no")
@@ -171,7 +173,7 @@ class Server:
 
     def statsd(self, text):
         with socket.socket(type=socket.SOCK_DGRAM) as udp:
-            udp.sendto(text.encode(), ("127.0.0.1", self.statsd_port))
+            udp.sendto(text.encode(), (self.address, self.statsd_port))
 
     def syslog_tcp(self, payload):
         with socket.create_connection(("127.0.0.1", self.syslog_port)) as tcp:

@@ -29,8 +29,16 @@ struct LogScript {
 
     private let blocks: [Block]
     private var lines: [LogMemoryQuerier.Line] = []
+    private let isSpread: Bool
 
-    init(_ text: String) {
+    private var querier: any Querier {
+        let memory = LogMemoryQuerier(lines)
+        return isSpread ? SpreadQuerier(memory) : memory
+    }
+
+    /// `isSpread`: other nodes hold most lines, and reduce them.
+    init(_ text: String, isSpread: Bool) {
+        self.isSpread = isSpread
         var blocks: [Block] = []
         for (index, raw) in text.split(separator: "\n", omittingEmptySubsequences: false)
             .enumerated()
@@ -133,7 +141,7 @@ struct LogScript {
         request.query = try LogQLQuery(scanner.rest)
         try checkCanonical(request.query)
         var found: [String] = []
-        let engine = LogQLEngine(querier: LogMemoryQuerier(lines))
+        let engine = LogQLEngine(querier: querier)
         _ = try await engine.stream(request) { batch in
             for index in 0..<batch.lines.count {
                 let labels = batch.streams[Int(batch.lines.streamIndexes[index])].labels
@@ -166,7 +174,7 @@ struct LogScript {
         let request = LogQLRequest(
             tenant: .standard, query: query, start: Timestamp(nanos: start),
             end: Timestamp(nanos: end), stepNanos: step, budget: QueryBudget())
-        let answer = try await LogQLEngine(querier: LogMemoryQuerier(lines)).query(request)
+        let answer = try await LogQLEngine(querier: querier).query(request)
         var found: [String] = []
         switch answer.answer.value {
         case .scalar(_, let value): found = [LogScript.text(value)]
@@ -204,7 +212,7 @@ struct LogScript {
             let request = LogQLRequest(
                 tenant: .standard, query: try LogQLQuery(text), start: Timestamp(nanos: 0),
                 end: Timestamp(nanos: 3_600_000_000_000), budget: QueryBudget())
-            _ = try await LogQLEngine(querier: LogMemoryQuerier(lines)).query(request)
+            _ = try await LogQLEngine(querier: querier).query(request)
         } catch {
             let wanted = block.body.joined()
             if "\(error)".contains(wanted) { return }

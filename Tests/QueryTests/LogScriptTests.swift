@@ -12,10 +12,13 @@ import Testing
 
     @Test func scriptsAreThere() { #expect(LogScriptTests.scripts.count >= 5) }
 
-    @Test(arguments: scripts)
-    func scriptBehavesAsWritten(_ name: String) async throws {
+    @Test(arguments: scripts, [false, true])
+    func scriptBehavesAsWritten(_ name: String, isSpread: Bool) async throws {
         let file = LogScriptTests.folder.appendingPathComponent(name)
-        var script = LogScript(try String(contentsOf: file, encoding: .utf8))
-        for failure in await script.run() { Issue.record("\(name), \(failure)") }
+        var script = LogScript(
+            try String(contentsOf: file, encoding: .utf8), isSpread: isSpread)
+        for failure in await script.run() {
+            Issue.record("\(name)\(isSpread ? " spread" : ""), \(failure)")
+        }
     }
 }

@@ -13,7 +13,7 @@ import Testing
         "Replication": ["Raft", "Encoding", "Platform"],
         "Ingest": ["Model", "Encoding", "Platform", "NIOCore", "Yams"],
         "Storage": ["Model", "Encoding", "Platform"],
-        "Query": ["Model"],
+        "Query": ["Encoding", "Model"],
         "Cluster": ["Replication", "Raft", "Storage", "Model", "Encoding", "Platform"],
         "Server": [
             "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird",

@@ -30,6 +30,13 @@ final class ReadBarrier: Sendable {
         /// Came while a question was on its way.
         var next: [GroupID: [Completion]] = [:]
         var waiting: [GroupID: [Waiting]] = [:]
+        var fresh: [GroupID: Fresh] = [:]
+    }
+
+    /// A replica that has applied `index` has all that was acknowledged before `nanos`.
+    private struct Fresh {
+        let nanos: Int64
+        let index: UInt64
     }
 
     /// A question that is not answered is asked again: a leader may have been elected.
@@ -52,10 +59,14 @@ final class ReadBarrier: Sendable {
         self.applied = applied
     }
 
-    /// Calls `completion` when reading the group's replica here is fresh, or when it will not be.
-    func whenFresh(_ group: GroupID, _ completion: @escaping Completion) {
+    /// Calls `completion` when the group's replica here has what was acknowledged `staleness` ns
+    /// ago, or when it will not have: at once when that is known from a question before.
+    func whenFresh(
+        _ group: GroupID, within staleness: Int64 = 0, _ completion: @escaping Completion
+    ) {
         if Mutant.isOn(.readsWithoutAsking) { return completion(nil) }
         let now = time.monotonicNanos()
+        if staleness > 0, isFresh(group, since: now &- staleness) { return completion(nil) }
         let context = state.withLock { state -> UInt64? in
             if state.questions[group] != nil {
                 state.next[group, default: []].append(completion)
@@ -64,6 +75,12 @@ final class ReadBarrier: Sendable {
             return ReadBarrier.begin(group, [completion], now, &state)
         }
         if let context { ask(group, context) }
+    }
+
+    private func isFresh(_ group: GroupID, since nanos: Int64) -> Bool {
+        guard let fresh = state.withLock({ $0.fresh[group] }) else { return false }
+        // A replica that was rebuilt since may have less than it had.
+        return fresh.nanos >= nanos && applied(group) >= fresh.index
     }
 
     private static func begin(
@@ -146,6 +163,12 @@ final class ReadBarrier: Sendable {
         let kept = all.filter { $0.index > index }
         waitingCount.subtract(all.count - kept.count, ordering: .relaxed)
         state.waiting[group] = kept.isEmpty ? nil : kept
-        return all.filter { $0.index <= index }.map(\.completion)
+        let ready = all.filter { $0.index <= index }
+        if let newest = ready.max(by: { $0.startedNanos < $1.startedNanos }),
+            newest.startedNanos > state.fresh[group]?.nanos ?? .min
+        {
+            state.fresh[group] = Fresh(nanos: newest.startedNanos, index: newest.index)
+        }
+        return ready.map(\.completion)
     }
 }

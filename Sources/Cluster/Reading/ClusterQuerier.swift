@@ -28,12 +28,16 @@ struct ClusterQuerier: Querier {
 
     private func begin(
         _ tenant: Tenant, _ subject: ReadQuestion.Subject, _ budget: QueryBudget,
-        mayBeStale: Bool = false
+        stalenessMillis: UInt32? = nil
     ) async -> Reading {
+        let staleness =
+            stalenessMillis
+            // Whatever a person asks for, some bound there is.
+            ?? UInt32(clamping: min(budget.stalenessNanosMax / 1_000_000, Int64(UInt32.max) - 1))
         let view = view()
         let plan = ReadPlan(view)
         let question = ReadQuestion(
-            tenant: tenant, shards: [], mayBeStale: mayBeStale, subject: subject)
+            tenant: tenant, shards: [], stalenessMillis: staleness, subject: subject)
         // Before anything is waited for.
         let others = ReadFanOut(
             question, plan, .init(calls: calls, view: view, budget: budget))
@@ -41,7 +45,10 @@ struct ClusterQuerier: Querier {
         let replicas = readable.shards.hosted.filter { wanted.contains($0.number) }
         var reading = Reading(
             node: view.node, local: LocalReader(replicas: replicas), others: others)
-        if !mayBeStale { reading.completeness = await readable.freshen(replicas) }
+        if staleness < .max {
+            reading.completeness = await readable.freshen(
+                replicas, stalenessNanos: Int64(staleness) * 1_000_000)
+        }
         // It may have left between the plan and now.
         for shard in wanted.subtracting(replicas.map(\.number)).sorted() {
             reading.completeness.merge(
@@ -53,14 +60,33 @@ struct ClusterQuerier: Querier {
     func selectSeries(
         _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void
     ) async throws -> Completeness {
+        try await selectSeries(request, plan: nil, merge: { _ in }, sink)
+    }
+
+    func selectSeries(
+        _ request: SeriesRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: ([SeriesData]) throws -> Void
+    ) async throws -> Completeness {
+        try await selectSeries(request, plan: plan, merge: merge, sink)
+    }
+
+    private func selectSeries(
+        _ request: SeriesRequest, plan: [UInt8]?, merge: ([UInt8]) throws -> Void,
+        _ sink: ([SeriesData]) throws -> Void
+    ) async throws -> Completeness {
         var reading = await begin(
             request.tenant,
             .series(
-                .init(selector: request.selector, start: request.start, end: request.end)),
+                .init(selector: request.selector, start: request.start, end: request.end),
+                plan: plan),
             request.budget)
         reading.completeness.merge(try reading.local.selectSeries(request, sink))
         var joiners: [Int: SeriesJoiner] = [:]
         while let (call, content) = try reading.others.next() {
+            if case .reduced(let part) = content, plan != nil {
+                try merge(part)
+                continue
+            }
             guard case .series(let pieces) = content else {
                 reading.others.giveUp(call, "it answers another question")
                 continue
@@ -92,10 +118,25 @@ struct ClusterQuerier: Querier {
         if reading.others.callCount == 0 {
             reading.completeness.merge(try reading.local.selectLines(request, sink))
         } else if request.order == .any {
-            try ClusterQuerier.gather(&reading, request, sink)
+            try ClusterQuerier.gather(&reading, request, isReduced: false, merge: { _ in }, sink)
         } else {
             try ClusterQuerier.merge(&reading, request, sink)
         }
+        return reading.end()
+    }
+
+    func selectLines(
+        _ request: LineRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+        _ sink: (LineData) throws -> Bool
+    ) async throws -> Completeness {
+        precondition(request.order == .any && request.limit == nil, "BUG: an order is reduced")
+        var reading = await begin(
+            request.tenant,
+            .lines(
+                .init(selector: request.selector, start: request.start, end: request.end),
+                .init(filters: request.filters, order: .any, limit: nil), plan: plan),
+            request.budget)
+        try ClusterQuerier.gather(&reading, request, isReduced: true, merge: merge, sink)
         return reading.end()
     }
 
@@ -114,7 +155,8 @@ struct ClusterQuerier: Querier {
     }
 
     private static func gather(
-        _ reading: inout Reading, _ request: LineRequest, _ sink: (LineData) throws -> Bool
+        _ reading: inout Reading, _ request: LineRequest, isReduced: Bool,
+        merge: ([UInt8]) throws -> Void, _ sink: (LineData) throws -> Bool
     ) throws {
         var cut = LineCut(limit: request.limit)
         var isDone = false
@@ -124,6 +166,10 @@ struct ClusterQuerier: Querier {
         }
         reading.completeness.merge(missing)
         while !isDone, let (call, content) = try reading.others.next() {
+            if case .reduced(let part) = content, isReduced {
+                try merge(part)
+                continue
+            }
             guard case .lines(let data) = content else {
                 reading.others.giveUp(call, "it answers another question")
                 continue
@@ -185,7 +231,7 @@ struct ClusterQuerier: Querier {
 
     func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] {
         var reading = await begin(
-            tenant, .metadata(metric: metric), QueryBudget(), mayBeStale: true)
+            tenant, .metadata(metric: metric), QueryBudget(), stalenessMillis: .max)
         var entries = reading.local.metadata(tenant: tenant, metric: metric)
         while let (_, content) = try reading.others.next() {
             if case .metadata(let found) = content { entries += found }

@@ -22,6 +22,8 @@ struct ReadFanOut: ~Copyable {
         let number: UInt64
         var hasData = false
         var isOver = false
+        /// What the node made of its series or lines so far: it counts when the call ends well.
+        var reduced: [[UInt8]] = []
     }
 
     private let world: Surroundings
@@ -31,6 +33,8 @@ struct ReadFanOut: ~Copyable {
     /// Who was asked for a shard and did not read it.
     private var tried: [Int: Set<NodeID>] = [:]
     private var reasons: [Int: String] = [:]
+    /// Of calls that ended well, to be handed on.
+    private var ready: [(call: Int, part: [UInt8])] = []
     /// What other nodes could not read.
     private(set) var completeness = Completeness()
 
@@ -56,12 +60,13 @@ struct ReadFanOut: ~Copyable {
     /// The next content of any call, with its number; nil when all are over. Waits. Throws
     /// `QueryLimitError`.
     mutating func next() throws -> (call: Int, content: ReadPart.Content)? {
-        while calls.contains(where: { !$0.isOver }) {
+        while true {
+            if let (call, part) = ready.popLast() { return (call, .reduced(part)) }
+            guard calls.contains(where: { !$0.isOver }) else { return nil }
             let open = calls.indices.filter { !calls[$0].isOver }
             let (call, event) = try wait(for: open)
             if let content = try take(event, of: call) { return (call, content) }
         }
-        return nil
     }
 
     /// The next content of one call; nil when it is over. Waits. Throws `QueryLimitError`.
@@ -153,6 +158,10 @@ struct ReadFanOut: ~Copyable {
                 open(call, unread)
                 return nil
             }
+            if case .reduced(let bytes) = part.content {
+                calls[call].reduced.append(bytes)
+                return nil
+            }
             calls[call].hasData = true
             return part.content
         case .done(let parts):
@@ -160,6 +169,8 @@ struct ReadFanOut: ~Copyable {
                 let end = try ReadEnd(decoding: parts.first ?? [])
                 calls[call].isOver = true
                 try end.charges.charge(world.budget)
+                ready += calls[call].reduced.map { (call, $0) }
+                calls[call].reduced = []
                 let name = name(calls[call].node)
                 completeness.merge(
                     Completeness(missing: end.completeness.missing.map { "\(name): \($0)" }))

@@ -24,6 +24,8 @@ struct ReadPart: Sendable {
         case metadata([MetricMetadata])
         /// A committed entry's lines, for who follows.
         case entry(FollowedEntry)
+        /// A part of what a plan's reducer made of series or lines.
+        case reduced([UInt8])
     }
 
     enum Kind: UInt8 {
@@ -34,6 +36,7 @@ struct ReadPart: Sendable {
         case labelSets = 5
         case metadata = 6
         case entry = 7
+        case reduced = 8
     }
 }
 
@@ -110,6 +113,12 @@ extension ReadPart {
         batch.lines = data.lines
         var writer = begin(.lines, charges)
         writer.raw(batch.encoded())
+        return writer.bytes
+    }
+
+    static func reduced(_ bytes: [UInt8], _ charges: ReadCharges) -> [UInt8] {
+        var writer = begin(.reduced, charges, reserving: bytes.count + 64)
+        writer.raw(bytes)
         return writer.bytes
     }
 
@@ -192,6 +201,7 @@ extension ReadPart {
             }
             return .labelSets(sets)
         case .metadata: return .metadata(try readMetadata(&reader))
+        case .reduced: return .reduced(try reader.raw(reader.remaining))
         case .entry:
             let shard = try reader.count(limit: DataDirectory.shardCountMax - 1)
             let index = try reader.u64()

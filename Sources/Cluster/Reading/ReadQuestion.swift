@@ -13,15 +13,17 @@ struct ReadQuestion: Sendable, Equatable {
     var tenant: Tenant
     /// Ascending.
     var shards: [Int]
-    /// False: what was acknowledged before the question must be in the answer.
-    var mayBeStale = false
+    /// What was acknowledged so many ms before the question must be in the answer; `.max`:
+    /// whatever is there will do.
+    var stalenessMillis: UInt32 = 0
     var rest = QueryRest()
     var subject: Subject
 
     /// What is to be read.
     enum Subject: Sendable, Equatable {
-        case series(ReadRange)
-        case lines(ReadRange, LineForm)
+        /// `plan`: how they are to be reduced, see `Reducer`; nil: as they are.
+        case series(ReadRange, plan: [UInt8]? = nil)
+        case lines(ReadRange, LineForm, plan: [UInt8]? = nil)
         case labels(LabelForm, SignalKind, ReadRange, limit: Int?)
         /// Of one metric, or of all.
         case metadata(metric: String?)
@@ -89,21 +91,23 @@ extension ReadQuestion {
         writer.text(tenant.name)
         writer.varint(UInt64(shards.count))
         for shard in shards { writer.varint(UInt64(shard)) }
-        writer.u8(mayBeStale ? 1 : 0)
+        writer.u32(stalenessMillis)
         writer.u32(rest.millis)
         writer.varint(UInt64(rest.samples))
         writer.varint(UInt64(rest.series))
         writer.varint(UInt64(rest.bytes))
         switch subject {
-        case .series(let range):
+        case .series(let range, let plan):
             writer.u8(Kind.series.rawValue)
             writer.range(range)
-        case .lines(let range, let form):
+            writer.lengthPrefixed(plan ?? [])
+        case .lines(let range, let form, let plan):
             writer.u8(Kind.lines.rawValue)
             writer.range(range)
             writer.order(form.order)
             writer.optionalCount(form.limit)
             writer.filters(form.filters)
+            writer.lengthPrefixed(plan ?? [])
         case .labels(let form, let signal, let range, let limit):
             switch form {
             case .names: writer.u8(Kind.labelNames.rawValue)
@@ -143,7 +147,7 @@ extension ReadQuestion {
             shards.append(shard)
         }
         self.init(tenant: tenant, shards: shards, subject: .follow)
-        mayBeStale = try reader.flag()
+        stalenessMillis = try reader.u32()
         rest.millis = try reader.u32()
         rest.samples = try reader.count(limit: .max)
         rest.series = try reader.count(limit: .max)
@@ -159,13 +163,13 @@ extension ReadQuestion {
             throw EncodingError.corrupt(what: "question", offset: reader.offset)
         }
         switch kind {
-        case .series: return .series(try reader.range())
+        case .series: return .series(try reader.range(), plan: try reader.plan())
         case .lines:
             let range = try reader.range()
             let order = try reader.order()
             let limit = try reader.optionalCount()
-            return .lines(
-                range, LineForm(filters: try reader.filters(), order: order, limit: limit))
+            let form = LineForm(filters: try reader.filters(), order: order, limit: limit)
+            return .lines(range, form, plan: try reader.plan())
         case .labelNames, .labelValues, .labelSets:
             guard let signal = SignalKind(rawValue: try reader.u8()) else {
                 throw EncodingError.corrupt(what: "signal", offset: reader.offset)

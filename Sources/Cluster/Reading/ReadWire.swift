@@ -138,6 +138,12 @@ extension ByteReader {
         return filters
     }
 
+    /// Nil for an empty one.
+    mutating func plan() throws(EncodingError) -> [UInt8]? {
+        let bytes = try lengthPrefixed()
+        return bytes.isEmpty ? nil : Array(bytes)
+    }
+
     mutating func seriesID() throws(EncodingError) -> SeriesID {
         let high = try u64()
         return SeriesID(high: high, low: try u64())

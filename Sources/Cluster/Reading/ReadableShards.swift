@@ -15,13 +15,16 @@ struct ReadableShards: Sendable {
         return shards.hosted.filter { !out.contains($0.group) }
     }
 
-    /// Waits until the replicas have what was acknowledged before now; what is not so is named.
-    func freshen(_ replicas: [ShardReplica]) async -> Completeness {
+    /// Waits until the replicas have what was acknowledged `stalenessNanos` ago; what is not so is
+    /// named.
+    func freshen(_ replicas: [ShardReplica], stalenessNanos: Int64) async -> Completeness {
         await withTaskGroup(of: (Int, String?).self) { group in
             for replica in replicas {
                 group.addTask {
                     let trouble = await withCheckedContinuation { continuation in
-                        barrier.whenFresh(replica.group) { continuation.resume(returning: $0) }
+                        barrier.whenFresh(replica.group, within: stalenessNanos) {
+                            continuation.resume(returning: $0)
+                        }
                     }
                     return (replica.number, trouble)
                 }
@@ -33,10 +36,10 @@ struct ReadableShards: Sendable {
     }
 
     /// The same for a thread that may wait.
-    func freshenWaiting(_ replicas: [ShardReplica]) -> Completeness {
+    func freshenWaiting(_ replicas: [ShardReplica], stalenessNanos: Int64) -> Completeness {
         let found = Monitor<(left: Int, troubles: [Int: String])>((replicas.count, [:]))
         for replica in replicas {
-            barrier.whenFresh(replica.group) { trouble in
+            barrier.whenFresh(replica.group, within: stalenessNanos) { trouble in
                 found.update { found in
                     found.left -= 1
                     found.troubles[replica.number] = trouble

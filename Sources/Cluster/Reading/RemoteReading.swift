@@ -10,13 +10,17 @@ final class RemoteReading: Sendable {
     private let time: any TimeSource
     private let openCount = Atomic<Int>(0)
     private let refusals: Counter
+    private let reducers: (any ReducerSource)?
 
+    /// `reducers`: nil sends everything as it is.
     init(
-        _ readable: ReadableShards, hub: FollowHub, time: any TimeSource, telemetry: Telemetry
+        _ readable: ReadableShards, hub: FollowHub, time: any TimeSource, telemetry: Telemetry,
+        reducers: (any ReducerSource)?
     ) {
         self.readable = readable
         self.hub = hub
         self.time = time
+        self.reducers = reducers
         refusals = telemetry.counter(
             "varve_remote_reads_refused_total",
             help: "Questions of other nodes refused since too many were open.")
@@ -47,7 +51,7 @@ final class RemoteReading: Sendable {
         let wanted = Set(asked.shards)
         let replicas = readable.taking.filter { wanted.contains($0.number) }
         let unread = wanted.subtracting(replicas.map(\.number)).sorted()
-        let answer = RemoteAnswer(question, asked, time: time)
+        let answer = RemoteAnswer(question, asked, time: time, reducers: reducers)
         if asked.subject == .follow {
             return try FollowStream(question, asked, unread: unread).run(hub)
         }
@@ -58,7 +62,10 @@ final class RemoteReading: Sendable {
                     unread.map { UnreadShard(shard: $0, reason: "it has no replica of it") }))
         }
         var completeness = Completeness()
-        if !asked.mayBeStale { completeness = readable.freshenWaiting(replicas) }
+        if asked.stalenessMillis < .max {
+            completeness = readable.freshenWaiting(
+                replicas, stalenessNanos: Int64(asked.stalenessMillis) * 1_000_000)
+        }
         completeness.merge(try answer.read(LocalReader(replicas: replicas)))
         answer.end(completeness)
     }
@@ -70,6 +77,7 @@ private struct RemoteAnswer {
     private let asked: ReadQuestion
     private let budget: QueryBudget
     private let spending: Spending
+    private let reducers: (any ReducerSource)?
 
     /// What was spent and not told yet. Of one thread.
     private final class Spending {
@@ -89,7 +97,11 @@ private struct RemoteAnswer {
         }
     }
 
-    init(_ question: PeerQuestion, _ asked: ReadQuestion, time: any TimeSource) {
+    init(
+        _ question: PeerQuestion, _ asked: ReadQuestion, time: any TimeSource,
+        reducers: (any ReducerSource)?
+    ) {
+        self.reducers = reducers
         self.question = question
         self.asked = asked
         let due = time.monotonicNanos() + Int64(asked.rest.millis) * 1_000_000
@@ -115,16 +127,21 @@ private struct RemoteAnswer {
 
     func read(_ reader: LocalReader) throws -> Completeness {
         switch asked.subject {
-        case .series(let range): return try series(reader, range)
-        case .lines(let range, let form):
+        case .series(let range, let plan): return try series(reader, range, reducer(of: plan))
+        case .lines(let range, let form, let plan):
             let request = LineRequest(
                 tenant: asked.tenant, selector: range.selector, start: range.start,
                 end: range.end, filters: form.filters, order: form.order, limit: form.limit,
                 budget: budget)
-            return try reader.selectLines(request) { data in
-                try send(ReadPart.lines(data, tenant: asked.tenant, spending.take()))
-                return true
+            guard let reducer = reducer(of: plan) else {
+                return try reader.selectLines(request) { data in
+                    try send(ReadPart.lines(data, tenant: asked.tenant, spending.take()))
+                    return true
+                }
             }
+            let completeness = try reader.selectLines(request) { try reducer.add($0) }
+            try finish(reducer)
+            return completeness
         case .labels(let form, let signal, let range, let limit):
             let request = LabelRequest(
                 tenant: asked.tenant, signal: signal, selector: range.selector,
@@ -139,17 +156,28 @@ private struct RemoteAnswer {
         }
     }
 
+    private func reducer(of plan: [UInt8]?) -> (any Reducer)? {
+        plan.flatMap { reducers?.reducer(of: $0, budget: budget) }
+    }
+
+    private func finish(_ reducer: any Reducer) throws {
+        try reducer.finish { try send(ReadPart.reduced($0, spending.take())) }
+    }
+
     private func series(
-        _ reader: LocalReader, _ range: ReadQuestion.ReadRange
+        _ reader: LocalReader, _ range: ReadQuestion.ReadRange, _ reducer: (any Reducer)?
     ) throws -> Completeness {
         let request = SeriesRequest(
             tenant: asked.tenant, selector: range.selector, start: range.start, end: range.end,
             budget: budget)
         var packer = SeriesPiece.Packer { [spending] in spending.take() }
         let completeness = try reader.selectSeries(request) { batch in
-            for series in batch { try packer.add(series) { part in try send(part) } }
+            for series in try reducer?.add(batch) ?? batch {
+                try packer.add(series) { part in try send(part) }
+            }
         }
         try packer.finish { part in try send(part) }
+        if let reducer { try finish(reducer) }
         return completeness
     }
 

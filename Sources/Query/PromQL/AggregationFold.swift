@@ -15,15 +15,15 @@ struct AggregationFold {
     private let range: Range<Int>
 
     private var groups: [Labels: Int] = [:]
-    private var labels: [Labels] = []
+    private(set) var labels: [Labels] = []
     // groups × stepCount of each that the operation needs.
     /// The running result, absent where nothing came yet.
-    private var values: [Double] = []
-    private var compensations: [Double] = []
-    private var counts: [Double] = []
-    private var means: [Double] = []
+    var values: [Double] = []
+    var compensations: [Double] = []
+    var counts: [Double] = []
+    var means: [Double] = []
     /// Cells whose sum overflowed, and cells with histograms: both rare.
-    private var overflowed: [Int: RunningMean] = [:]
+    var overflowed: [Int: RunningMean] = [:]
     private var histograms: [Int: HistogramTotal] = [:]
 
     /// What a cell's histograms add up to.
@@ -69,7 +69,11 @@ struct AggregationFold {
     }
 
     private mutating func group(of rowLabels: Labels) -> Int {
-        let key = grouping.key(of: rowLabels)
+        group(grouping.key(of: rowLabels))
+    }
+
+    /// The number of the group with these labels.
+    mutating func group(_ key: Labels) -> Int {
         if let known = groups[key] { return known }
         let new = labels.count
         groups[key] = new
@@ -148,7 +152,7 @@ struct AggregationFold {
         }
     }
 
-    private mutating func addExtreme(_ base: Int, _ row: Span<Double>, isMaximum: Bool) {
+    mutating func addExtreme(_ base: Int, _ row: Span<Double>, isMaximum: Bool) {
         var best = values.mutableSpan
         for step in 0..<row.count {
             let value = row[step]

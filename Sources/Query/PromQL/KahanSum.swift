@@ -62,6 +62,20 @@ struct RunningMean {
         state.add(value / count)
     }
 
+    /// Goes on from the mean of `count` values whose sum overflows.
+    init(mean: Double, count: Double) {
+        state = KahanSum(mean)
+        self.count = count
+        isIncremental = true
+    }
+
+    /// Takes in `count` further values with this mean.
+    mutating func merge(mean other: Double, count otherCount: Double) {
+        let all = count + otherCount
+        self = RunningMean(
+            mean: mean * (count / all) + other * (otherCount / all), count: all)
+    }
+
     @inline(__always)
     var mean: Double {
         isIncremental

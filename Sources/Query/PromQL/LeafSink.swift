@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Model
 
 /// Where the series of one leaf job go: each becomes a row and is either kept or folded.
@@ -65,6 +66,19 @@ final class LeafSink {
         rows.append(
             job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
     }
+
+    // MARK: Partial results of a job that folds
+
+    var groupCount: Int { fold?.groupCount ?? 0 }
+
+    func write(group: Int, to writer: inout ByteWriter) {
+        fold?.write(group: group, to: &writer)
+    }
+
+    /// Takes in a group that another sink of the same job wrote.
+    func merge(_ reader: inout ByteReader) throws(EncodingError) { try fold?.merge(&reader) }
+
+    // MARK: The end
 
     /// A row for each series, or each group, ascending by labels, at the steps of the key's grid.
     func finish() throws(QueryError) -> StepMatrix {

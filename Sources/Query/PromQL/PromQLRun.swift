@@ -114,13 +114,20 @@ struct PromQLRun {
                 return LeafSink(
                     job, parameters: parameters, annotations: annotations, budget: budget)
             }
-            let completeness = try await querier.selectSeries(
-                group.request(tenant: tenant, budget: budget)
-            ) { batch in
+            let request = group.request(tenant: tenant, budget: budget)
+            func take(_ batch: [SeriesData]) throws {
                 try budget.check()
                 for series in batch {
                     for sink in sinks { try sink.consume(series) }
                 }
+            }
+            let completeness: Completeness
+            if let reduction = PromQLReduction(group.jobs, of: text, grid, context) {
+                completeness = try await querier.selectSeries(
+                    request, reducing: reduction.encoded(),
+                    merge: { try PromQLReduction.merge($0, into: sinks) }, take)
+            } else {
+                completeness = try await querier.selectSeries(request, take)
             }
             for sink in sinks { evaluator.leaves[sink.job.key] = try sink.finish() }
             return completeness

@@ -42,7 +42,8 @@ package struct QueryContext: Sendable {
 
     package func now() -> Timestamp { Timestamp(nanos: time.wallNanos()) }
 
-    /// A budget that ends at the `timeout` parameter or the configured one, whichever is first.
+    /// A budget that ends at the `timeout` parameter or the configured one, whichever is first;
+    /// `max_staleness` says how old what is read may be.
     func budget(for call: HTTPCall) throws(HTTPFailure) -> QueryBudget {
         let limits = limits
         var nanos = limits.timeoutNanos
@@ -52,9 +53,18 @@ package struct QueryContext: Sendable {
             }
             nanos = min(nanos, wanted)
         }
+        var staleness: Int64 = 0
+        if let text = call.parameters["max_staleness"], !text.isEmpty {
+            guard let wanted = TimeText.duration(text), wanted >= 0 else {
+                throw HTTPFailure.invalid("max_staleness", "a duration is expected, like 10s")
+            }
+            staleness = wanted
+        }
         let deadline = time.monotonicNanos() + nanos
         let clock = time
-        return QueryBudget(limits: limits.budget) { clock.monotonicNanos() > deadline }
+        return QueryBudget(limits: limits.budget, stalenessNanosMax: staleness) {
+            clock.monotonicNanos() > deadline
+        }
     }
 }
 

@@ -15,31 +15,34 @@ import Testing
 
     @Test func thereAreScripts() { #expect(Self.names.count > 10) }
 
-    @Test(arguments: names)
-    func scriptHolds(name: String) async throws {
+    /// On one node, and where other nodes hold most series and reduce them.
+    @Test(arguments: names, [false, true])
+    func scriptHolds(name: String, isSpread: Bool) async throws {
         let url = Self.folder.appendingPathComponent(name)
         let text = try String(contentsOf: url, encoding: .utf8)
         let script = try BehaviourScript(text: text)
         #expect(!script.steps.isEmpty)
         for step in script.steps {
-            let place = "\(name):\(step.line): \(step.text)"
+            let place = "\(name):\(step.line)\(isSpread ? " spread" : ""): \(step.text)"
+            let querier: any Querier = isSpread ? SpreadQuerier(step.store) : step.store
             switch step.query {
-            case .failure(let nanos): await expectFailure(step, nanos, place)
+            case .failure(let nanos): await expectFailure(step, querier, nanos, place)
             case .instant(let nanos, let isOrdered):
-                await expectInstant(step, nanos, isOrdered: isOrdered, place)
+                await expectInstant(step, querier, nanos, isOrdered: isOrdered, place)
             case .range(let start, let end, let interval):
-                await expectRange(step, start, end, interval, place)
+                await expectRange(step, querier, start, end, interval, place)
             }
         }
     }
 
     private let engine = PromQLEngine()
 
-    private func expectFailure(_ step: BehaviourScript.Step, _ nanos: Int64, _ place: String) async
-    {
+    private func expectFailure(
+        _ step: BehaviourScript.Step, _ querier: any Querier, _ nanos: Int64, _ place: String
+    ) async {
         do {
             let answer = try await engine.instant(
-                step.text, at: Timestamp(nanos: nanos), tenant: .standard, querier: step.store,
+                step.text, at: Timestamp(nanos: nanos), tenant: .standard, querier: querier,
                 budget: QueryBudget())
             Issue.record("\(place): no error but \(answer.value)")
         } catch {
@@ -50,11 +53,12 @@ import Testing
     }
 
     private func expectInstant(
-        _ step: BehaviourScript.Step, _ nanos: Int64, isOrdered: Bool, _ place: String
+        _ step: BehaviourScript.Step, _ querier: any Querier, _ nanos: Int64, isOrdered: Bool,
+        _ place: String
     ) async {
         do {
             let answer = try await engine.instant(
-                step.text, at: Timestamp(nanos: nanos), tenant: .standard, querier: step.store,
+                step.text, at: Timestamp(nanos: nanos), tenant: .standard, querier: querier,
                 budget: QueryBudget())
             let wanted = try expected(step.rows)
             expectNotes(answer, wanted, place)
@@ -66,13 +70,14 @@ import Testing
     }
 
     private func expectRange(
-        _ step: BehaviourScript.Step, _ start: Int64, _ end: Int64, _ interval: Int64,
+        _ step: BehaviourScript.Step, _ querier: any Querier, _ start: Int64, _ end: Int64,
+        _ interval: Int64,
         _ place: String
     ) async {
         do {
             let answer = try await engine.range(
                 step.text, start: Timestamp(nanos: start), end: Timestamp(nanos: end),
-                stepNanos: interval, tenant: .standard, querier: step.store,
+                stepNanos: interval, tenant: .standard, querier: querier,
                 budget: QueryBudget())
             let wanted = try expected(step.rows)
             expectNotes(answer, wanted, place)

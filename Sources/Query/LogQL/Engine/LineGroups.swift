@@ -57,14 +57,16 @@ struct LineGroups: Sendable {
             groupsByKey.append(Int32(number))
             return (number, true)
         }
-        let set = makeLabels(fields)
-        if let known = groupsByLabels[set] {
-            groupsByKey.append(known)
-            return (Int(known), false)
-        }
+        let (group, isNew) = self.number(of: makeLabels(fields))
+        groupsByKey.append(Int32(group))
+        return (group, isNew)
+    }
+
+    /// The group with these labels, that no line here needs to have had.
+    mutating func number(of set: Labels) -> (number: Int, isNew: Bool) {
+        if let known = groupsByLabels[set] { return (Int(known), false) }
         let group = labels.count
         groupsByLabels[set] = Int32(group)
-        groupsByKey.append(Int32(group))
         labels.append(set)
         return (group, true)
     }

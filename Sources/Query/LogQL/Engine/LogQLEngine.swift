@@ -119,6 +119,13 @@ struct LogStepGrid: Sendable {
     let count: Int
     let isInstant: Bool
 
+    init(startNanos: Int64, stepNanos: Int64, count: Int, isInstant: Bool) {
+        self.startNanos = startNanos
+        self.stepNanos = stepNanos
+        self.count = count
+        self.isInstant = isInstant
+    }
+
     init(_ request: LogQLRequest, _ options: LogQLEngine.Options) throws(QueryError) {
         isInstant = request.stepNanos == 0
         guard request.stepNanos >= 0 else {

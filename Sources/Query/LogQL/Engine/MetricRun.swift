@@ -11,6 +11,8 @@ struct MetricRun {
     private struct Work {
         var statistics = LogQLStatistics()
         var completeness = Completeness()
+        /// Range aggregations that were begun: they come as they stand in the text.
+        var rangeCount = 0
     }
 
     func answer(to metric: MetricExpression) async throws(QueryError) -> LogQLAnswer {
@@ -66,11 +68,26 @@ struct MetricRun {
     ) async throws(QueryError) -> [LogSeries] {
         var run = RangeRun(
             range, grouping: grouping, steps: grid, options: options, budget: request.budget)
+        let place = work.rangeCount
+        work.rangeCount += 1
         do {
             let lines = run.lineRequest(tenant: request.tenant)
-            let completeness = try await querier.selectLines(lines) { data in
-                try run.add(data)
-                return true
+            let completeness: Completeness
+            if run.isReducible {
+                let reduction = LogQLReduction(
+                    text: request.query.description, grid: grid, options: options, place: place,
+                    grouping: grouping)
+                completeness = try await querier.selectLines(
+                    lines, reducing: reduction.encoded(), merge: { try run.merge($0) },
+                    { data in
+                        try run.add(data)
+                        return true
+                    })
+            } else {
+                completeness = try await querier.selectLines(lines) { data in
+                    try run.add(data)
+                    return true
+                }
             }
             work.completeness.merge(completeness)
         } catch {

@@ -4,17 +4,17 @@ internal import Model
 /// and window.
 struct RangeRun {
     private let aggregation: RangeAggregation
-    private let grid: WindowSeries.Grid
-    private let kind: WindowSeries.Kind
+    let grid: WindowSeries.Grid
+    let kind: WindowSeries.Kind
     private let options: LogQLEngine.Options
     private let budget: QueryBudget
     private(set) var pipeline: LogPipeline
-    private var groups: LineGroups
-    private var series: [WindowSeries] = []
+    private(set) var groups: LineGroups
+    var series: [WindowSeries] = []
     /// Group by stream of the batch, −1 until known: for pipelines that leave labels alone.
     private var plainGroups: [Int32] = []
-    private(set) var lineCount = 0
-    private(set) var byteCount = 0
+    var lineCount = 0
+    var byteCount = 0
 
     /// `grouping`: of the function, or of a `sum` around it that may be done at once.
     init(
@@ -139,7 +139,18 @@ struct RangeRun {
     /// The group of the line that the pipeline holds.
     private mutating func group() throws(QueryError) -> Int {
         let (number, isNew) = groups.number(of: pipeline.fields, byOrigin: false)
-        guard isNew else { return number }
+        if isNew { try addSeries() }
+        return number
+    }
+
+    /// The group with these labels, which came from elsewhere.
+    mutating func group(_ labels: Labels) throws(QueryError) -> Int {
+        let (number, isNew) = groups.number(of: labels)
+        if isNew { try addSeries() }
+        return number
+    }
+
+    private mutating func addSeries() throws(QueryError) {
         guard groups.count <= options.seriesMax else {
             throw .limit(name: "query.log_series_max", allowed: options.seriesMax)
         }
@@ -147,7 +158,6 @@ struct RangeRun {
             throw .limit(name: "query.log_points_max", allowed: options.pointsMax)
         }
         series.append(WindowSeries(kind: kind, count: grid.count))
-        return number
     }
 
     private func pipelineError() -> QueryError {

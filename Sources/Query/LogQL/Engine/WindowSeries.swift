@@ -32,16 +32,16 @@ struct WindowSeries: Sendable {
         case all
     }
 
-    private let kind: Kind
+    let kind: Kind
     /// Of `whole`: differences from window to window. count + 1 of each.
-    private var sums: [Int64]
-    private var counts: [Int64]
+    var sums: [Int64]
+    var counts: [Int64]
     /// Of other kinds: per window the sum, the mean or the chosen value.
-    private var values: [Double]
+    var values: [Double]
     /// Per window the squared distance from the mean (`mean`), or what rounding lost (`sum`).
-    private var seconds: [Double]
+    var seconds: [Double]
     /// Per window the time of the chosen value (`first`, `last`).
-    private var times: [Int64]
+    var times: [Int64]
     private var points: [(nanos: Int64, value: Double)] = []
 
     init(kind: Kind, count: Int) {
@@ -50,11 +50,14 @@ struct WindowSeries: Sendable {
         counts = [Int64](repeating: 0, count: count + 1)
         let hasValues = kind != .whole && kind != .all
         values = hasValues ? [Double](repeating: 0, count: count) : []
-        let hasSeconds = kind == .mean || kind == .sum
-        seconds = hasSeconds ? [Double](repeating: 0, count: count) : []
-        let hasTimes = kind == .first || kind == .last
-        times = hasTimes ? [Int64](repeating: 0, count: count) : []
+        seconds = []
+        times = []
+        if hasSeconds { seconds = [Double](repeating: 0, count: count) }
+        if hasTimes { times = [Int64](repeating: 0, count: count) }
     }
+
+    var hasSeconds: Bool { kind == .mean || kind == .sum }
+    var hasTimes: Bool { kind == .first || kind == .last }
 
     /// A line that counts `amount`.
     @inline(__always)
@@ -75,13 +78,7 @@ struct WindowSeries: Sendable {
             counts[window] += 1
             let isFirst = counts[window] == 1
             switch kind {
-            case .sum:
-                // Neumaier's sum.
-                let sum = values[window] + value
-                seconds[window] +=
-                    abs(values[window]) >= abs(value)
-                    ? (values[window] - sum) + value : (value - sum) + values[window]
-                values[window] = sum
+            case .sum: addSum(value, to: window)
             case .mean:
                 // Welford's running variance.
                 let delta = value - values[window]
@@ -96,6 +93,16 @@ struct WindowSeries: Sendable {
             case .first, .last, .whole, .all: break
             }
         }
+    }
+
+    /// Neumaier's sum.
+    @inline(__always)
+    mutating func addSum(_ value: Double, to window: Int) {
+        let sum = values[window] + value
+        seconds[window] +=
+            abs(values[window]) >= abs(value)
+            ? (values[window] - sum) + value : (value - sum) + values[window]
+        values[window] = sum
     }
 
     /// The function's value per window.

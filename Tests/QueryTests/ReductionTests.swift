@@ -1,0 +1,101 @@
+import Model
+import Query
+import QuerySupport
+import Synchronization
+import Testing
+
+/// What other nodes are given to do, and plans and partial results that are anything.
+@Suite struct ReductionTests {
+    private static let second: Int64 = 1_000_000_000
+
+    private static func store(_ count: Int = 12) -> PromQLMemoryStore {
+        PromQLMemoryStore(
+            (0..<count).map { number in
+                let labels = Labels([
+                    ("__name__", "m"), ("job", "j\(number % 3)"), ("i", "\(number)"),
+                ])
+                return SeriesData(
+                    id: SeriesID(tenant: .standard, labels: labels), labels: labels,
+                    timestamps: TimestampColumn((0..<60).map { Int64($0) * 10 * second }),
+                    values: (0..<60).map { Double($0 * $0 % 17) * Double(number - 4) })
+            })
+    }
+
+    private static func parts(_ query: String, _ querier: any Querier) async throws -> Int {
+        let spread = SpreadQuerier(querier)
+        _ = try await PromQLEngine().range(
+            query, start: Timestamp(nanos: 60 * second), end: Timestamp(nanos: 500 * second),
+            stepNanos: 20 * second, tenant: .standard, querier: spread, budget: QueryBudget())
+        return spread.partCount.withLock { $0 }
+    }
+
+    @Test(arguments: [
+        "sum by (job) (rate(m[1m]))", "avg(m)", "min without (i) (m)", "max(m)", "count(m)",
+        "stddev by (job) (m)", "absent(m)", "sum(m offset 1m)", "sum(m) / count(m)",
+        "max_over_time(sum(m)[1m:10s])",
+    ])
+    func firstAggregationsAreGivenAway(query: String) async throws {
+        #expect(try await Self.parts(query, Self.store()) > 0)
+    }
+
+    @Test(arguments: [
+        "m", "rate(m[1m])", "topk(2, m)", "quantile(0.5, m)", "sum(predict_linear(m[1m], 60))",
+        "sum(quantile_over_time(0.5, m[1m]))", "sum(m) + on () group_right m",
+    ])
+    func whatNeedsTheSeriesIsNot(query: String) async throws {
+        #expect(try await Self.parts(query, Self.store()) == 0)
+    }
+
+    @Test func aSumThatOverflowsHasItsMean() async throws {
+        let values: [Double] = [1.5e308, 1.7e308, 1.2e308, 1.6e308, 1.4e308, 1.3e308, 1.1e308]
+        let store = PromQLMemoryStore(
+            values.enumerated().map { number, value in
+                let labels = Labels([("__name__", "m"), ("i", "\(number)")])
+                return SeriesData(
+                    id: SeriesID(tenant: .standard, labels: labels), labels: labels,
+                    timestamps: TimestampColumn([0]), values: [value])
+            })
+        let spread = SpreadQuerier(store)
+        let answer = try await PromQLEngine().instant(
+            "avg(m)", at: Timestamp(nanos: 1), tenant: .standard, querier: spread,
+            budget: QueryBudget())
+        guard case .vector(let samples) = answer.value,
+            case .float(let mean)? = samples.first?.value
+        else {
+            Issue.record("\(answer.value)")
+            return
+        }
+        #expect(abs(mean - 1.4e308) < 1e294)
+        #expect(spread.partCount.withLock { $0 } > 0)
+    }
+
+    /// A pipeline's error is the query's, wherever it came up.
+    @Test func theErrorOfAnotherNodeIsTheQuerys() async throws {
+        let lines = (0..<40).map { number in
+            LogMemoryQuerier.Line(
+                labels: Labels([("app", "a\(number)")]), nanos: Int64(number) * Self.second,
+                text: Array("no number".utf8), metadata: .empty)
+        }
+        for query in [
+            #"sum_over_time({app=~"a.*"} | pattern "<x> <_>" | unwrap x [1m])"#,
+            #"sum(sum_over_time({app=~"a.*"} | pattern "<x> <_>" | unwrap x [1m]))"#,
+        ] {
+            var messages: [String] = []
+            for querier: any Querier in [
+                LogMemoryQuerier(lines), SpreadQuerier(LogMemoryQuerier(lines)),
+            ] {
+                do {
+                    _ = try await LogQLEngine(querier: querier).query(
+                        LogQLRequest(
+                            tenant: .standard, query: LogQLQuery(query), start: Timestamp(nanos: 0),
+                            end: Timestamp(nanos: 60 * Self.second), budget: QueryBudget()))
+                    messages.append("none")
+                } catch {
+                    messages.append(String("\(error)".prefix(30)))
+                }
+            }
+            #expect(messages[0].hasPrefix("pipeline error"))
+            #expect(messages[0] == messages[1])
+        }
+    }
+}
