@@ -155,7 +155,7 @@ import Testing
     }
 
     /// Machines with empty disks ask to be members again.
-    private static func rejoin(_ world: ClusterWorld) {
+    static func rejoin(_ world: ClusterWorld) {
         guard (world.nanos / ClusterWorld.stepNanos).isMultiple(of: 100) else { return }
         for machine in world.machines where machine.identity == nil {
             if let other = world.machines.first(where: { $0.node != nil }) {
@@ -165,7 +165,7 @@ import Testing
     }
 
     /// Segments that can not be read.
-    private static func damages(_ world: ClusterWorld) -> [String] {
+    static func damages(_ world: ClusterWorld) -> [String] {
         var problems: [String] = []
         for machine in world.machines {
             for replica in machine.node?.cluster?.replicas ?? [] {
@@ -183,7 +183,7 @@ import Testing
     }
 
     /// Shards of which replicas hold other files.
-    private static func differences(_ world: ClusterWorld) -> [String] {
+    static func differences(_ world: ClusterWorld) -> [String] {
         var images: [Int: [UInt8]] = [:]
         var problems: [String] = []
         for machine in world.machines {
