@@ -1,5 +1,6 @@
 internal import Raft
 internal import Replication
+internal import Storage
 internal import Synchronization
 
 /// What the keeper does for the groups: it hears of those of others, leads its own to where they
