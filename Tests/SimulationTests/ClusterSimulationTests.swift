@@ -114,6 +114,7 @@ import Testing
         var problems = world.violations
         if !isWhole(world) {
             problems.append("not whole \(took) ms after all was mended")
+            problems += world.machines.flatMap { describe($0) }
         }
         for machine in world.machines { machine.node?.scrub() }
         try world.run(forNanos: 2 * second)
@@ -143,14 +144,16 @@ import Testing
         guard let cluster = machine.node?.cluster else { return ["\(machine.name) is down"] }
         let lines = cluster.health.groups.map { line in
             "\(line.group): leader \(line.report?.leader?.description ?? "none"),"
-                + " voters \(line.voters), \(line.movement ?? "at rest")"
+                + " voters \(line.voters), lacking \((line.report?.lags ?? [:]).values.sorted()),"
+                + " \(line.movement ?? "at rest")"
         }
         let places = cluster.replicas.map {
             "shard \($0.number): applied \($0.appliedIndex), sealed \($0.shard.durableIndex), "
                 + "completed \($0.shard.manifest.completedIndex), job \($0.hasJob), "
                 + "segments \($0.shard.manifest.segments.map(\.name))"
         }
-        return places + ["\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
+        let absent = cluster.health.members.filter { !$0.isLive }.map(\.member.name)
+        return places + ["absent \(absent)", "\(machine.name) is \(machine.identity?.description ?? "nobody")"] + lines
             + cluster.activity
     }
 
