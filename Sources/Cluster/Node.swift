@@ -190,6 +190,9 @@ package final class Node: Sendable {
         router.submit(batch, completion)
     }
 
+    /// Looks at the groups between two steps.
+    func look(_ body: (Replicator) -> Void) { loop.look(body) }
+
     /// A tick of the clock, for the same.
     package func tick() { clock.tick() }
 

@@ -62,6 +62,7 @@ final class ClusterWorld: @unchecked Sendable {
     private var leaders: [LeaderTerm: NodeID] = [:]
     /// Names of what shards have sealed, by shard and entry: the same on every replica.
     private var sealed: [String: [UInt8]] = [:]
+    private var logs = LogInvariants()
     private let randomness: SeededRandom
 
     init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
@@ -131,7 +132,8 @@ final class ClusterWorld: @unchecked Sendable {
     func surroundings(of machine: Machine) -> Node.Surroundings {
         Node.Surroundings(
             disk: machine.disk, time: machine.time, timers: ManualTime(), random: randomness,
-            telemetry: Telemetry(), onNotice: { _ in },
+            telemetry: Telemetry(),
+            onNotice: { [weak self] in self?.note("\(machine.name): \($0)") },
             onFatal: { [weak machine] in machine?.deathNote = $0 })
     }
 
@@ -157,6 +159,7 @@ final class ClusterWorld: @unchecked Sendable {
     /// The machine comes back with an empty disk, and asks to be a member again.
     func reimage(_ machine: Machine) {
         crash(machine)
+        if let id = machine.identity { logs.forget(id) }
         machine.identity = nil
         machine.disk = SimulatedDisk(seed: random.next())
         machine.token = random.next()
@@ -195,6 +198,13 @@ final class ClusterWorld: @unchecked Sendable {
         }
     }
 
+    /// Of all that happened: one seed gives one.
+    var digest: UInt64 {
+        trace.joined(separator: "\n").utf8.reduce(network.counts.deliveryHash) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+    }
+
     // MARK: - Time
 
     func run(forNanos duration: Int64, _ each: (() throws -> Void)? = nil) throws {
@@ -226,7 +236,11 @@ final class ClusterWorld: @unchecked Sendable {
     private func work(_ machine: Machine, _ node: Node) {
         for _ in 0..<64 {
             guard node.hasWork else { break }
-            guard node.step(), machine.deathNote == nil else {
+            let goesOn = node.step() && machine.deathNote == nil
+            if let id = machine.identity {
+                node.look { for problem in logs.look(at: id, $0) { violate(problem) } }
+            }
+            guard goesOn else {
                 note("\(machine.name) ends: \(machine.deathNote ?? "its loop")")
                 crash(machine)
                 return
