@@ -4,6 +4,8 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 DATA ?= ./data
 CLUSTER_DATA ?= ./data-cluster
 SEEDS ?= 200
+# The first of them.
+SEED ?= 1
 SECONDS ?= 60
 # What the build and the server need from Debian; what only the tests need is in scripts/, what the
 # first things to try need is installed by `run`.
@@ -18,7 +20,7 @@ help:
 	@echo "make test         all tests;  make test ROOM=Query  only one room's"
 	@echo "make lint         formatting and house rules that need no build"
 	@echo "make bench        figures with goals;  make bench ONLY=statsd;  ONLY=cluster: real nodes"
-	@echo "make sim SEEDS=n  seeded fault schedules"
+	@echo "make sim SEEDS=n  seeded fault schedules over whole clusters;  SEED=n  the first of them"
 	@echo "make sim-mutants  bugs on purpose, and which test finds each"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
 	@echo "make e2e          end-to-end tests with real clients on loopback"
@@ -49,7 +51,7 @@ bench: deps
 	@scripts/bench "$(ONLY)" $(SWIFT_FLAGS)
 
 sim: deps
-	VARVE_SEEDS=$(SEEDS) scripts/run-tests SimulationTests $(SWIFT_FLAGS)
+	@scripts/simulate $(SEEDS) $(SEED) $(SWIFT_FLAGS)
 
 sim-mutants: deps
 	@scripts/sim-mutants

@@ -85,6 +85,17 @@ extension ClusterMembership {
         try await settle(.raiseFeatureLevel(wanted))
     }
 
+    /// Changes a setting of the cluster. `value`: in nanoseconds or a number, nil: off.
+    package func set(
+        _ setting: ClusterSetting, _ value: Int64?
+    ) async throws(ClusterAdminError) {
+        guard setting.allows(value) else {
+            throw ClusterAdminError.invalid(
+                field: "value", reason: "\(setting.allowed) is allowed for \(setting.name)")
+        }
+        try await settle(.set(setting, value))
+    }
+
     /// What would stop a restart of each zone, or of the one named; of nodes without a zone each
     /// by itself. In the order of names.
     package func upgradeCheck(

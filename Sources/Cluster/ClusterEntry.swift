@@ -52,6 +52,11 @@ package struct ClusterEntry: Sendable {
     private func enterDirectory(
         in world: Node.Surroundings
     ) async throws(NodeError) -> ClusterPlace? {
+        guard !world.disk.exists(RecoveryPlan.path) else {
+            throw NodeError.failed(
+                "a recovery of this directory was begun and has not ended: run `varve cluster "
+                    + "recover` on it again")
+        }
         if let identity = try ClusterDirectory.read(world.disk) {
             return try goOn(identity, world.disk)
         }

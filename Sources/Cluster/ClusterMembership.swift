@@ -25,6 +25,10 @@ package final class ClusterMembership: Sendable {
         /// False: everything is done on the caller's thread.
         let hasThreads: Bool
         let hub: FollowHub
+        /// What the node was started with.
+        let given: NodeConfiguration
+        /// Has the node work by this from now on.
+        let take: @Sendable (NodeConfiguration) -> Void
     }
 
     /// How long a stop waits for others to take over what this node leads.
@@ -40,10 +44,13 @@ package final class ClusterMembership: Sendable {
     private let desk: PeerDesk
     fileprivate let world: Surroundings
     private let workers: ThreadPool?
+    private let settings: SettingsDesk
 
     init(_ place: ClusterPlace, _ world: Surroundings) {
         self.place = place
         self.world = world
+        settings = SettingsDesk(
+            world.given, take: world.take, note: world.node.onNotice)
         // One thread: a transfer's steps stay in order.
         let workers =
             world.hasThreads
@@ -54,7 +61,7 @@ package final class ClusterMembership: Sendable {
         }
         let fetcher = ClusterMembership.makeFetcher(place, world, run)
         self.fetcher = fetcher
-        keeper = ClusterMembership.makeKeeper(place, world, fetcher)
+        keeper = ClusterMembership.makeKeeper(place, world, fetcher, settings)
         let readable = ClusterMembership.readable(world, keeper, fetcher)
         let readView = ClusterMembership.readView(place, world, readable)
         self.readable = readable
@@ -85,7 +92,8 @@ package final class ClusterMembership: Sendable {
     }
 
     private static func makeKeeper(
-        _ place: ClusterPlace, _ world: Surroundings, _ fetcher: ImageFetcher
+        _ place: ClusterPlace, _ world: Surroundings, _ fetcher: ImageFetcher,
+        _ settings: SettingsDesk
     ) -> ClusterKeeper {
         let surroundings = world.node
         return ClusterKeeper(
@@ -97,19 +105,17 @@ package final class ClusterMembership: Sendable {
                         search,
                         Whereabouts.Surroundings(
                             identity: place.identity, profile: place.profile,
-                            time: surroundings.time, onChange: { world.signal.raise() }))
+                            time: surroundings.time, onChange: { world.signal.raise() },
+                            note: surroundings.onNotice))
                 },
                 shards: world.shards, meta: world.meta,
                 leaders: world.leaders, queue: world.queue,
                 proposer: world.proposer, links: world.links, calls: world.calls,
                 time: surroundings.time, random: surroundings.random,
-                settings: ClusterSettings(
-                    shard: world.configuration.shard,
-                    retentionNanos: world.configuration.retentionNanos,
-                    futureNanosMax: world.configuration.futureNanosMax),
+                settings: settings,
                 open: { shard in
-                    let decided = world.meta.cluster.settings.decide(world.configuration)
-                    let replica = try ShardReplica.open(shard, decided, surroundings)
+                    let replica = try ShardReplica.open(
+                        shard, world.configuration, surroundings)
                     replica.shard.beginSealClock(
                         now: Timestamp(nanos: surroundings.time.wallNanos()))
                     return replica
@@ -123,7 +129,8 @@ package final class ClusterMembership: Sendable {
                         surroundings.onNotice("shard \(shard) cannot be removed: \(error)")
                     }
                 }, afterApplied: { body in world.applier.add([.task(body)]) },
-                rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice),
+                rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice,
+                fatal: surroundings.onFatal),
             signal: world.signal)
     }
 
@@ -176,7 +183,7 @@ package final class ClusterMembership: Sendable {
     package var hello: PeerHello {
         PeerHello(
             clusterID: place.identity.clusterID, node: PeerID(place.identity.node.number),
-            name: place.identity.name, featureLevel: ClusterFeatures.level)
+            name: place.identity.name, featureLevel: place.profile.featureLevel)
     }
 
     /// From now on the node has peers.
@@ -190,6 +197,9 @@ package final class ClusterMembership: Sendable {
         ClusterHealth(
             world.meta.cluster, live: keeper.live, reports: keeper.reports.all)
     }
+
+    /// Takes over what is the node's own of these.
+    func reload(_ configuration: NodeConfiguration) { settings.reload(configuration) }
 
     /// What the cluster agrees on.
     package var state: ClusterState { world.meta.cluster }

@@ -7,6 +7,8 @@ package struct ClusterProfile: Sendable, Hashable {
     /// Where clients reach it, HOST:PORT.
     package var httpAddress: String
     package var isWitness = false
+    /// What this binary understands.
+    package var featureLevel = ClusterFeatures.level
     /// How long a member may be silent before it is replaced.
     package var graceNanos: Int64 = 600_000_000_000
 
@@ -17,10 +19,17 @@ package struct ClusterProfile: Sendable, Hashable {
         self.httpAddress = httpAddress
     }
 
+    /// Why a member of this kind has no place in the cluster any more; nil when it has.
+    func misfit(_ cluster: ClusterState) -> String? {
+        guard cluster.featureLevel > featureLevel else { return nil }
+        return
+            "\(ClusterRefusal.featureLevelTooLow(has: featureLevel, needs: cluster.featureLevel))"
+    }
+
     func newcomer(token: UInt64) -> Newcomer {
         Newcomer(
             name: name, zone: zone, address: address, httpAddress: httpAddress,
-            featureLevel: ClusterFeatures.level, isWitness: isWitness, token: token)
+            featureLevel: featureLevel, isWitness: isWitness, token: token)
     }
 }
 

@@ -139,7 +139,7 @@ extension ClusterMembership {
     package var waitsFor: String? {
         let state = state
         if !state.isFounded {
-            return place.identity.node == ClusterPlace.founder
+            return place.isFounder
                 ? "the founding of the cluster is not written yet"
                 : "the state of the cluster has not come from its members yet"
         }

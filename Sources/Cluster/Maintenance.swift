@@ -95,6 +95,7 @@ final class Maintenance: Sendable {
     func round() {
         runJobs()
         for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
+        limitWhatIsDue()
         sealWhatIsDue()
         let now = time.monotonicNanos()
         let isWanted = isExpiryWanted.exchange(false, ordering: .relaxed)
@@ -209,6 +210,14 @@ final class Maintenance: Sendable {
             guard isDue, unsealed > 0 || isAsked else { continue }
             propose(.seal(at: now), to: replica)
             total -= unsealed
+        }
+    }
+
+    /// A shard's limits change in its log, so that all replicas refuse the same entries.
+    private func limitWhatIsDue() {
+        guard let limits = bounds.withLock({ $0.shardLimits }) else { return }
+        for replica in led where replica.shard.limits != limits {
+            propose(.limit(limits), to: replica)
         }
     }
 

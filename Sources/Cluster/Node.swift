@@ -72,7 +72,8 @@ package final class Node: Sendable {
         in world: Surroundings, hasThreads: Bool = true
     ) throws(NodeError) -> Node {
         do {
-            let replicator = try NodeOpening.openReplicator(configuration, place, world)
+            let replicator = try NodeOpening.openReplicator(
+                configuration, place?.identity.node ?? ClusterPlace.founder, world)
             let opening = try NodeOpening(configuration, place, replicator, world)
             return Node(opening, replicator, world, hasThreads: hasThreads)
         } catch let error as NodeError {
@@ -144,10 +145,15 @@ package final class Node: Sendable {
     /// Reads every sealed segment and has repaired what is damaged. Blocks.
     package func scrub() { scrubber.readAll() }
 
-    /// Takes over retention, memory and the age of a seal; the rest is fixed while it runs.
+    /// Takes over retention, memory and the age of a seal; the rest is fixed while it runs, and
+    /// what a cluster has decided stays as it is.
     package func reload(_ configuration: NodeConfiguration) {
-        router.setRetention(nanos: configuration.retentionNanos)
-        maintenance.setBounds(configuration.bounds)
+        if let cluster {
+            cluster.reload(configuration)
+        } else {
+            router.setTimes(configuration)
+            maintenance.setBounds(configuration.bounds)
+        }
     }
 
     /// Takes nothing more in, makes durable and applies what was taken, and ends the threads.
@@ -183,6 +189,9 @@ package final class Node: Sendable {
     ) {
         router.submit(batch, completion)
     }
+
+    /// Looks at the groups between two steps.
+    func look(_ body: (Replicator) -> Void) { loop.look(body) }
 
     /// A tick of the clock, for the same.
     package func tick() { clock.tick() }

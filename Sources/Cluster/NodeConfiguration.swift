@@ -22,6 +22,8 @@ package struct NodeConfiguration: Sendable {
     /// Segment files of the journal above which the shards that pin the oldest are sealed.
     package var journalSegmentsMax = 16
     package var shard = ShardConfiguration()
+    /// What shards' limits are to be; nil leaves them as they are.
+    package var shardLimits: ShardLimits?
     /// Age at which what is in memory is sealed, ns.
     package var sealAgeNanos: Int64 {
         get { shard.sealAgeNanos }
@@ -34,7 +36,8 @@ package struct NodeConfiguration: Sendable {
     var bounds: NodeBounds {
         NodeBounds(
             retentionNanos: retentionNanos, retentionBytesMax: retentionBytesMax,
-            memoryBytesMax: memoryBytesMax, sealAgeNanos: sealAgeNanos)
+            memoryBytesMax: memoryBytesMax, sealAgeNanos: sealAgeNanos,
+            shardLimits: shardLimits)
     }
 }
 
@@ -44,6 +47,7 @@ struct NodeBounds: Sendable {
     var retentionBytesMax: Int?
     var memoryBytesMax: Int
     var sealAgeNanos: Int64
+    var shardLimits: ShardLimits?
 }
 
 /// What keeps a node from starting or running, as one line for a person.

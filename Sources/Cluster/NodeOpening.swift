@@ -25,12 +25,20 @@ package struct ClusterPlace: Sendable {
 
     /// Every cluster's first node.
     package static let founder = NodeID(1)
+
+    /// Whether the cluster begins with this node's directory. A founder that was told of others, by
+    /// a recovery, gets its state from them.
+    var isFounder: Bool {
+        identity.node == ClusterPlace.founder && firstPeers.addresses.isEmpty
+    }
 }
 
 /// What a node finds in its directory: journal, meta group and replicas, replayed and consistent
 /// with each other.
 struct NodeOpening {
     var configuration: NodeConfiguration
+    /// The same before a cluster decided on some of it.
+    let given: NodeConfiguration
     let place: ClusterPlace?
     let shardCount: Int
     let meta: MetaReplica
@@ -40,7 +48,7 @@ struct NodeOpening {
 
     /// Opens the journal, in a directory that is one, or becomes one.
     static func openReplicator(
-        _ configuration: NodeConfiguration, _ place: ClusterPlace?, _ world: Node.Surroundings
+        _ configuration: NodeConfiguration, _ node: NodeID, _ world: Node.Surroundings
     ) throws -> Replicator {
         _ = try DataDirectory.open(world.disk, shardCount: configuration.shardCount)
         var options = Replicator.Options()
@@ -49,7 +57,7 @@ struct NodeOpening {
         options.inFlightBytesMax = .max / 2
         return try Replicator(
             disk: world.disk, directory: DiskPath("journal"),
-            node: place?.identity.node ?? ClusterPlace.founder, options: options,
+            node: node, options: options,
             random: world.random, time: world.time, telemetry: world.telemetry)
     }
 
@@ -60,12 +68,17 @@ struct NodeOpening {
         let directory = try DataDirectory.open(world.disk, shardCount: configuration.shardCount)
         shardCount = directory.shardCount
         self.place = place
+        given = configuration
         metaChanged = ChangeRelay()
         let relay = metaChanged
         meta = try MetaReplica(disk: world.disk) { relay.raise() }
-        self.configuration =
-            meta.cluster.isFounded
-            ? meta.cluster.settings.decide(configuration) : configuration
+        if meta.cluster.isFounded {
+            self.configuration = meta.cluster.settings.decide(configuration)
+        } else if place != nil {
+            self.configuration = ClusterSettings(configuration).decide(configuration)
+        } else {
+            self.configuration = configuration
+        }
         // With short journal files an entry has to be shorter too.
         self.configuration.entryBytesMax = min(
             configuration.entryBytesMax, replicator.payloadBytesMax)
@@ -104,7 +117,7 @@ struct NodeOpening {
         _ replicator: Replicator, _ meta: MetaReplica, _ world: Node.Surroundings
     ) throws -> [ShardReplica] {
         let node = place.identity.node
-        let isFounder = node == ClusterPlace.founder
+        let isFounder = place.isFounder
         // Before any group is opened that works: what that one commits would be lost.
         let sealed =
             isFounder
@@ -119,6 +132,7 @@ struct NodeOpening {
         }
         meta.note(progress: replicator.commitIndex(of: ClusterState.metaGroup))
         let cluster = meta.cluster
+        if let reason = place.profile.misfit(cluster) { throw NodeError.failed(reason) }
         let isFirstStart = isFounder && !cluster.isFounded
         var replicas: [ShardReplica] = []
         for number in 0..<shardCount {
@@ -148,7 +162,7 @@ struct NodeOpening {
     }
 
     /// An image was installed and the node stopped before the journal knew.
-    private static func recover(
+    static func recover(
         _ group: GroupID, stands index: UInt64, _ replicator: Replicator,
         _ world: Node.Surroundings
     ) throws {

@@ -75,7 +75,12 @@ struct NodeParts {
                     node: world, configuration: configuration, shards: shards, meta: meta,
                     leaders: leaders, queue: queue, applier: applier, proposer: proposer,
                     links: links, calls: calls, barrier: barrier, maintenance: maintenance,
-                    signal: keeperSignal, hasThreads: hasThreads, hub: hub))
+                    signal: keeperSignal, hasThreads: hasThreads, hub: hub,
+                    given: opening.given,
+                    take: { [router] configuration in
+                        router.setTimes(configuration)
+                        maintenance.setBounds(configuration.bounds)
+                    }))
             hooks.set(membership)
             relay.listen { keeperSignal.raise() }
             querier = ClusterQuerier(

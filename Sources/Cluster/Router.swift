@@ -21,8 +21,8 @@ final class Router: Appender {
     /// Nil where replicas offer what they apply.
     private let hub: FollowHub?
     private let time: any TimeSource
-    private let retentionNanos: Mutex<Int64?>
-    private let futureNanosMax: Int64
+    /// Ages, ns: nil takes all; and how far ahead of the clock.
+    private let times: Mutex<(retentionNanos: Int64?, futureNanosMax: Int64)>
     private let entryBytesMax: Int
     private let figures: RouterFigures
 
@@ -36,13 +36,15 @@ final class Router: Appender {
         self.lanes = lanes
         self.hub = hub
         self.time = time
-        retentionNanos = Mutex(configuration.retentionNanos)
-        futureNanosMax = configuration.futureNanosMax
+        times = Mutex((configuration.retentionNanos, configuration.futureNanosMax))
         entryBytesMax = configuration.entryBytesMax
         figures = RouterFigures(telemetry)
     }
 
-    func setRetention(nanos: Int64?) { retentionNanos.withLock { $0 = nanos } }
+    /// Takes retention and how far ahead data may be over.
+    func setTimes(_ configuration: NodeConfiguration) {
+        times.withLock { $0 = (configuration.retentionNanos, configuration.futureNanosMax) }
+    }
 
     func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
         let result = await withCheckedContinuation { continuation in
@@ -73,8 +75,9 @@ final class Router: Appender {
         _ batch: WriteBatch,
         _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void
     ) {
+        let (retentionNanos, futureNanosMax) = times.withLock { $0 }
         let bounds = TimeBounds(
-            nowNanos: time.wallNanos(), retentionNanos: retentionNanos.withLock { $0 },
+            nowNanos: time.wallNanos(), retentionNanos: retentionNanos,
             futureNanosMax: futureNanosMax)
         var trimmed: [AppendReceipt.Rejection] = []
         // Cut before anything is left out: the pieces of a batch that is sent again are the same.

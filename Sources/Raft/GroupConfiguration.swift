@@ -98,3 +98,11 @@ package struct RaftStatus: Hashable, Sendable {
         self.configuration = configuration
     }
 }
+
+extension RaftStatus {
+    /// Whether the log alone can bring the member up to date: what it lacks is still there. A leader
+    /// hears only with its first question that a new member needs an image.
+    package func logReaches(_ member: Member) -> Bool {
+        !member.needsImage && member.matchIndex + 1 >= firstIndex
+    }
+}

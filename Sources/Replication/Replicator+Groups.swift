@@ -70,6 +70,10 @@ extension Replicator {
     func openSoleVoter(_ group: GroupID) -> GroupReplica? {
         // A group with peers is opened by whoever knows them.
         guard journal.configuration(of: group) == nil else { return nil }
+        return addSoleVoter(group)
+    }
+
+    func addSoleVoter(_ group: GroupID) -> GroupReplica {
         let state = journal.state(of: group)
         let hardState = HardState(term: state.term, vote: NodeID(nonzero: state.vote))
         let lastIndex = journal.lastIndex(of: group)
@@ -98,7 +102,7 @@ extension Replicator {
             configuration: GroupConfiguration(index: Replicator.firstImageIndex, voters: [node]))
     }
 
-    private func begin(
+    func begin(
         _ group: GroupID, behind image: ImageReference
     ) throws(ReplicationError) {
         if journal.lastIndex(of: group) > 0 {
@@ -276,6 +280,14 @@ extension Replicator {
         guard written.isEmpty else { return false }
         guard let hardState = replicas[group]?.hardState else { return true }
         close(group)
+        try forget(group, voters: voters, hardState)
+        return true
+    }
+
+    /// Puts nothing in place of the group's log.
+    func forget(
+        _ group: GroupID, voters: [NodeID], _ hardState: HardState
+    ) throws(ReplicationError) {
         // No leader's log has an entry of term 0, so that one brings an image: the changes of
         // members in its log would not fit the voters that are known here.
         let nothing = ImageReference(
@@ -284,7 +296,6 @@ extension Replicator {
                 index: Replicator.firstImageIndex, voters: voters))
         try writeImage(
             group, nothing, HardState(term: max(hardState.term, 1), vote: hardState.vote))
-        return true
     }
 
     /// Whether the journal knows no more of the group than its beginning.

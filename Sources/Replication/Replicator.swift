@@ -180,8 +180,8 @@ package final class Replicator {
     /// call. `journal(.syncFailed)`: stop the process.
     package func commit() throws(ReplicationError) -> ReplicationOutput {
         if written.isEmpty { output.messages += try prepare() }
-        if Mutant.isOn(.commitsBeforeSync) { for replica in written { settle(replica) } }
-        if needsWrite {
+        let waitsForMore = Mutant.isOn(.commitsBeforeSync) && batch.pagedByteCount < 32 << 10
+        if needsWrite, !waitsForMore {
             do {
                 try journal.commit(&batch, mayUseReserve: isBatchUrgent || batch.isEmpty)
             } catch {

@@ -88,7 +88,7 @@ struct SeriesMemory {
             known.append(reference)
         }
         let before = SeriesMemory.residentBytes()
-        let configuration = ShardConfiguration(seriesMax: 2_000_000)
+        let configuration = ShardConfiguration(limits: ShardLimits(seriesMax: 2_000_000))
         let shard = try Shard.open(
             disk: disk, directory: "shard", number: 0, configuration: configuration,
             telemetry: Telemetry())

@@ -142,13 +142,62 @@ import Testing
 
     @Test func settingsThatNoClusterCanHaveAreRefused() {
         var log = ClusterLog(shardCount: 1, zones: [nil])
-        var settings = ClusterSettings()
-        settings.seriesMax = -1
-        #expect(log.apply(.setSettings(settings)) == .refused(.badSetting("seriesMax")))
-        settings.seriesMax = 5
-        settings.retentionNanos = nil
-        #expect(log.apply(.setSettings(settings)) == .done)
+        let bad: [(ClusterSetting, Int64?)] = [
+            (.seriesMax, -1), (.seriesMax, 0), (.streamsMax, nil), (.retention, 1),
+            (.futureMax, -1), (.idleAfter, 60_000_000_001), (.idleAfter, 1),
+        ]
+        for (setting, value) in bad {
+            #expect(log.apply(.set(setting, value)) == .refused(.badSetting(setting)))
+        }
+        #expect(log.state.settings == ClusterSettings())
+    }
+
+    @Test func eachSettingIsSetByItself() {
+        var log = ClusterLog(shardCount: 1, zones: [nil])
+        for setting in ClusterSetting.allCases {
+            let before = log.state.settings
+            let value: Int64 = setting.isDuration ? 86_400_000_000_000 * 7 : 5
+            #expect(log.apply(.set(setting, value)) == .done)
+            for other in ClusterSetting.allCases {
+                #expect(log.state.settings[other] == (other == setting ? value : before[other]))
+            }
+            #expect(ClusterSetting(name: setting.name) == setting)
+        }
+        #expect(log.apply(.set(.retention, nil)) == .done)
         let decided = log.state.settings.decide(NodeConfiguration())
-        #expect(decided.shard.seriesMax == 5 && decided.retentionNanos == nil)
+        #expect(decided.retentionNanos == nil && decided.shardLimits?.seriesMax == 5)
+        // A new replica begins as all did, and has the rest from its log.
+        #expect(decided.shard.limits == ShardLimits())
+    }
+
+    @Test func theSurvivorsGoOn() {
+        var log = ClusterLog(shardCount: 2, zones: ["a", "b", "c"])
+        log.apply(.setMemberState(node(3), .draining))
+        log.apply(.assign(GroupID(1), nodes(1, 2, 3)))
+        let before = log.state
+        let bad: [(UInt64, [NodeID], [NodeID])] = [
+            (0, nodes(3), nodes(3, 3, 3)), (7, nodes(3), nodes(3, 3)),
+            (7, nodes(3), nodes(3, 2, 3)), (7, nodes(3, 9), nodes(3, 3, 3)),
+        ]
+        for (id, survivors, holders) in bad {
+            let outcome = log.apply(
+                .recover(clusterID: id, survivors: survivors, holders: holders))
+            guard case .refused = outcome else {
+                Issue.record("\(id) \(survivors) \(holders) is taken")
+                continue
+            }
+        }
+        #expect(log.state.members == before.members)
+        #expect(
+            log.apply(.recover(clusterID: 7, survivors: nodes(2, 3), holders: nodes(2, 3, 2)))
+                == .done)
+        #expect(log.state.clusterID == 7 && log.state.presentMembers.map(\.id) == nodes(2, 3))
+        #expect(log.state.presentMembers.allSatisfy { $0.state == .active })
+        #expect(log.state.wanted(GroupID(0)).voters == nodes(2))
+        #expect(log.state.wanted(GroupID(1)).voters == nodes(3))
+        // The lost one's name is free, its id is not.
+        #expect(
+            log.apply(.join(newcomer("n1", zone: "a", token: 77), replaces: nil))
+                == .joined(node(4)))
     }
 }

@@ -1,6 +1,7 @@
 import Cluster
 import Raft
 import Simulator
+import Storage
 import Testing
 
 /// Commands and images as bytes.
@@ -19,7 +20,8 @@ import Testing
             .updateMember(
                 node(300), address: "a:1", httpAddress: "", zone: nil, featureLevel: 2),
             .assign(GroupID(3), nodes(3, 1, 2)), .assign(GroupID(UInt32.max), []),
-            .setSettings(settings), .setSettings(ClusterSettings()), .raiseFeatureLevel(9),
+            .set(.retention, nil), .set(.idleAfter, .max), .raiseFeatureLevel(9),
+            .recover(clusterID: 5, survivors: nodes(2, 300), holders: nodes(2, 2, 300)),
         ]
     }()
 
@@ -56,11 +58,11 @@ import Testing
 
     @Test func theImageOfVersionOneStays() {
         var settings = ClusterSettings()
-        settings.seriesMax = 1
-        settings.streamsMax = 2
-        settings.metadataMax = 300
-        settings.idleSeconds = 4
-        settings.retentionNanos = 5
+        settings.limits.seriesMax = 1
+        settings.limits.streamsMax = 2
+        settings.limits.metadataMax = 300
+        settings.limits.idleSeconds = 60
+        settings.retentionNanos = 1 << 32
         settings.futureNanosMax = 6
         var state = ClusterState()
         _ = state.apply(
@@ -71,7 +73,7 @@ import Testing
         func word(_ number: UInt8) -> [UInt8] { [number, 0, 0, 0, 0, 0, 0, 0] }
         var bytes: [UInt8] = [1, 0xee, 0xff, 0xc0, 0, 0, 0, 0, 0, 1, 7, 1, 0, 0, 0]
         bytes += word(8) + word(9)
-        bytes += [1, 2, 172, 2, 4, 0, 0, 0, 1] + word(5) + word(6)
+        bytes += [1, 2, 172, 2, 60, 0, 0, 0, 1] + [0, 0, 0, 0, 1, 0, 0, 0] + word(6)
         bytes += [1, 7, 1, 1, 98, 0, 6] + Array("b:8781".utf8) + [6] + Array("b:8780".utf8)
         bytes += [1, 0, 0, 0, 0] + word(3)
         bytes += [2, 0, 1, 7, 1, 1, 7]

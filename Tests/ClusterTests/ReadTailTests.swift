@@ -143,7 +143,7 @@ struct ReadTailTests {
             disk: SimulatedDisk(seed: 1), time: ManualTime(), timers: ManualTime(),
             random: SeededRandom(seed: 1), telemetry: Telemetry(), onFatal: { _ in })
         var configuration = NodeConfiguration()
-        configuration.shard.streamsMax = 2
+        configuration.shard.limits.streamsMax = 2
         let replica = try ShardReplica.open(0, configuration, world)
         let payload = ShardCommand.write(Self.lines(0)).encoded()
         let outcome = try replica.apply(index: 1, payload: payload)

@@ -18,6 +18,8 @@ struct StewardModel {
     var outgoing: Set<NodeID> = []
     var transferee: NodeID?
     var stewards: [NodeID: Steward] = [:]
+    /// Of the leader's log.
+    var firstIndex: UInt64 = 1
     /// What was done, in order.
     var actions: [Steward.Action] = []
     /// Numbers of voters that the group went through.
@@ -44,8 +46,9 @@ struct StewardModel {
 
     func status(for node: NodeID) -> RaftStatus {
         var status = RaftStatus(
-            term: term, leader: leader, isLeader: node == leader, firstIndex: 1,
-            lastIndex: commitIndex, commitIndex: commitIndex, configuration: configuration)
+            term: term, leader: leader, isLeader: node == leader,
+            firstIndex: firstIndex, lastIndex: commitIndex, commitIndex: commitIndex,
+            configuration: configuration)
         status.transferee = transferee
         status.members = configuration.members.map {
             RaftStatus.Member(

@@ -32,6 +32,23 @@ import Testing
         #expect(model.check() == .change([.addVoter(node(2))]))
     }
 
+    /// A young log that begins behind an image: few entries are missing, and none that are there.
+    @Test func whoNeedsAnImageDoesNotKeepUpHoweverFewEntriesThereAre() {
+        var model = StewardModel(voters: nodes(1), leader: node(1), wanted: nodes(1, 2))
+        model.stuck = [node(2)]
+        model.firstIndex = model.commitIndex
+        model.check()
+        model.match[node(2)] = model.commitIndex - 2
+        for _ in 0..<10 {
+            #expect(model.check() == .wait(reason: "node 2 gets an image"))
+        }
+        let report = GroupReport(model.status(for: node(1)), appliedIndex: 1)
+        #expect(report.lags == [node(1): 0, node(2): Steward.lagEntriesMax + 1])
+        model.match[node(2)] = model.commitIndex - 1
+        #expect(model.settle() == true)
+        #expect(model.isReached)
+    }
+
     @Test func aWipedNodeIsSwappedInOneChange() {
         // Node 2 lost its disk and came back as node 4.
         var model = StewardModel(

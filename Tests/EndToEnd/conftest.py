@@ -215,6 +215,22 @@ def server(make_server):
 
 
 @pytest.fixture
+def make_cluster(tmp_path):
+    # It stands on this file.
+    from cluster import Cluster
+
+    clusters = []
+
+    def make(shards=4, *flags):
+        clusters.append(Cluster(tmp_path / f"cluster{len(clusters)}", shards, *flags))
+        return clusters[-1]
+
+    yield make
+    for cluster in clusters:
+        cluster.end()
+
+
+@pytest.fixture
 def need():
     """Skips with a reason where a program is missing that `scripts/e2e` could not install."""
 

@@ -20,7 +20,7 @@ class Host:
         self.name = f"{network.name}-{number}"
         self.address = f"{network.prefix}.{10 + number}"
         self.runner = ["ip", "netns", "exec", self.name]
-        outer = f"{network.name}{number}"
+        self.outer = outer = f"{network.name}-{number}v"
         ip("netns", "add", self.name)
         ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", self.name)
         ip("link", "set", outer, "master", network.name, "up")
@@ -40,8 +40,12 @@ class Host:
 
 
 class Network:
+    count = 0
+
     def __init__(self):
-        self.name = f"vv{os.getpid() % 100_000}"
+        # What a network before left goes away in its own time.
+        Network.count += 1
+        self.name = f"vv{os.getpid() % 10_000}-{Network.count}"
         self.prefix = "10.213.77"
         self.hosts = []
         ip("link", "add", self.name, "type", "bridge")
@@ -65,6 +69,7 @@ class Network:
 
     def end(self):
         for host in self.hosts:
+            subprocess.run(["ip", "link", "del", host.outer], check=False)
             subprocess.run(["ip", "netns", "del", host.name], check=False)
         subprocess.run(["ip", "link", "del", self.name], check=False)
 

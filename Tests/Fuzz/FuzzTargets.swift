@@ -27,7 +27,9 @@ package enum FuzzTargets {
 
     /// All that must not trap. The first byte of an input chooses the variant; in the corpus of a
     /// text format it is a digit.
-    package static let all: [Target] = intake + bodies + languages + encodings + files + peers
+    package static let all: [Target] =
+        intake + bodies + languages + encodings + files + peers
+        + cluster
 
     /// Traps on `fuz!`: shows that the search for findings finds one.
     package static let canary = Target("canary", seeds: [Array("fuz?".utf8)]) { bytes in

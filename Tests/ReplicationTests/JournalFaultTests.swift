@@ -253,6 +253,58 @@ import Testing
         } catch {}
     }
 
+    /// Batches of one shape, so that records of a segment's earlier life lie exactly where the torn
+    /// end of the last batch would have been: a second record at the second page's beginning.
+    @Test func whatASegmentsEarlierLifeLeftIsNothing() throws {
+        for seed in 0..<80 as Range<UInt64> {
+            let disk = SimulatedDisk(seed: seed)
+            var workload = JournalWorkload(disk: disk, seed: seed)
+            let replicator = try workload.open()
+            let page = JournalFormat.pageBytes
+            // Behind the header of the batch (docs/format/journal.md).
+            let first = page - 48 - JournalBatch.recordBytes(payloadBytes: 0)
+            for _ in 0..<30 + seed % 7 {
+                try workload.round(replicator, byteCounts: [first, 100])
+                workload.release(replicator, allBut: 6)
+            }
+            disk.faults.tear = .pages
+            disk.faults.powerCutAtCall = disk.callCount + 2
+            #expect(throws: ReplicationError.self) {
+                try workload.round(replicator, byteCounts: [first, 100])
+            }
+            disk.powerCycle()
+            try workload.verify(try workload.open(), "seed \(seed)")
+        }
+    }
+
+    /// Entries behind the image are those of a leader that the group left behind.
+    @Test func anImageEndsTheLogThatWasThere() throws {
+        let disk = SimulatedDisk(seed: 7)
+        try disk.makeDirectoriesDurably(JournalWorkload.directory)
+        func open() throws -> Journal {
+            try Journal.open(
+                disk: disk, directory: JournalWorkload.directory, random: SeededRandom(seed: 7),
+                time: ManualTime(), telemetry: Telemetry())
+        }
+        let group = GroupID(1)
+        let journal = try open()
+        var batch = JournalBatch()
+        for index in 1...10 as ClosedRange<UInt64> {
+            batch.add(Entry(noOperationAt: index, term: 1), group: group, payload: [])
+        }
+        try journal.commit(&batch)
+        let image = ImageReference(
+            index: 5, term: 2,
+            configuration: GroupConfiguration(index: 5, voters: [NodeID(1)]))
+        try journal.install(image, hardState: HardState(term: 2, vote: nil), group: group)
+        for journal in [journal, try open()] {
+            #expect(journal.lastIndex(of: group) == 5)
+            #expect(journal.term(of: group, at: 5) == 2)
+            #expect(journal.term(of: group, at: 6) == nil)
+            #expect(journal.configuration(of: group) == image.configuration)
+        }
+    }
+
     private func lastSegment(_ disk: SimulatedDisk) throws -> DiskPath {
         let names = try disk.list(JournalWorkload.directory).map(\.name)
         let last = try #require(names.last { $0.hasSuffix(".journal") })

@@ -48,6 +48,25 @@ struct JournalWorkload {
         try commit(replicator)
     }
 
+    /// Proposes and commits one batch of payloads of these sizes for the first group.
+    mutating func round(_ replicator: Replicator, byteCounts: [Int]) throws {
+        for byteCount in byteCounts {
+            tag += 1
+            let payload = [UInt8](repeating: UInt8(truncatingIfNeeded: tag), count: byteCount)
+            proposed.insert(payload)
+            try replicator.propose(GroupID(0), payload: payload, tag: tag)
+        }
+        try commit(replicator)
+    }
+
+    /// Releases all of the first group but its newest entries.
+    mutating func release(_ replicator: Replicator, allBut count: UInt64) {
+        let last = acknowledged[GroupID(0)]?.keys.max() ?? 0
+        guard last > count else { return }
+        released[GroupID(0)] = last - count
+        replicator.release(GroupID(0), through: last - count)
+    }
+
     mutating func commit(_ replicator: Replicator) throws {
         for entry in try replicator.commit().committed {
             acknowledged[entry.group, default: [:]][entry.index] = entry.payload

@@ -35,6 +35,8 @@ final class ReplicatorCluster {
     private(set) var nodes: [NodeID: Node] = [:]
     var inFlight: [Flight] = []
     var cut: Set<[NodeID]> = []
+    /// Nodes that are connected and get nothing of what is sent to them.
+    var deaf: Set<NodeID> = []
     let groups: [GroupID]
     private(set) var acknowledged: [GroupID: [UInt64: [UInt8]]] = [:]
     private(set) var refused: [ReplicationOutput.Withdrawn] = []
@@ -130,7 +132,7 @@ final class ReplicatorCluster {
 
     func deliver(at place: Int, keeping: Bool = false) {
         let flight = keeping ? inFlight[place] : inFlight.remove(at: place)
-        guard !cut.contains([flight.from, flight.message.to]),
+        guard !cut.contains([flight.from, flight.message.to]), !deaf.contains(flight.message.to),
             let node = nodes[flight.message.to], let replicator = node.replicator,
             let received = ReceivedMessage(
                 from: flight.from, to: node.id, head: flight.message.head,

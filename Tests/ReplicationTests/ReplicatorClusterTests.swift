@@ -188,6 +188,40 @@ import Testing
         #expect(Set(cluster.leaders).count >= 1)
     }
 
+    /// All that is sent to a follower is lost for a while, and nobody sees a connection break.
+    @Test func aLeaderIsNotQuietWhileAFollowerIsBehind() throws {
+        let cluster = try grown()
+        try write(cluster, 1...3)
+        let leader = try #require(cluster.leader(of: group))
+        let behind = try #require(cluster.nodes.keys.sorted().first { $0 != leader })
+        cluster.deaf = [behind]
+        try write(cluster, 4...6)
+        try cluster.tickAndSettle(12)
+        cluster.deaf = []
+        // Sooner than a quiet leader looks around.
+        try cluster.tickAndSettle(10)
+        #expect(cluster.nodes[behind]?.machines[group] == cluster.nodes[leader]?.machines[group])
+    }
+
+    /// The leader's words do not get out, those of the others do.
+    @Test func aLeaderThatIsNotHeardIsReplaced() throws {
+        let cluster = try grown()
+        try write(cluster, 1...3)
+        let old = try #require(cluster.leader(of: group))
+        for other in cluster.nodes.keys where other != old { cluster.cut.insert([old, other]) }
+        try cluster.propose([7], to: group, at: old)
+        try cluster.tickAndSettle(60)
+        let new = try #require(cluster.leader(of: group))
+        #expect(new != old)
+        #expect(cluster.nodes[old]?.replicator?.status(of: group)?.isLeader == false)
+        try write(cluster, 8...9)
+        cluster.cut = []
+        try cluster.tickAndSettle(40)
+        let machines = cluster.nodes.values.map { $0.machines[group] }
+        #expect(machines.allSatisfy { $0 == machines[0] })
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
     @Test func aFreshReadIndexComesOnFollowersToo() throws {
         let cluster = try grown()
         try write(cluster, 1...3)

@@ -50,7 +50,11 @@ final class ClusterLedger: @unchecked Sendable {
     }
 
     /// Reads a node as a query does, and looks for all that was acknowledged before it was asked.
-    func readBack(_ cluster: ClusterMembership, _ found: @escaping @Sendable (String) -> Void) {
+    /// `isRotten`: the node has damaged files, of which a read may say so.
+    func readBack(
+        _ cluster: ClusterMembership, isRotten: Bool,
+        _ found: @escaping @Sendable (String) -> Void
+    ) {
         let promised = acknowledged
         let replicas = cluster.replicas
         guard replicas.count == ClusterWorld.shardCount else { return }
@@ -71,7 +75,8 @@ final class ClusterLedger: @unchecked Sendable {
                     guard completeness.isComplete else { return }
                 }
             } catch {
-                found("\(error)")
+                if !isRotten { found("\(error)") }
+                return
             }
             let missing = promised.subtracting(lines)
             if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }

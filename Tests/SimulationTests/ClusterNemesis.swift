@@ -12,7 +12,9 @@ struct ClusterNemesis {
     /// What can go wrong.
     enum Fault: CaseIterable {
         case crash, zoneLoss, cutOneWay, cutBothWays, isolate, slowLink, lossyLink, unorderedLink
-        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot
+        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot, misdirectedWrite
+        /// A machine comes back without its disk, and its power goes while it is brought up to date.
+        case powerCutInImage
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -21,24 +23,34 @@ struct ClusterNemesis {
     private var mends: [(nanos: Int64, body: () throws -> Void)] = []
     private var nextNanos: Int64 = 0
     private(set) var faultCount = 0
+    /// Machines whose power is to go while an image comes in.
+    private var doomed: Set<String> = []
     /// Machines with damaged files.
     private(set) var rotten: Set<String> = []
 
-    init(_ world: ClusterWorld) { self.world = world }
+    /// Faults that are left out, by their number from 1: to see which a failure needs.
+    private let skipped: Set<Int>
+
+    init(_ world: ClusterWorld, without skipped: Set<Int> = []) {
+        self.world = world
+        self.skipped = skipped
+    }
 
     /// To be called after each step.
     mutating func act(mayLoseDisks: () -> Bool) throws {
         for mend in mends where mend.nanos <= world.nanos { try mend.body() }
         mends.removeAll { $0.nanos <= world.nanos }
+        cutPowerInImages()
         guard world.nanos >= nextNanos else { return }
         nextNanos =
             world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
-        if fault == .zoneLoss, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
+        let losesDisk = fault == .zoneLoss || fault == .powerCutInImage
+        if losesDisk, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
         faultCount += 1
         // Who has no identity yet has nothing to lose.
-        guard machine.identity != nil else { return }
+        guard machine.identity != nil, !skipped.contains(faultCount) else { return }
         try inject(fault, machine)
     }
 
@@ -52,6 +64,9 @@ struct ClusterNemesis {
     private mutating func inject(_ fault: Fault, _ machine: ClusterWorld.Machine) throws {
         world.note("\(fault) at \(machine.name)")
         switch fault {
+        case .powerCutInImage:
+            doomed.insert(machine.name)
+            kill(.zoneLoss, machine)
         case .crash, .zoneLoss, .powerCut, .failingSync: kill(fault, machine)
         case .cutOneWay, .cutBothWays, .isolate: cut(fault, machine)
         case .slowLink, .lossyLink, .unorderedLink: disturb(fault, machine)
@@ -59,7 +74,7 @@ struct ClusterNemesis {
             machine.heldUntil =
                 world.nanos + Int64.random(in: 1...40, using: &world.random) * Self.second / 10
             machine.speaksWhileHeld = fault == .slowDisk
-        case .rot: rot(machine)
+        case .rot, .misdirectedWrite: rot(machine, fault)
         case .fullDisk:
             machine.disk.faults.capacityBytes = 0
             let disk = machine.disk
@@ -70,17 +85,34 @@ struct ClusterNemesis {
         }
     }
 
-    /// A bit of a sealed file flips, on one machine only while the others have it.
-    private mutating func rot(_ machine: ClusterWorld.Machine) {
+    /// A bit of a sealed file flips, or a piece of another file lands in it; on one machine only
+    /// while the others have it.
+    private mutating func rot(_ machine: ClusterWorld.Machine, _ fault: Fault) {
         guard rotten.isEmpty || rotten == [machine.name],
-            let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random),
-            let segment = replica.shard.manifest.segments.randomElement(using: &world.random),
-            let file = segment.files.randomElement(using: &world.random), file.byteCount > 0
+            let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random)
         else { return }
+        let files = replica.shard.manifest.segments.flatMap(\.files).filter { $0.byteCount > 0 }
+        guard let file = files.randomElement(using: &world.random) else { return }
+        let byte = Int.random(in: 0..<file.byteCount, using: &world.random)
         rotten = [machine.name]
-        machine.disk.flipBit(
-            replica.directory / file.name,
-            byte: Int.random(in: 0..<file.byteCount, using: &world.random))
+        guard fault == .misdirectedWrite else {
+            return machine.disk.flipBit(replica.directory / file.name, byte: byte)
+        }
+        let piece = (0..<512).map { _ in UInt8.random(in: 0...255, using: &world.random) }
+        machine.disk.misdirect(piece, to: replica.directory / file.name, at: byte / 512 * 512)
+    }
+
+    /// At any of the calls that fetching and installing an image takes.
+    private mutating func cutPowerInImages() {
+        for machine in world.machines where doomed.contains(machine.name) {
+            guard machine.node?.cluster?.fetcher.progress.isEmpty == false else { continue }
+            doomed.remove(machine.name)
+            machine.disk.faults.tear = .sectors
+            machine.disk.faults.powerCutAtCall =
+                machine.disk.callCount + Int.random(in: 1...80, using: &world.random)
+            let world = world
+            after(20...60) { try ClusterNemesis.revive(machine, world) }
+        }
     }
 
     private mutating func kill(_ fault: Fault, _ machine: ClusterWorld.Machine) {
@@ -160,6 +192,7 @@ struct ClusterNemesis {
         world.note("everything is mended")
         for mend in mends { try mend.body() }
         mends = []
+        doomed = []
         world.network.healAll()
         for machine in world.machines {
             machine.heldUntil = 0

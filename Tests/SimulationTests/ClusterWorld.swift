@@ -29,6 +29,10 @@ final class ClusterWorld: @unchecked Sendable {
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
         var deathNote: String?
+        /// What its binary understands.
+        var featureLevel = ClusterFeatures.level
+        /// Why it was not taken in, when it last asked.
+        var refusal: String?
         /// Of all its attempts to join with this disk.
         var token: UInt64
         /// Durable and completed entry of each shard when it was last looked at.
@@ -58,6 +62,7 @@ final class ClusterWorld: @unchecked Sendable {
     private var leaders: [LeaderTerm: NodeID] = [:]
     /// Names of what shards have sealed, by shard and entry: the same on every replica.
     private var sealed: [String: [UInt8]] = [:]
+    private var logs = LogInvariants()
     private let randomness: SeededRandom
 
     init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
@@ -105,14 +110,14 @@ final class ClusterWorld: @unchecked Sendable {
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
             httpAddress: "\(machine.name):2")
         profile.graceNanos = 3_600_000_000_000
+        profile.featureLevel = machine.featureLevel
         machine.deathNote = nil
         let node = try Node.start(
-            configuration, as: ClusterPlace(identity: identity, profile: profile),
-            in: Node.Surroundings(
-                disk: machine.disk, time: machine.time, timers: ManualTime(), random: randomness,
-                telemetry: Telemetry(), onNotice: { _ in },
-                onFatal: { [weak machine] in machine?.deathNote = $0 }),
-            hasThreads: false)
+            configuration,
+            as: ClusterPlace(
+                identity: identity, profile: profile,
+                firstPeers: try FirstPeers.read(machine.disk)),
+            in: surroundings(of: machine), hasThreads: false)
         guard let cluster = node.cluster else { return }
         let id = PeerID(identity.node.number)
         let transport = network.start(id, receiver: cluster.receiver)
@@ -122,6 +127,14 @@ final class ClusterWorld: @unchecked Sendable {
         machine.transport = transport
         machine.identity = identity.node
         machine.heldUntil = nanos
+    }
+
+    func surroundings(of machine: Machine) -> Node.Surroundings {
+        Node.Surroundings(
+            disk: machine.disk, time: machine.time, timers: ManualTime(), random: randomness,
+            telemetry: Telemetry(),
+            onNotice: { [weak self] in self?.note("\(machine.name): \($0)") },
+            onFatal: { [weak machine] in machine?.deathNote = $0 })
     }
 
     private var addresses: [PeerID: Endpoint] {
@@ -146,6 +159,7 @@ final class ClusterWorld: @unchecked Sendable {
     /// The machine comes back with an empty disk, and asks to be a member again.
     func reimage(_ machine: Machine) {
         crash(machine)
+        if let id = machine.identity { logs.forget(id) }
         machine.identity = nil
         machine.disk = SimulatedDisk(seed: random.next())
         machine.token = random.next()
@@ -156,25 +170,38 @@ final class ClusterWorld: @unchecked Sendable {
         guard machine.identity == nil, let keeper = other.node?.cluster?.keeper else { return }
         let newcomer = Newcomer(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
-            httpAddress: "\(machine.name):2", featureLevel: 1, token: machine.token)
+            httpAddress: "\(machine.name):2", featureLevel: machine.featureLevel,
+            token: machine.token)
         let disk = machine.disk
         keeper.join(ClusterCommand.join(newcomer, replaces: nil).encoded()) { [self] answer in
-            guard machine.identity == nil, machine.disk === disk,
-                case .accepted(let accepted) = JoinAnswer.read(answer)
-            else { return }
-            do {
-                _ = try DataDirectory.open(disk, shardCount: accepted.shardCount)
-                try ClusterDirectory(
-                    clusterID: accepted.clusterID, node: accepted.node, name: machine.name,
-                    zone: machine.zone
-                ).write(disk)
-                note("\(machine.name) joins as \(accepted.node)")
-                machine.identity = accepted.node
-                try start(machine)
-                for other in machines { other.transport?.setPeers(addresses) }
-            } catch {
-                violate("\(machine.name) cannot join: \(error)")
+            guard machine.identity == nil, machine.disk === disk else { return }
+            switch JoinAnswer.read(answer) {
+            case .refused(let reason): machine.refusal = reason
+            case .accepted(let accepted): settle(accepted, machine)
             }
+        }
+    }
+
+    private func settle(_ accepted: JoinAnswer, _ machine: Machine) {
+        do {
+            _ = try DataDirectory.open(machine.disk, shardCount: accepted.shardCount)
+            try ClusterDirectory(
+                clusterID: accepted.clusterID, node: accepted.node, name: machine.name,
+                zone: machine.zone
+            ).write(machine.disk)
+            note("\(machine.name) joins as \(accepted.node)")
+            machine.identity = accepted.node
+            try start(machine)
+            for other in machines { other.transport?.setPeers(addresses) }
+        } catch {
+            violate("\(machine.name) cannot join: \(error)")
+        }
+    }
+
+    /// Of all that happened: one seed gives one.
+    var digest: UInt64 {
+        trace.joined(separator: "\n").utf8.reduce(network.counts.deliveryHash) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
         }
     }
 
@@ -209,7 +236,11 @@ final class ClusterWorld: @unchecked Sendable {
     private func work(_ machine: Machine, _ node: Node) {
         for _ in 0..<64 {
             guard node.hasWork else { break }
-            guard node.step(), machine.deathNote == nil else {
+            let goesOn = node.step() && machine.deathNote == nil
+            if let id = machine.identity {
+                node.look { for problem in logs.look(at: id, $0) { violate(problem) } }
+            }
+            guard goesOn else {
                 note("\(machine.name) ends: \(machine.deathNote ?? "its loop")")
                 crash(machine)
                 return

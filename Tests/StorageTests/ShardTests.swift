@@ -129,7 +129,7 @@ struct ShardTests {
     }
 
     @Test func collisionsAndTooManySeriesAreCountedByReason() throws {
-        let fixture = try ShardFixture(ShardConfiguration(seriesMax: 2))
+        let fixture = try ShardFixture(ShardConfiguration(limits: ShardLimits(seriesMax: 2)))
         let a = SeriesReference(tenant: .standard, labels: labels("a"))
         var batch = WriteBatch(tenant: .standard)
         batch.series = [a]

@@ -55,7 +55,7 @@ final class MetaReplica: Sendable {
             guard index > state.appliedIndex else { return .duplicate }
             state.appliedIndex = index
             state.isChanged = true
-            guard let command else { return .refused(.badSetting("command")) }
+            guard let command else { return .refused(.badCommand) }
             return state.cluster.apply(index: index, command)
         }
         onChange()

@@ -100,6 +100,9 @@ final class NodeLoop: Sendable {
     /// Whether a round would do something.
     var hasWork: Bool { queue.hasWork || replicator.withLock { $0.hasWork } }
 
+    /// Looks at the groups between two rounds.
+    func look(_ body: (Replicator) -> Void) { replicator.withLock { body($0) } }
+
     /// One round on the caller's thread with what is there: for a node without threads. False when
     /// the node must not go on.
     func step() -> Bool {

@@ -1,12 +1,13 @@
 internal import Encoding
 internal import Platform
-internal import Raft
+package import Raft
 internal import Replication
 
 /// How the entry that an image stands at travels, and lies beside the image until the journal
 /// knows: index, term, who is in the group, a checksum.
 extension ImageReference {
-    func encoded() -> [UInt8] {
+    /// The bytes.
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.u64(index)
         writer.u64(term)
@@ -16,7 +17,7 @@ extension ImageReference {
     }
 
     /// Nil for what `encoded` did not write.
-    init?(decoding bytes: [UInt8]) {
+    package init?(decoding bytes: [UInt8]) {
         guard bytes.count > 20 else { return nil }
         var reader = ByteReader(bytes)
         do {

@@ -37,12 +37,19 @@ extension ClusterCommand {
             writer.u8(4)
             writer.varint(UInt64(group.number))
             writer.nodes(replicas)
-        case .setSettings(let settings):
+        case .set(let setting, let value):
             writer.u8(5)
-            writer.settings(settings)
+            writer.u8(setting.rawValue)
+            writer.u8(value == nil ? 0 : 1)
+            writer.i64(value ?? 0)
         case .raiseFeatureLevel(let level):
             writer.u8(6)
             writer.u32(level)
+        case .recover(let clusterID, let survivors, let holders):
+            writer.u8(7)
+            writer.u64(clusterID)
+            writer.nodes(survivors)
+            writer.nodes(holders)
         }
         return writer.bytes
     }
@@ -69,8 +76,18 @@ extension ClusterCommand {
                 httpAddress: try reader.text(),
                 zone: try reader.zone(), featureLevel: try reader.u32())
         case 4: return .assign(try reader.group(), try reader.nodes())
-        case 5: return .setSettings(try reader.settings())
+        case 5:
+            guard let setting = ClusterSetting(rawValue: try reader.u8()) else {
+                throw .corrupt(what: "setting", offset: 2)
+            }
+            let isGiven = try reader.flag()
+            let value = try reader.i64()
+            return .set(setting, isGiven ? value : nil)
         case 6: return .raiseFeatureLevel(try reader.u32())
+        case 7:
+            return .recover(
+                clusterID: try reader.u64(), survivors: try reader.nodes(),
+                holders: try reader.nodes())
         default: throw .corrupt(what: "command kind", offset: 1)
         }
     }

@@ -17,9 +17,13 @@ package enum ClusterCommand: Hashable, Sendable {
         NodeID, address: String, httpAddress: String, zone: String?, featureLevel: UInt32)
     /// Who is to hold a group: preferred leader first; of the meta group, who votes.
     case assign(GroupID, [NodeID])
-    case setSettings(ClusterSettings)
+    /// The value in nanoseconds or as a number; nil: off.
+    case set(ClusterSetting, Int64?)
     /// Allows the formats and commands of that level; never goes back.
     case raiseFeatureLevel(UInt32)
+    /// What a person decided when a majority was lost, see `ClusterRecovery`: only the survivors go
+    /// on, in a cluster of another id. `holders`: who has each group, the meta group first.
+    case recover(clusterID: UInt64, survivors: [NodeID], holders: [NodeID])
 }
 
 /// What became of an applied command. The same on every replica.
@@ -55,7 +59,9 @@ package enum ClusterRefusal: Error, Hashable, Sendable, CustomStringConvertible 
     case lastMember(NodeID)
     case unknownGroup(GroupID)
     case badAssignment(GroupID, reason: String)
-    case badSetting(String)
+    case badSetting(ClusterSetting)
+    /// No command that any version wrote.
+    case badCommand
 
     package var description: String {
         switch self {
@@ -84,7 +90,9 @@ package enum ClusterRefusal: Error, Hashable, Sendable, CustomStringConvertible 
         case .lastMember(let id): "\(id) is the last that keeps data"
         case .unknownGroup(let group): "there is no \(group)"
         case .badAssignment(let group, let reason): "\(group) can not be so: \(reason)"
-        case .badSetting(let name): "the value of \(name) is not possible"
+        case .badSetting(let setting):
+            "\(setting.name) can not be so: \(setting.allowed) is allowed"
+        case .badCommand: "a command that no version wrote"
         }
     }
 }

@@ -74,9 +74,9 @@ package struct ClusterHealth: Sendable {
             && groups.allSatisfy { $0.hasLeader && $0.hasMajority && !$0.isUnderReplicated }
     }
 
-    /// Sentences on why all nodes of `zone` must not be restarted now; empty when they may.
+    /// Sentences on why all nodes of `zone`, or the node of that name without one, must not be restarted now; empty when they may.
     package func upgradeCheck(zone: String) -> [String] {
-        let nodes = members.filter { $0.member.zone == zone }.map(\.member.id)
+        let nodes = members.map(\.member).filter { ($0.zone ?? $0.name) == zone }.map(\.id)
         guard !nodes.isEmpty else { return ["no member is in zone \(zone)"] }
         return upgradeCheck(restarting: Set(nodes))
     }

@@ -22,10 +22,12 @@ extension ClusterState {
             member.featureLevel = level
             try update(member)
         case .assign(let group, let replicas): try assign(group, replicas)
-        case .setSettings(let settings):
-            if let flaw = settings.flaw { throw .badSetting(flaw) }
-            self.settings = settings
+        case .set(let setting, let value):
+            guard setting.allows(value) else { throw .badSetting(setting) }
+            settings[setting] = value
         case .raiseFeatureLevel(let level): try raiseFeatureLevel(level)
+        case .recover(let id, let survivors, let holders):
+            try recover(id, survivors, holders)
         }
         return .done
     }
@@ -160,6 +162,27 @@ extension ClusterState {
             throw .featureLevelHeldBack(by: late.map(\.id), level: level)
         }
         featureLevel = level
+    }
+
+    private mutating func recover(
+        _ id: UInt64, _ survivors: [NodeID], _ holders: [NodeID]
+    ) throws(ClusterRefusal) {
+        guard id != 0 else { throw .badName(hexadecimal(id)) }
+        guard holders.count == shardCount + 1 else { throw .badShardCount(holders.count - 1) }
+        var stays: Set<NodeID> = []
+        for node in survivors { stays.insert(try present(node).id) }
+        for (number, holder) in holders.enumerated() {
+            let group = GroupID(UInt32(number))
+            let isWitness = try present(holder).isWitness
+            guard stays.contains(holder), group == ClusterState.metaGroup || !isWitness else {
+                throw .badAssignment(group, reason: "\(holder) can not hold it")
+            }
+        }
+        clusterID = id
+        for node in members.keys { members[node]?.state = stays.contains(node) ? .active : .gone }
+        for (number, holder) in holders.enumerated() {
+            assignments[GroupID(UInt32(number))] = [holder]
+        }
     }
 
     private func present(_ id: NodeID) throws(ClusterRefusal) -> Member {

@@ -1,5 +1,6 @@
 internal import Encoding
 internal import Raft
+internal import Storage
 
 /// The nouns that command and image share, as bytes. Layout in docs/format/cluster-command.md.
 extension ByteWriter {
@@ -27,10 +28,10 @@ extension ByteWriter {
     }
 
     mutating func settings(_ settings: ClusterSettings) {
-        varint(UInt64(clamping: settings.seriesMax))
-        varint(UInt64(clamping: settings.streamsMax))
-        varint(UInt64(clamping: settings.metadataMax))
-        u32(settings.idleSeconds)
+        varint(UInt64(clamping: settings.limits.seriesMax))
+        varint(UInt64(clamping: settings.limits.streamsMax))
+        varint(UInt64(clamping: settings.limits.metadataMax))
+        u32(settings.limits.idleSeconds)
         u8(settings.retentionNanos == nil ? 0 : 1)
         i64(settings.retentionNanos ?? 0)
         i64(settings.futureNanosMax)
@@ -101,10 +102,10 @@ extension ByteReader {
 
     mutating func settings() throws(EncodingError) -> ClusterSettings {
         var settings = ClusterSettings()
-        settings.seriesMax = try count(limit: Int.max)
-        settings.streamsMax = try count(limit: Int.max)
-        settings.metadataMax = try count(limit: Int.max)
-        settings.idleSeconds = try u32()
+        settings.limits.seriesMax = try count(limit: Int.max)
+        settings.limits.streamsMax = try count(limit: Int.max)
+        settings.limits.metadataMax = try count(limit: Int.max)
+        settings.limits.idleSeconds = try u32()
         let isBounded = try flag()
         let retentionNanos = try i64()
         settings.retentionNanos = isBounded ? retentionNanos : nil

@@ -44,8 +44,10 @@ package struct GroupReport: Hashable, Sendable {
             learners: status.configuration.learners,
             isJoint: status.configuration.isJoint, waitsFor: waitsFor)
         for member in status.members {
+            let lag = status.commitIndex - min(status.commitIndex, member.matchIndex)
+            // Who needs an image lacks more than its entries.
             lags[member.node] =
-                status.commitIndex - min(status.commitIndex, member.matchIndex)
+                status.logReaches(member) ? lag : max(lag, Steward.lagEntriesMax + 1)
         }
     }
 }
@@ -57,4 +59,10 @@ package struct SealDigest: Hashable, Sendable {
     package var completedIndex: UInt64
     /// Of the manifest's bytes, in which files are named by their content.
     package var hash: UInt64
+
+    package init(durableIndex: UInt64, completedIndex: UInt64, hash: UInt64) {
+        self.durableIndex = durableIndex
+        self.completedIndex = completedIndex
+        self.hash = hash
+    }
 }

@@ -131,7 +131,7 @@ package struct Steward: Sendable {
         if let late = scene.newcomers.first(where: { !isReady($0) }) {
             guard let member = scene.members[late], member.isActive, scene.live.contains(late)
             else { return "\(late) does not answer" }
-            if member.needsImage { return "\(late) gets an image" }
+            if !scene.status.logReaches(member) { return "\(late) gets an image" }
             let behind =
                 scene.status.commitIndex
                 - min(
@@ -197,7 +197,8 @@ private struct Scene {
 
     /// Whether it answers and lacks no more of the log than what is on its way.
     func keepsUp(_ id: NodeID) -> Bool {
-        guard live.contains(id), let member = members[id], member.isActive, !member.needsImage
+        guard live.contains(id), let member = members[id], member.isActive,
+            status.logReaches(member)
         else { return false }
         return member.matchIndex + Steward.lagEntriesMax >= status.commitIndex
     }

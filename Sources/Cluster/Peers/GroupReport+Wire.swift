@@ -1,10 +1,10 @@
 internal import Encoding
-internal import Raft
+package import Raft
 
 /// What a node tells another of the groups that it leads.
 extension GroupReport {
     /// By group, ascending.
-    static func encode(_ reports: [GroupID: GroupReport]) -> [UInt8] {
+    package static func encode(_ reports: [GroupID: GroupReport]) -> [UInt8] {
         var writer = ByteWriter()
         writer.varint(UInt64(reports.count))
         for group in reports.keys.sorted() {
@@ -34,7 +34,7 @@ extension GroupReport {
     }
 
     /// Nil for what no peer sends.
-    static func decode(_ bytes: [UInt8]) -> [GroupID: GroupReport]? {
+    package static func decode(_ bytes: [UInt8]) -> [GroupID: GroupReport]? {
         var reader = ByteReader(bytes)
         var reports: [GroupID: GroupReport] = [:]
         do {
@@ -45,7 +45,7 @@ extension GroupReport {
                     commitIndex: try reader.u64(), appliedIndex: try reader.u64(), voters: [])
                 report.voters = try readNodes(&reader)
                 report.learners = try readNodes(&reader)
-                for _ in 0..<(try reader.count(limit: 64)) {
+                for _ in 0..<(try reader.count(limit: ClusterState.membersMax)) {
                     guard let node = NodeID(nonzero: try reader.u64()) else { return nil }
                     report.lags[node] = try reader.varint()
                 }

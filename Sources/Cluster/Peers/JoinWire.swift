@@ -1,17 +1,28 @@
 internal import Encoding
-internal import Raft
+package import Raft
 
 /// What a newcomer is told: who it is from now on, and of what cluster.
-struct JoinAnswer: Hashable, Sendable {
-    var clusterID: UInt64
-    var node: NodeID
-    var founder: NodeID
-    var shardCount: Int
+package struct JoinAnswer: Hashable, Sendable {
+    package var clusterID: UInt64
+    package var node: NodeID
+    package var founder: NodeID
+    package var shardCount: Int
     /// Where the members are reached: the newcomer knows nobody yet.
-    var addresses: [NodeID: String] = [:]
+    package var addresses: [NodeID: String]
+
+    init(
+        clusterID: UInt64, node: NodeID, founder: NodeID, shardCount: Int,
+        addresses: [NodeID: String] = [:]
+    ) {
+        self.clusterID = clusterID
+        self.node = node
+        self.founder = founder
+        self.shardCount = shardCount
+        self.addresses = addresses
+    }
 
     /// Behind a first byte of 1; a refusal is a 0 and a sentence.
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.u8(1)
         writer.u64(clusterID)
@@ -32,12 +43,13 @@ struct JoinAnswer: Hashable, Sendable {
     static func refusal(_ sentence: String) -> [UInt8] { [0] + Array(sentence.utf8) }
 
     /// The answer, or the sentence of a refusal.
-    enum Reading: Hashable, Sendable {
+    package enum Reading: Hashable, Sendable {
         case accepted(JoinAnswer)
         case refused(String)
     }
 
-    static func read(_ bytes: [UInt8]) -> Reading {
+    /// Total: what is no answer is a refusal.
+    package static func read(_ bytes: [UInt8]) -> Reading {
         guard bytes.first == 1 else {
             return .refused(String(decoding: bytes.dropFirst(), as: UTF8.self))
         }

@@ -25,6 +25,8 @@ final class Whereabouts: Sendable {
         let time: any TimeSource
         /// Somebody was met.
         let onChange: @Sendable () -> Void
+        /// One line for a person.
+        let note: @Sendable (String) -> Void
     }
 
     /// An address at first hand, good as long as the state says what it said then.
@@ -37,6 +39,8 @@ final class Whereabouts: Sendable {
         var heard: [NodeID: String] = [:]
         var sightings: [NodeID: Sighting] = [:]
         var isAsking = false
+        /// What was said of refusals.
+        var told: Set<PeerRefusal.Reason> = []
         var lastNanos = Int64.min / 2
     }
 
@@ -112,21 +116,25 @@ final class Whereabouts: Sendable {
         let identity = world.identity
         let here = ClusterCommand.updateMember(
             identity.node, address: profile.address, httpAddress: profile.httpAddress,
-            zone: profile.zone, featureLevel: ClusterFeatures.level)
+            zone: profile.zone, featureLevel: profile.featureLevel)
         do {
             let frame = try await PeerGuest.ask(
                 target,
                 hello: PeerHello(
                     clusterID: identity.clusterID, node: nil, name: identity.name,
-                    featureLevel: ClusterFeatures.level),
+                    featureLevel: profile.featureLevel),
                 frame: PeerFrame(kind: PeerFrameKind.call.rawValue, parts: [here.encoded()]),
                 timeoutNanos: Self.answerNanosMax, security: search.security)
             guard case .accepted(let answer) = JoinAnswer.read(frame.parts.first ?? []),
                 answer.clusterID == identity.clusterID, let address = answer.addresses[answer.node]
             else { return }
             met(answer.node, at: address)
+        } catch PeerGuestError.refused(let refusal) where refusal.reason != .tooMany {
+            // Nothing that happens here changes it: a person has to know.
+            let isNews = state.withLock { $0.told.insert(refusal.reason).inserted }
+            if isNews { world.note("\(target) does not talk to this node: \(refusal)") }
         } catch {
-            // It is away, or no member: the next round asks again.
+            // It is away: the next round asks again.
             return
         }
     }

@@ -186,6 +186,11 @@ package final class Journal {
         return index == log.state.releasedIndex ? log.state.releasedTerm : nil
     }
 
+    /// Bytes of the payload of the entry at `index`; nil when it is not here.
+    package func byteCount(of group: GroupID, at index: UInt64) -> Int? {
+        groups[group]?[index].map { Int($0.byteCount) }
+    }
+
     /// Says that the state machine has the group's entries up to `index` durably elsewhere. Their
     /// space is freed after a later `commit` or `rest`. No effect beyond the last entry.
     package func release(_ group: GroupID, through index: UInt64) {

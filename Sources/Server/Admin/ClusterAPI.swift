@@ -13,6 +13,7 @@ struct ClusterAPI: Sendable {
         table.add([.post], "/api/v1/cluster/remove", .quick, remove)
         table.add([.post], "/api/v1/cluster/move", .quick, move)
         table.add([.post], "/api/v1/cluster/feature-level", .quick, featureLevel)
+        addSettings(to: &table)
     }
 
     func status(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -35,15 +36,13 @@ struct ClusterAPI: Sendable {
             node.cluster?.upgradeCheck(zone: zone)
             ?? [("this node", ["there is no other: a restart stops writes and reads"])]
         return ClusterAPI.success { json in
-            json.raw("[")
-            for (index, place) in places.enumerated() {
-                json.raw(index == 0 ? "{\"place\":" : ",{\"place\":")
+            ClusterJSON.list(places, &json) { place, json in
+                json.raw("{\"place\":")
                 json.string(place.place)
                 json.raw(",\"obstacles\":")
                 json.array(place.obstacles)
                 json.raw("}")
             }
-            json.raw("]")
         }
     }
 
@@ -80,14 +79,18 @@ struct ClusterAPI: Sendable {
         }
     }
 
-    private func perform(
+    /// The node's place in its cluster; a refusal when it has none.
+    func member() throws(HTTPFailure) -> ClusterMembership {
+        if let cluster = node.cluster { return cluster }
+        throw HTTPFailure(
+            status: 409, type: "bad_data",
+            message: "this node belongs to no cluster: start it with --cluster-init or --join")
+    }
+
+    func perform(
         _ body: (ClusterMembership) async throws(ClusterAdminError) -> Void
     ) async throws -> HTTPAnswer {
-        guard let cluster = node.cluster else {
-            throw HTTPFailure(
-                status: 409, type: "bad_data",
-                message: "this node belongs to no cluster: start it with --cluster-init or --join")
-        }
+        let cluster = try member()
         do throws(ClusterAdminError) {
             try await body(cluster)
         } catch {
@@ -104,7 +107,7 @@ struct ClusterAPI: Sendable {
         }
     }
 
-    private static func success(_ write: (inout JSONWriter) -> Void) -> HTTPAnswer {
+    static func success(_ write: (inout JSONWriter) -> Void) -> HTTPAnswer {
         var json = JSONWriter()
         json.raw("{\"status\":\"success\",\"data\":")
         write(&json)

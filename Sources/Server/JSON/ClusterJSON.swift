@@ -54,7 +54,8 @@ enum ClusterJSON {
         json.raw("}")
     }
 
-    private static func list<Value>(
+    /// `[…]` of what `write` writes for each.
+    static func list<Value>(
         _ values: [Value], _ json: inout JSONWriter, _ write: (Value, inout JSONWriter) -> Void
     ) {
         json.raw("[")

@@ -9,7 +9,7 @@ enum SegmentFormat {
     static let checkpointMagic: UInt32 = 0x4356_5256  // "VRVC"
     static let metricVersion: UInt32 = 1
     static let manifestVersion: UInt32 = 1
-    static let checkpointVersion: UInt32 = 1
+    static let checkpointVersion: UInt32 = 2
 
     static let headerBytes = 16
     static let trailerBytes = 32
@@ -56,13 +56,14 @@ enum SegmentFormat {
     /// may have another.
     static func unframe(
         _ bytes: [UInt8], magic: UInt32, versionMax: UInt32, file: String, what: String
-    ) throws(StorageError) -> ArraySlice<UInt8> {
+    ) throws(StorageError) -> (version: UInt32, content: ArraySlice<UInt8>) {
+        let version: UInt32
         do {
             var reader = ByteReader(bytes)
             guard try reader.u32() == magic else {
                 throw StorageError.corrupt(file: file, what: "\(what) (magic)", offset: 0)
             }
-            let version = try reader.u32()
+            version = try reader.u32()
             guard version <= versionMax else {
                 throw StorageError.newerFormat(
                     file: file, version: Int(version), versionMax: Int(versionMax))
@@ -72,7 +73,7 @@ enum SegmentFormat {
         } catch {
             throw .corrupt(file: file, what: "\(what) (too short)", offset: 0)
         }
-        return try open(bytes[...], file: file, what: what, offset: 0).dropFirst(8)
+        return (version, try open(bytes[...], file: file, what: what, offset: 0).dropFirst(8))
     }
 }
 

@@ -25,6 +25,9 @@ struct Checkpoint: Sendable {
         sources.write(to: &body)
         metrics.write(to: &body)
         logs.write(to: &body)
+        // Without other limits than every shard's first ones an older version reads it, too.
+        let hasLimits = metrics.limits != ShardLimits()
+        if hasLimits { metrics.limits.write(to: &body) }
         var content = ByteWriter()
         content.varint(UInt64(body.count))
         var place = 0
@@ -34,7 +37,8 @@ struct Checkpoint: Sendable {
             place = end
         }
         let bytes = SegmentFormat.frame(
-            magic: SegmentFormat.checkpointMagic, version: SegmentFormat.checkpointVersion,
+            magic: SegmentFormat.checkpointMagic,
+            version: hasLimits ? SegmentFormat.checkpointVersion : 1,
             content.bytes)
         let name = Checkpoint.fileName(index)
         let path = directory / name
@@ -55,7 +59,7 @@ struct Checkpoint: Sendable {
     ) throws(StorageError) -> Checkpoint {
         let path = directory / record.name
         let bytes = try onDisk { () throws(DiskError) in try disk.readAll(path) }
-        let content = try SegmentFormat.unframe(
+        let (version, content) = try SegmentFormat.unframe(
             bytes, magic: SegmentFormat.checkpointMagic,
             versionMax: SegmentFormat.checkpointVersion, file: path.string, what: "checkpoint")
         return try parsing(path.string, "checkpoint", offset: 0) {
@@ -72,10 +76,14 @@ struct Checkpoint: Sendable {
             var inner = ByteReader(body)
             let index = try inner.varint()
             let sources = try SourceTable.read(&inner)
-            var metrics = MetricState(configuration: configuration)
+            var metrics = MetricState(limits: configuration.limits)
             try metrics.read(&inner)
-            var logs = LogState(configuration: configuration)
+            var logs = LogState(limits: configuration.limits)
             try logs.read(&inner)
+            if version > 1 {
+                metrics.limits = try ShardLimits.read(&inner)
+                logs.limits = metrics.limits
+            }
             guard inner.isAtEnd, reader.isAtEnd else {
                 throw EncodingError.corrupt(what: "checkpoint end", offset: inner.offset)
             }

@@ -9,9 +9,10 @@ struct LogState: Sendable {
     /// By slot: seconds of the clock of the last seal that saw lines.
     private var activeSeconds: [UInt32] = []
     private var sealSeconds: UInt32 = 0
-    let streamsMax: Int
+    /// Of the shard, as the last entry left them.
+    var limits: ShardLimits
 
-    init(configuration: ShardConfiguration) { streamsMax = configuration.streamsMax }
+    init(limits: ShardLimits) { self.limits = limits }
 
     var byteCount: Int { catalog.byteCount + memtable.byteCount }
 
@@ -63,7 +64,7 @@ struct LogState: Sendable {
         guard let labels = reference.labels else {
             preconditionFailure("BUG: a batch with unknown streams is applied")
         }
-        guard catalog.count < streamsMax else {
+        guard catalog.count < limits.streamsMax else {
             return (labels, "storage.streams_per_shard_max")
         }
         _ = catalog.append(tenant: tenant, id: reference.id, labels: labels)
@@ -72,7 +73,7 @@ struct LogState: Sendable {
     }
 
     /// Takes the memtable out and forgets idle streams.
-    mutating func seal(at time: Timestamp, idleSeconds: UInt32) -> LogMemtable {
+    mutating func seal(at time: Timestamp) -> LogMemtable {
         let frozen = memtable
         memtable = LogMemtable()
         sealSeconds = UInt32(clamping: time.nanos / 1_000_000_000)
@@ -81,7 +82,7 @@ struct LogState: Sendable {
         }
         let kept = (0..<UInt32(catalog.count)).filter { slot in
             let active = UInt64(activeSeconds[Int(slot)])
-            return active + UInt64(idleSeconds) >= UInt64(sealSeconds)
+            return active + UInt64(limits.idleSeconds) >= UInt64(sealSeconds)
         }
         let idle = catalog.count - kept.count
         if idle >= StorageLimits.evictionSeriesMin,

@@ -58,7 +58,7 @@ package struct Manifest: Sendable, Equatable {
 
     /// The content of a manifest file. Errors: `newerFormat`, `corrupt`.
     init(decoding bytes: [UInt8], file: String) throws(StorageError) {
-        let content = try SegmentFormat.unframe(
+        let (_, content) = try SegmentFormat.unframe(
             bytes, magic: SegmentFormat.manifestMagic,
             versionMax: SegmentFormat.manifestVersion, file: file, what: "manifest")
         self = try parsing(file, "manifest", offset: 0) {

@@ -15,13 +15,10 @@ struct MetricState: Sendable {
     /// The clock of the newest seal, seconds.
     private var sealSeconds: UInt32 = 0
 
-    let seriesMax: Int
-    let metadataMax: Int
+    /// Of the shard, as the last entry left them.
+    var limits: ShardLimits
 
-    init(configuration: ShardConfiguration) {
-        seriesMax = configuration.seriesMax
-        metadataMax = configuration.metadataMax
-    }
+    init(limits: ShardLimits) { self.limits = limits }
 
     /// The clock of the newest seal, whole seconds.
     var sealTime: Timestamp { Timestamp(nanos: Int64(sealSeconds) * 1_000_000_000) }
@@ -128,7 +125,7 @@ struct MetricState: Sendable {
                 map.append(
                     slot, refusedAs: collides ? "fingerprint_collision" : nil, reference.labels)
             } else if let labels = reference.labels {
-                guard catalog.count < seriesMax else {
+                guard catalog.count < limits.seriesMax else {
                     map.append(0, refusedAs: "storage.series_per_shard_max", labels)
                     continue
                 }
@@ -147,7 +144,7 @@ struct MetricState: Sendable {
         _ entries: [MetricMetadata], of tenant: Tenant, _ rejections: inout RejectionList
     ) {
         for entry in entries {
-            let isFull = (metadata[tenant]?.count ?? 0) >= metadataMax
+            let isFull = (metadata[tenant]?.count ?? 0) >= limits.metadataMax
             if isFull, metadata[tenant]?[entry.metric] == nil {
                 rejections.add("storage.metadata_max", entry.metric)
             } else {
@@ -161,7 +158,9 @@ struct MetricState: Sendable {
         var noted = metadata.removeValue(forKey: batch.tenant) ?? [:]
         func note(_ seriesIndex: UInt32, _ kind: MetricMetadata.Kind) {
             let slot = slots.slots[Int(seriesIndex)]
-            guard slot != SlotMap.none, slot >= first, noted.count < metadataMax else { return }
+            guard slot != SlotMap.none, slot >= first, noted.count < limits.metadataMax else {
+                return
+            }
             let metric = catalog.labels(of: slot).metricName
             guard !metric.isEmpty, noted[metric] == nil else { return }
             noted[metric] = MetricMetadata(metric: metric, kind: kind)
@@ -174,10 +173,10 @@ struct MetricState: Sendable {
         metadata[batch.tenant] = noted.isEmpty ? nil : noted
     }
 
-    /// Takes the memtable out and forgets idle series. `idleSeconds`: how long a series may be
-    /// silent. Returns the catalog that the memtable's slots refer to.
+    /// Takes the memtable out and forgets idle series. Returns the catalog that the memtable's slots
+    /// refer to.
     mutating func seal(
-        at time: Timestamp, idleSeconds: UInt32
+        at time: Timestamp
     ) -> (catalog: SeriesCatalog, memtable: MetricMemtable) {
         let frozen = (catalog: catalog, memtable: memtable)
         memtable = MetricMemtable()
@@ -186,14 +185,14 @@ struct MetricState: Sendable {
         for slot in activeSeconds.indices {
             if frozen.memtable.holds(slot: UInt32(slot)) {
                 activeSeconds[slot] = sealSeconds
-            } else if isIdle(slot, idleSeconds) {
+            } else if isIdle(slot) {
                 idle += 1
             }
         }
         if idle >= StorageLimits.evictionSeriesMin,
             idle >= catalog.count / StorageLimits.evictionFractionDenominator
         {
-            keep((0..<UInt32(catalog.count)).filter { !isIdle(Int($0), idleSeconds) })
+            keep((0..<UInt32(catalog.count)).filter { !isIdle(Int($0)) })
         }
         memtable.grow(to: catalog.count)
         return frozen
@@ -210,8 +209,8 @@ struct MetricState: Sendable {
         }
     }
 
-    private func isIdle(_ slot: Int, _ idleSeconds: UInt32) -> Bool {
-        UInt64(activeSeconds[slot]) + UInt64(idleSeconds) < UInt64(sealSeconds)
+    private func isIdle(_ slot: Int) -> Bool {
+        UInt64(activeSeconds[slot]) + UInt64(limits.idleSeconds) < UInt64(sealSeconds)
     }
 
     /// Only while the memtable is empty: slots are renumbered.

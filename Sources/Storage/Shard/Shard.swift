@@ -51,8 +51,8 @@ package final class Shard: Sendable {
         try onDisk { () throws(DiskError) in try disk.makeDirectoriesDurably(directory) }
         let manifest = try Manifest.load(disk: disk, directory: directory) ?? Manifest()
         var state = State(
-            metrics: MetricState(configuration: configuration),
-            logs: LogState(configuration: configuration), manifest: manifest,
+            metrics: MetricState(limits: configuration.limits),
+            logs: LogState(limits: configuration.limits), manifest: manifest,
             appliedIndex: manifest.durableIndex, lastSealIndex: manifest.durableIndex)
         if !manifest.checkpoint.name.isEmpty {
             let checkpoint = try Checkpoint.load(
@@ -99,6 +99,9 @@ package final class Shard: Sendable {
 
     /// What is on disk now.
     package var manifest: Manifest { state.withLock { $0.manifest } }
+
+    /// As the last entry left them.
+    package var limits: ShardLimits { state.withLock { $0.metrics.limits } }
 
     /// Bytes in memory: memtables, frozen ones included, labels, totals. O(label pairs) after an
     /// entry.
@@ -154,9 +157,8 @@ package final class Shard: Sendable {
         switch command {
         case .write(let batch): return write(batch, index, &state)
         case .seal(let time):
-            let (catalog, memtable) = state.metrics.seal(
-                at: time, idleSeconds: configuration.idleSeconds)
-            let lines = state.logs.seal(at: time, idleSeconds: configuration.idleSeconds)
+            let (catalog, memtable) = state.metrics.seal(at: time)
+            let lines = state.logs.seal(at: time)
             let frozen = FrozenState(
                 index: index, previousIndex: state.lastSealIndex, catalog: catalog,
                 memtable: memtable, lines: lines,
@@ -177,6 +179,9 @@ package final class Shard: Sendable {
             state.metrics.delete(tenant)
             state.logs.delete(tenant)
             queue(.delete(tenant), index, &state)
+        case .limit(let limits):
+            state.metrics.limits = limits
+            state.logs.limits = limits
         }
         return .applied([])
     }

@@ -18,6 +18,8 @@ package enum ShardCommand: Sendable, Equatable {
     case expire(signal: SignalKind, before: Timestamp)
     /// Forgets everything of a tenant that was written before this entry.
     case deleteTenant(Tenant)
+    /// Other limits from here on.
+    case limit(ShardLimits)
 
     package static let formatVersion: UInt8 = 1
     private static let headerBytes = 2
@@ -54,6 +56,9 @@ package enum ShardCommand: Sendable, Equatable {
         case .deleteTenant(let tenant):
             writer.u8(4)
             writer.lengthPrefixed(Array(tenant.name.utf8))
+        case .limit(let limits):
+            writer.u8(5)
+            limits.write(to: &writer)
         }
         return writer.bytes
     }
@@ -105,6 +110,7 @@ package enum ShardCommand: Sendable, Equatable {
                 throw EncodingError.corrupt(what: "tenant", offset: reader.offset)
             }
             command = .deleteTenant(tenant)
+        case 5: command = .limit(try ShardLimits.read(&reader))
         default: throw EncodingError.corrupt(what: "command kind", offset: 1)
         }
         guard reader.isAtEnd else {

@@ -1,6 +1,16 @@
 internal import ArgumentParser
 internal import Platform
 
+extension ServerOptions {
+    /// Asks the cluster to do something; fails with what it says against it.
+    func order(_ name: String, _ parameters: [(String, String)]) async throws {
+        try await CommandExit.run {
+            _ = try await client().cluster(name, parameters, isPost: true)
+            return true
+        }
+    }
+}
+
 /// `varve cluster drain`
 struct ClusterDrainTool: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,11 +22,7 @@ struct ClusterDrainTool: AsyncParsableCommand {
     @Flag(help: "Take a drain back.") var cancel = false
 
     mutating func run() async throws {
-        try await CommandExit.run {
-            _ = try await server.client().cluster(
-                "drain", [("node", node), ("cancel", "\(cancel)")], isPost: true)
-            return true
-        }
+        try await server.order("drain", [("node", node), ("cancel", "\(cancel)")])
     }
 }
 
@@ -31,11 +37,7 @@ struct ClusterRemoveTool: AsyncParsableCommand {
     @Flag(help: "Also while it lives and has replicas.") var force = false
 
     mutating func run() async throws {
-        try await CommandExit.run {
-            _ = try await server.client().cluster(
-                "remove", [("node", node), ("force", "\(force)")], isPost: true)
-            return true
-        }
+        try await server.order("remove", [("node", node), ("force", "\(force)")])
     }
 }
 
@@ -50,11 +52,7 @@ struct ClusterMoveTool: AsyncParsableCommand {
     @Option(help: "The node that gets it.") var to: String
 
     mutating func run() async throws {
-        try await CommandExit.run {
-            _ = try await server.client().cluster(
-                "move", [("shard", shard), ("from", from), ("to", to)], isPost: true)
-            return true
-        }
+        try await server.order("move", [("shard", shard), ("from", from), ("to", to)])
     }
 }
 
@@ -68,42 +66,7 @@ struct ClusterFeatureLevelTool: AsyncParsableCommand {
     @Argument(help: "The level. (default: the highest that all members have)") var level: Int?
 
     mutating func run() async throws {
-        try await CommandExit.run {
-            _ = try await server.client().cluster(
-                "feature-level", level.map { [("level", "\($0)")] } ?? [], isPost: true)
-            return true
-        }
-    }
-}
-
-/// `varve cluster upgrade-check`
-struct ClusterUpgradeCheckTool: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "upgrade-check", abstract: "Say which zones may be restarted now.",
-        discussion: "Exit status: 0 each may, one at a time; 1 some must not; 2 an error.")
-
-    @OptionGroup var server: ServerOptions
-    @Option(help: "Only this zone.") var zone: String?
-    @Flag(help: "Print the server's JSON.") var json = false
-
-    mutating func run() async throws {
-        try await CommandExit.run {
-            let data = try await server.client().cluster(
-                "upgrade-check", zone.map { [("zone", $0)] } ?? [])
-            let places = data as? [[String: Any]] ?? []
-            var mayAll = true
-            var lines: [String] = []
-            for place in places {
-                let obstacles = place["obstacles"] as? [String] ?? []
-                mayAll = mayAll && obstacles.isEmpty
-                let word = obstacles.isEmpty ? "may be restarted" : "must wait"
-                lines.append("\(place["place"] ?? "?"): \(word)")
-                lines += obstacles.map { "  \($0)" }
-            }
-            Terminal.print(
-                json ? [try ClusterView.text(of: data)] : lines.map { SafeText.escaped($0) })
-            return mayAll
-        }
+        try await server.order("feature-level", level.map { [("level", "\($0)")] } ?? [])
     }
 }
 

@@ -12,7 +12,8 @@ struct ClusterTool: AsyncParsableCommand {
         subcommands: [
             ClusterStatusTool.self, ClusterWaitTool.self, ClusterDrainTool.self,
             ClusterRemoveTool.self, ClusterMoveTool.self, ClusterUpgradeCheckTool.self,
-            ClusterFeatureLevelTool.self, ClusterCertTool.self, ClusterWitnessTool.self,
+            ClusterFeatureLevelTool.self, ClusterCertTool.self, ClusterRecoverTool.self,
+            ClusterWitnessTool.self, ClusterSettingsTool.self, ClusterSetTool.self,
         ], defaultSubcommand: ClusterStatusTool.self)
 }
 
@@ -55,26 +56,42 @@ struct ClusterWaitTool: AsyncParsableCommand {
 
     mutating func run() async throws {
         try await CommandExit.run {
-            guard let nanos = TimeText.duration(timeout), nanos > 0 else {
-                throw CommandFailure(
-                    "--timeout is \"\(timeout)\": a duration like 10m is allowed")
+            let last = try await server.poll(timeout) { (server) throws(CommandFailure) in
+                let view = ClusterView(try await server.client().cluster("status"))
+                let isDone = view.isHealthy && view.members.count >= members
+                return isDone ? nil : view.trouble(wantedMembers: members)
             }
-            let time = SystemTime()
-            let end = time.monotonicNanos() + nanos
-            var last = ""
-            for await _ in SystemTimers().ticks(every: 250_000_000, name: "wait") {
-                do throws(CommandFailure) {
-                    let view = ClusterView(try await server.client().cluster("status"))
-                    if view.isHealthy, view.members.count >= members { return true }
-                    last = view.trouble(wantedMembers: members)
-                } catch {
-                    if error.isFinal { throw error }
-                    last = "\(error)"
-                }
-                if time.monotonicNanos() >= end { break }
-            }
+            guard let last else { return true }
             Terminal.complain("not healthy after \(timeout): \(last)")
             return false
         }
+    }
+}
+
+extension ServerOptions {
+    private static let pollNanos: Int64 = 250_000_000
+
+    /// Asks again and again until nothing is in the way any more; what still was after `timeout`.
+    /// A server that does not answer is in the way, one that says no for good is an error.
+    func poll(
+        _ timeout: String, _ ask: (ServerOptions) async throws(CommandFailure) -> String?
+    ) async throws -> String? {
+        guard let nanos = TimeText.duration(timeout), nanos > 0 else {
+            throw CommandFailure("--timeout is \"\(timeout)\": a duration like 10m is allowed")
+        }
+        let time = SystemTime()
+        let end = time.monotonicNanos() + nanos
+        var last = ""
+        for await _ in SystemTimers().ticks(every: Self.pollNanos, name: "poll") {
+            do throws(CommandFailure) {
+                guard let obstacle = try await ask(self) else { return nil }
+                last = obstacle
+            } catch {
+                if error.isFinal { throw error }
+                last = "\(error)"
+            }
+            if time.monotonicNanos() >= end { break }
+        }
+        return last
     }
 }

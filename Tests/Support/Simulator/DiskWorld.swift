@@ -373,6 +373,16 @@ struct DiskWorld {
         inodes[id] = file
     }
 
+    mutating func misdirect(_ bytes: [UInt8], _ path: String, at offset: Int) {
+        guard case .file(let id) = seenNames[path], var file = inodes.removeValue(forKey: id)
+        else { preconditionFailure("no file \(path)") }
+        for (place, byte) in zip(offset..., bytes) {
+            if place < file.seen.count { file.seen[place] = byte }
+            if place < file.durable.count { file.durable[place] = byte }
+        }
+        inodes[id] = file
+    }
+
     mutating func cut(_ path: String, to byteCount: Int) {
         guard case .file(let id) = seenNames[path], var file = inodes.removeValue(forKey: id)
         else { preconditionFailure("no file \(path)") }

@@ -42,6 +42,12 @@ package final class SimulatedDisk: Disk {
         world.withLock { $0.flipBit(path.string, byte: byte, bit: bit) }
     }
 
+    /// Damages what is stored as a write that went to the wrong place does: `bytes` lie over what
+    /// was there, in both worlds; the file does not grow.
+    package func misdirect(_ bytes: [UInt8], to path: DiskPath, at offset: Int) {
+        world.withLock { $0.misdirect(bytes, path.string, at: offset) }
+    }
+
     /// Cuts a file to `byteCount`, in both worlds, as damage does: no call is counted.
     package func cut(_ path: DiskPath, to byteCount: Int) {
         world.withLock { $0.cut(path.string, to: byteCount) }

@@ -1,0 +1,58 @@
+#if canImport(CEtcdRaft)
+import Platform
+import Raft
+import Replication
+import Simulator
+import Synchronization
+import Testing
+
+@testable import Cluster
+
+/// Who gets an image of a group.
+struct ImageSourceTests {
+    /// Keeps what is sent. `@unchecked Sendable`: one test, one thread.
+    private final class Sink: PeerTransport, @unchecked Sendable {
+        var frames: [PeerFrame] = []
+        var connected: [PeerID] { [] }
+        func setPeers(_ addresses: [PeerID: Endpoint]) {}
+        func send(_ frame: PeerFrame, to peer: PeerID) -> Bool {
+            frames.append(frame)
+            return true
+        }
+        func sendWaiting(_ frame: PeerFrame, to peer: PeerID, upToNanos nanos: Int64) -> Bool {
+            send(frame, to: peer)
+        }
+        func stop() {}
+    }
+
+    /// An image that does not know who asks is from before the change that brought it in: behind
+    /// it the log would tell it of a group that it is not in.
+    @Test func onlyWhoIsInTheImageGetsIt() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let group = ClusterState.metaGroup
+        let replicator = try Replicator(
+            disk: disk, directory: "journal", node: NodeID(1), random: SeededRandom(seed: 1),
+            time: ManualTime(), telemetry: Telemetry())
+        try replicator.open(group, as: .founder, applied: 0)
+        while replicator.hasWork { _ = try replicator.commit() }
+        let meta = try MetaReplica(disk: disk) {}
+        meta.note(progress: replicator.commitIndex(of: group))
+        let queue = ProposalQueue(bytesMax: 1 << 20)
+        let source = ImageSource(
+            shards: ShardTable(shardCount: 1, []), meta: meta,
+            leaders: LeaderTable(node: NodeID(1)), queue: queue, disk: disk, sealSoon: { _ in })
+        func partCount(asked peer: UInt64) -> Int? {
+            let sink = Sink()
+            source.image(
+                PeerQuestion(
+                    peer: NodeID(peer), method: .image, body: ImageSource.writeGroup(group),
+                    number: 1, transport: sink))
+            for task in queue.take(upToNanos: 0).tasks { task(replicator) }
+            return sink.frames.first?.parts.count
+        }
+        // The head of the answer and its two parts; the head and why not.
+        #expect(partCount(asked: 1) == 3)
+        #expect(partCount(asked: 9) == 2)
+    }
+}
+#endif

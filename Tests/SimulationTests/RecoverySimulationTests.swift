@@ -1,0 +1,137 @@
+#if canImport(CEtcdRaft)
+import Platform
+import Raft
+import Simulator
+import Testing
+
+@testable import Cluster
+
+/// A majority is lost for good and the survivors go on, on a person's word: all that they had is
+/// there once, on newcomers too, and nobody of before is one of them.
+@Suite(.serialized) struct RecoverySimulationTests {
+    private static let second = ClusterSimulationTests.second
+
+    /// Writes for a while and takes all machines' power, at once.
+    private static func broken(
+        seed: UInt64, rests: Bool
+    ) throws -> (world: ClusterWorld, ledger: ClusterLedger) {
+        let world = try ClusterSimulationTests.grown(seed: seed)
+        let ledger = ClusterLedger()
+        var nextWrite = world.nanos
+        try world.run(forNanos: 12 * second) {
+            guard world.nanos >= nextWrite else { return }
+            nextWrite = world.nanos + Int64.random(in: 5...60, using: &world.random) * 1_000_000
+            let node = world.machines.compactMap(\.node).randomElement(using: &world.random)
+            if let node { ledger.write(through: node) }
+        }
+        if rests { try world.run(forNanos: 3 * second) }
+        for machine in world.machines { world.crash(machine) }
+        return (world, ledger)
+    }
+
+    /// Recovers the survivors' disks; the others' are lost. `cuts`: the power goes during each
+    /// recovery, again and again.
+    private static func recover(
+        _ world: ClusterWorld, _ survivors: [ClusterWorld.Machine], cuts: Bool
+    ) throws {
+        let descriptions = try survivors.map {
+            try ClusterRecovery(in: world.surroundings(of: $0)).survivor
+        }
+        let plan = try RecoveryPlan(descriptions)
+        for machine in survivors {
+            var isDone = false
+            while !isDone {
+                let disk = machine.disk
+                if cuts, Bool.random(using: &world.random) {
+                    disk.faults.powerCutAtCall =
+                        disk.callCount + Int.random(in: 1...120, using: &world.random)
+                }
+                do {
+                    let recovery = try ClusterRecovery(in: world.surroundings(of: machine))
+                    if let begun = recovery.begun { #expect(begun == plan) }
+                    try recovery.perform(plan)
+                    isDone = true
+                } catch {
+                    try #require(disk.faults.powerCutAtCall != nil, "\(error)")
+                    world.note("\(machine.name): \(error)")
+                }
+                disk.faults.powerCutAtCall = nil
+                disk.powerCycle()
+            }
+            let identity = try #require(try ClusterDirectory.read(machine.disk))
+            #expect(identity.clusterID == plan.clusterID)
+        }
+        for machine in world.machines where !survivors.contains(where: { $0 === machine }) {
+            world.reimage(machine)
+        }
+    }
+
+    /// What is wrong in the end, when all are there again.
+    private static func outcome(
+        _ world: ClusterWorld, _ ledger: ClusterLedger
+    ) async throws -> [String] {
+        let started = world.nanos
+        while !ClusterSimulationTests.isWhole(world), world.nanos < started + 90 * second,
+            world.violations.isEmpty
+        {
+            try world.run(forNanos: second / 2)
+            ClusterSimulationTests.rejoin(world)
+        }
+        var problems = world.violations
+        if !ClusterSimulationTests.isWhole(world) { problems.append("not whole") }
+        for machine in world.machines {
+            guard let cluster = machine.node?.cluster else { continue }
+            problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
+        }
+        problems += ClusterSimulationTests.differences(world)
+        problems += ClusterSimulationTests.damages(world)
+        return problems
+    }
+
+    private static func check(
+        seed: UInt64, survivors numbers: [Int], rests: Bool, cuts: Bool
+    ) async throws {
+        let (world, ledger) = try broken(seed: seed, rests: rests)
+        defer { for machine in world.machines { world.crash(machine) } }
+        let survivors = numbers.map { world.machines[$0] }
+        try recover(world, survivors, cuts: cuts)
+        for machine in survivors { try world.start(machine) }
+        try world.run(forNanos: 2 * second)
+        for machine in survivors { #expect(machine.deathNote == nil) }
+        let problems = try await outcome(world, ledger)
+        #expect(
+            problems.isEmpty,
+            "seed \(seed): \(problems.prefix(8)) \(world.trace.suffix(20))")
+        #expect(ledger.acknowledged.count > 100)
+        // It takes writes again, also after the next power cut.
+        let before = ledger.acknowledged.count
+        if let node = world.machines[0].node { ledger.write(through: node) }
+        try world.run(forNanos: 2 * second)
+        #expect(ledger.acknowledged.count == before + 1)
+        for machine in world.machines { world.crash(machine) }
+        for machine in world.machines { try world.start(machine) }
+        try world.run(forNanos: 10 * second)
+        let after = try await outcome(world, ledger)
+        #expect(after.isEmpty, "seed \(seed), started again: \(after.prefix(8))")
+    }
+
+    @Test(arguments: [(UInt64(1), 0), (UInt64(2), 1), (UInt64(3), 2)])
+    func oneGoesOnAlone(seed: UInt64, survivor: Int) async throws {
+        try await Self.check(seed: seed, survivors: [survivor], rests: true, cuts: false)
+    }
+
+    /// Two of three have all that was acknowledged, whatever was under way.
+    @Test(arguments: [(UInt64(4), [0, 1]), (UInt64(5), [0, 2]), (UInt64(6), [1, 2])])
+    func twoGoOnTogether(seed: UInt64, survivors: [Int]) async throws {
+        try await Self.check(seed: seed, survivors: survivors, rests: false, cuts: false)
+    }
+
+    @Test(arguments: [
+        (UInt64(7), [1]), (UInt64(8), [0, 2]), (UInt64(9), [1, 2]), (UInt64(10), [0]),
+    ])
+    func aRecoveryThatIsCutShortIsBegunAgain(seed: UInt64, survivors: [Int]) async throws {
+        try await Self.check(
+            seed: seed, survivors: survivors, rests: survivors.count == 1, cuts: true)
+    }
+}
+#endif
