@@ -144,6 +144,9 @@ package final class ClusterMembership: Sendable {
                 queue: world.queue, applier: world.applier, calls: world.calls,
                 disk: world.node.disk, time: world.node.time,
                 configuration: { world.configuration.shard },
+                budget: ImageBudget(
+                    bytesPerSecond: world.configuration.imageBytesPerSecond,
+                    nowNanos: world.node.time.monotonicNanos()),
                 sources: { group in
                     let cluster = world.meta.cluster
                     let reachable = world.links.reachable

@@ -16,6 +16,7 @@ final class Maintenance: Sendable {
     private let leaders: LeaderTable
     private let queue: ProposalQueue
     private let loop: NodeLoop
+    private let seals: SealRequests
     private let signal: JobSignal
     private let configuration: NodeConfiguration
     private let time: any TimeSource
@@ -42,7 +43,7 @@ final class Maintenance: Sendable {
 
     init(
         shards: ShardTable, leaders: LeaderTable, queue: ProposalQueue, loop: NodeLoop,
-        signal: JobSignal,
+        seals: SealRequests, signal: JobSignal,
         configuration: NodeConfiguration, time: any TimeSource, disk: any Disk,
         telemetry: Telemetry
     ) {
@@ -50,6 +51,7 @@ final class Maintenance: Sendable {
         self.leaders = leaders
         self.queue = queue
         self.loop = loop
+        self.seals = seals
         self.signal = signal
         self.configuration = configuration
         self.time = time
@@ -195,6 +197,7 @@ final class Maintenance: Sendable {
         let pressure = loop.journalPressure
         let isJournalLong = pressure.segmentCount > configuration.journalSegmentsMax
         let pinning = Set(isJournalLong ? pressure.pinning : [])
+        seals.ask(for: pinning)
         let wanted = wanted.withLock { wanted in
             defer { wanted = [] }
             return wanted

@@ -21,6 +21,8 @@ package struct NodeConfiguration: Sendable {
     package var journalFileBytes = 64 << 20
     /// Segment files of the journal above which the shards that pin the oldest are sealed.
     package var journalSegmentsMax = 16
+    /// Bytes of images and repairs that the node asks others for per second; nil for no bound.
+    package var imageBytesPerSecond: Int? = 256 << 20
     package var shard = ShardConfiguration()
     /// What shards' limits are to be; nil leaves them as they are.
     package var shardLimits: ShardLimits?

@@ -58,7 +58,10 @@ struct NodeParts {
                 imageWanted: { hooks.imageWanted($0) }, fault: { hooks.fault($0, $1) },
                 fatal: world.onFatal))
         let maintenance = Maintenance(
-            shards: shards, leaders: leaders, queue: queue, loop: loop, signal: wake,
+            shards: shards, leaders: leaders, queue: queue, loop: loop,
+            seals: SealRequests(
+                leaders: leaders, calls: place == nil ? nil : calls, time: world.time),
+            signal: wake,
             configuration: configuration, time: world.time, disk: world.disk,
             telemetry: world.telemetry)
         let proposer = GroupProposer(

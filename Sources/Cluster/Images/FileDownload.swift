@@ -110,7 +110,10 @@ final class FileDownload: Sendable {
             state.current = current
             return (current, offset, count)
         }
-        if let (current, offset, count) = next { ask(current, offset, count) }
+        guard let (current, offset, count) = next else { return }
+        world.budget.spend(count, nowNanos: world.time.monotonicNanos()) { [self] in
+            ask(current, offset, count)
+        }
     }
 
     private func ask(_ current: Current, _ offset: Int, _ count: Int) {

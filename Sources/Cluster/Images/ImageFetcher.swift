@@ -20,6 +20,7 @@ final class ImageFetcher: Sendable {
         let disk: any Disk
         let time: any TimeSource
         let configuration: @Sendable () -> ShardConfiguration
+        let budget: ImageBudget
         /// Who else has files of the group, nearest first.
         let sources: @Sendable (GroupID) -> [NodeID]
         /// Runs what reads and writes files, in order per fetcher.
@@ -92,6 +93,7 @@ final class ImageFetcher: Sendable {
 
     /// Time has gone on.
     func tick() {
+        world.budget.tick(nowNanos: world.time.monotonicNanos())
         startWaiting()
         for transfer in state.withLock({ Array($0.transfers.values) }) { transfer.tick() }
     }

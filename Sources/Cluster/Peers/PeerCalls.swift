@@ -33,6 +33,8 @@ enum PeerMethod: UInt8, Sendable {
     case read = 6
     /// Seal and compact what you lead.
     case flush = 7
+    /// Seal these groups, whose entries keep my journal long: see SealRequests.swift.
+    case seal = 8
 }
 
 /// Why a call has no answer.

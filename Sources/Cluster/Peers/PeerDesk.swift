@@ -134,6 +134,12 @@ final class PeerDesk: PeerReceiver {
                 streaming.withLock { $0[key] = nil }
             }
         case .flush: services.flush(question)
+        case .seal:
+            guard let groups = SealRequests.read(question.body) else { return badFrames.add() }
+            for group in groups where services.leaders.isOwn(group) {
+                services.images.sealSoon(ShardGroup.shard(of: group))
+            }
+            question.answer([])
         }
     }
 

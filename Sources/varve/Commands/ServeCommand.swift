@@ -80,6 +80,7 @@ struct SettingFlags: ParsableArguments {
     @Option(name: .customLong("peer-ca"), help: .init(Setting.peerCA.help)) var peerCA: String?
     @Flag(help: .init(Setting.peerPlain.help)) var peerPlain = false
     @Option(help: .init(Setting.replaceAfter.help)) var replaceAfter: String?
+    @Option(help: .init(Setting.imageRate.help)) var imageRate: String?
     @Flag(help: .init(Setting.witness.help)) var witness = false
     @Option(help: .init(Setting.logLevel.help)) var logLevel: String?
 
@@ -103,6 +104,7 @@ struct SettingFlags: ParsableArguments {
             (.peers, peers), (.advertise, advertise), (.advertiseHTTP, advertiseHTTP),
             (.nodeName, nodeName), (.zone, zone), (.zoneFile, zoneFile), (.peerCert, peerCert),
             (.peerKey, peerKey), (.peerCA, peerCA), (.replaceAfter, replaceAfter),
+            (.imageRate, imageRate),
             (.clusterInit, clusterInit ? "on" : nil), (.peerPlain, peerPlain ? "on" : nil),
             (.witness, witness ? "on" : nil),
         ]

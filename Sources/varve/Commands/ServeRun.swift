@@ -131,6 +131,7 @@ extension SettingSources {
         configuration.version = VarveVersion.text
         configuration.node.shardCount = try count(.shards, 1...4_096)
         configuration.node.retentionNanos = try optionalDuration(.retention, atLeast: second)
+        configuration.node.imageBytesPerSecond = try byteCount(.imageRate, atLeast: 1 << 20)
         configuration.node.retentionBytesMax = try byteCount(.retentionBytes, atLeast: 1 << 20)
         configuration.node.sealAgeNanos = try duration(.sealAfter, atLeast: second)
         configuration.node.memoryBytesMax = try byteCount(.memory, atLeast: 16 << 20) ?? .max

@@ -47,6 +47,7 @@ enum Setting: String, CaseIterable, Sendable {
     case peerCA = "peer-ca"
     case peerPlain = "peer-plain"
     case replaceAfter = "replace-after"
+    case imageRate = "image-rate"
     case witness
     case logLevel = "log-level"
 
@@ -89,6 +90,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .peers: "127.0.0.1:8781"
         case .advertise, .advertiseHTTP, .nodeName: "auto"
         case .replaceAfter: "10m"
+        case .imageRate: "256MiB"
         case .logLevel: "info"
         }
     }
@@ -149,6 +151,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .peerCA: "PEM file of the authority that all nodes' certificates are of, or off."
         case .peerPlain: "on: no certificates, also where others reach the port."
         case .replaceAfter: "How long a node may be away before others take its replicas over."
+        case .imageRate:
+            "Bytes per second of replicas and repairs that this node asks others for, or off."
         case .witness: "on: vote, but keep no data: the third place of a site of two zones."
         case .logLevel: "trace, debug, info, notice, warning, error, critical."
         }
@@ -159,7 +163,7 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .data, .shards, .http, .statsd, .statsdUnix, .syslog, .connectionsMax, .clusterInit,
             .join, .peers, .advertise, .advertiseHTTP, .nodeName, .zone, .zoneFile, .peerCert,
-            .peerKey, .peerCA, .peerPlain, .replaceAfter, .witness:
+            .peerKey, .peerCA, .peerPlain, .replaceAfter, .imageRate, .witness:
             false
         default: true
         }
