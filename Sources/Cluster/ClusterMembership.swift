@@ -155,6 +155,10 @@ package final class ClusterMembership: Sendable {
                         cluster.members[$0]?.zone == place.identity.zone
                     }
                     return near + holders.filter { !near.contains($0) }
+                },
+                sealSoon: { group in
+                    guard world.leaders.isOwn(group) else { return }
+                    world.maintenance.sealSoon(ShardGroup.shard(of: group))
                 }, work: run, note: world.node.onNotice), telemetry: world.node.telemetry)
     }
 
@@ -274,9 +278,6 @@ extension ClusterMembership {
             world.maintenance.sealSoon(replica.number)
         }
     }
-
-    /// Looks at the groups, on the loop's thread.
-    func look(_ body: @escaping @Sendable (Replicator) -> Void) { world.queue.perform(body) }
 
     /// Calls `completion` when reading the group here is fresh, or with why it is not.
     func whenFresh(_ group: GroupID, _ completion: @escaping @Sendable (String?) -> Void) {

@@ -50,9 +50,9 @@ final class ClusterLedger: @unchecked Sendable {
     }
 
     /// Reads a node as a query does, and looks for all that was acknowledged before it was asked.
-    /// `isRotten`: the node has damaged files, of which a read may say so.
+    /// `isRotten`: whether there are damaged files by then, of which a read may say so.
     func readBack(
-        _ cluster: ClusterMembership, isRotten: Bool,
+        _ cluster: ClusterMembership, isRotten: @escaping @Sendable () -> Bool,
         _ found: @escaping @Sendable (String) -> Void
     ) {
         let promised = acknowledged
@@ -75,7 +75,7 @@ final class ClusterLedger: @unchecked Sendable {
                     guard completeness.isComplete else { return }
                 }
             } catch {
-                if !isRotten { found("\(error)") }
+                if !isRotten() { found("\(error)") }
                 return
             }
             let missing = promised.subtracting(lines)

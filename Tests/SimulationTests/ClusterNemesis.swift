@@ -25,8 +25,6 @@ struct ClusterNemesis {
     private(set) var faultCount = 0
     /// Machines whose power is to go while an image comes in.
     private var doomed: Set<String> = []
-    /// Machines with damaged files.
-    private(set) var rotten: Set<String> = []
 
     /// Faults that are left out, by their number from 1: to see which a failure needs.
     private let skipped: Set<Int>
@@ -46,7 +44,7 @@ struct ClusterNemesis {
             world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
         let losesDisk = fault == .zoneLoss || fault == .powerCutInImage
-        if losesDisk, !mayLoseDisks() || !rotten.isEmpty { fault = .crash }
+        if losesDisk, !mayLoseDisks() || !world.rotten.isEmpty { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
         faultCount += 1
         // Who has no identity yet has nothing to lose.
@@ -88,13 +86,13 @@ struct ClusterNemesis {
     /// A bit of a sealed file flips, or a piece of another file lands in it; on one machine only
     /// while the others have it.
     private mutating func rot(_ machine: ClusterWorld.Machine, _ fault: Fault) {
-        guard rotten.isEmpty || rotten == [machine.name],
+        guard world.rotten.isEmpty || world.rotten == [machine.name],
             let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random)
         else { return }
         let files = replica.shard.manifest.segments.flatMap(\.files).filter { $0.byteCount > 0 }
         guard let file = files.randomElement(using: &world.random) else { return }
         let byte = Int.random(in: 0..<file.byteCount, using: &world.random)
-        rotten = [machine.name]
+        world.rotten = [machine.name]
         guard fault == .misdirectedWrite else {
             return machine.disk.flipBit(replica.directory / file.name, byte: byte)
         }

@@ -145,7 +145,7 @@ import Testing
                 let reader = up.randomElement(using: &world.random)
                 let reads = Int.random(in: 0..<4, using: &world.random) == 0
                 if reads, let cluster = reader?.cluster {
-                    ledger.readBack(cluster, isRotten: !nemesis.rotten.isEmpty) {
+                    ledger.readBack(cluster, isRotten: { !world.rotten.isEmpty }) {
                         world.violate("\(cluster.place.identity.node): \($0)")
                     }
                 }

@@ -63,6 +63,8 @@ final class ClusterWorld: @unchecked Sendable {
     /// Names of what shards have sealed, by shard and entry: the same on every replica.
     private var sealed: [String: [UInt8]] = [:]
     private var logs = LogInvariants()
+    /// Machines with damaged files.
+    var rotten: Set<String> = []
     private let randomness: SeededRandom
 
     init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {

@@ -6,7 +6,7 @@ import Simulator
 import Testing
 
 /// The whole node over the simulated disk: whatever was acknowledged before the power went is there
-/// afterwards, once. `make sim SEEDS=n` runs more schedules.
+/// afterwards, once. `VARVE_SEEDS` is how many schedules to run.
 @Suite(.serialized) struct NodePowerCutTests {
     private static let tears: [DiskFaults.Tear] = [.dropAll, .keepAll, .prefix, .sectors, .pages]
     /// Schedules of a run; each cuts the power at another call, with another tear.

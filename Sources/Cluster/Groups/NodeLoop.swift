@@ -276,7 +276,9 @@ final class NodeLoop: Sendable {
             if let proposal = pending.removeValue(forKey: withdrawn.tag) {
                 if Mutant.isOn(.fullDiskAcknowledges) {
                     let done = AppliedEntry(index: 0, outcome: .shard(.applied([])))
-                    return proposal.completion(.success(done))
+                    queue.finished(byteCount: proposal.payload.count)
+                    proposal.completion(.success(done))
+                    continue
                 }
                 refuse(proposal, .refused(error))
             }

@@ -23,6 +23,8 @@ final class ImageFetcher: Sendable {
         let budget: ImageBudget
         /// Who else has files of the group, nearest first.
         let sources: @Sendable (GroupID) -> [NodeID]
+        /// Has the group sealed where this node leads it: so that others get a younger image.
+        let sealSoon: @Sendable (GroupID) -> Void
         /// Runs what reads and writes files, in order per fetcher.
         let work: @Sendable (@escaping @Sendable () -> Void) -> Void
         let note: @Sendable (String) -> Void

@@ -85,6 +85,8 @@ final class ImageTransfer: Sendable {
             case .failure(let error) where purpose == .differs:
                 // Whoever found the difference finds it again.
                 world.note("image of \(group): \(leader): \(error.sentence)")
+                // Only who leads has a younger image made, and that may be the one who needs it.
+                if case .refused(ImageSource.Code.notYet, _) = error { world.sealSoon(group) }
                 end(false)
             case .failure(.refused(ImageSource.Code.notYet, _)):
                 // Only who leads has a younger image made.
