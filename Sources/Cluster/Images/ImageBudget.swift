@@ -59,7 +59,7 @@ final class ImageBudget: Sendable {
     private static func fill(_ state: inout State, _ bytesPerSecond: Int64, _ now: Int64) {
         let passed = min(max(0, now - state.filledNanos), 1_000_000_000)
         state.filledNanos = max(now, state.filledNanos)
-        let filled = state.left + bytesPerSecond / 1_000_000 * (passed / 1_000)
-        state.left = min(filled, bytesPerSecond / burstShare)
+        let filled = Int64(Double(bytesPerSecond) * Double(passed) / 1e9)
+        state.left = min(state.left + filled, bytesPerSecond / burstShare)
     }
 }
