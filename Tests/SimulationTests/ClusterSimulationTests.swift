@@ -13,7 +13,7 @@ import Testing
 /// exactly once on every replica in the end. `make sim SEEDS=n` runs more schedules.
 @Suite(.serialized) struct ClusterSimulationTests {
     static let second: Int64 = 1_000_000_000
-    private static let scheduleCount =
+    static let scheduleCount =
         ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 3
     private static let firstSeed =
         ProcessInfo.processInfo.environment["VARVE_SEED"].flatMap { UInt64($0) } ?? 1
