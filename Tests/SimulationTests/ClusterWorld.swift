@@ -62,6 +62,7 @@ final class ClusterWorld: @unchecked Sendable {
     private var leaders: [LeaderTerm: NodeID] = [:]
     /// Names of what shards have sealed, by shard and entry: the same on every replica.
     private var sealed: [String: [UInt8]] = [:]
+    /// Of the logs since the beginning, or since a person decided which ones go on.
     private var logs = LogInvariants()
     /// Machines with damaged files.
     var rotten: Set<String> = []
@@ -148,6 +149,9 @@ final class ClusterWorld: @unchecked Sendable {
         }
         return addresses
     }
+
+    /// A person's word ends what Raft promised before.
+    func forgetLogs() { logs = LogInvariants() }
 
     func crash(_ machine: Machine, tear: DiskFaults.Tear = .sectors) {
         guard machine.node != nil else { return }

@@ -51,7 +51,8 @@ struct LogInvariants {
         var problems: [String] = []
         for group in replicator.groups where replicator.isOpen(group) {
             let journal = replicator.journal
-            let old = samples[group]?[node] ?? Sample()
+            let known = samples[group]?[node]
+            let old = known ?? Sample()
             let last = journal.lastIndex(of: group)
             let isSame =
                 old.lastIndex == last && old.lastTerm == journal.term(of: group, at: last)
@@ -61,7 +62,8 @@ struct LogInvariants {
             let sample = LogInvariants.sample(group, replicator)
             samples[group, default: [:]][node] = sample
             problems += match(group, node, journal, sample)
-            problems += commit(group, node, replicator, sample, from: old.commitIndex)
+            problems += commit(
+                group, node, replicator, sample, from: old.commitIndex, isKnown: known != nil)
         }
         for claim in replicator.claims where completed.insert(claim).inserted {
             problems += complete(claim, node)
@@ -113,7 +115,7 @@ struct LogInvariants {
 
     private mutating func commit(
         _ group: GroupID, _ node: NodeID, _ replicator: Replicator, _ sample: Sample,
-        from old: UInt64
+        from old: UInt64, isKnown: Bool
     ) -> [String] {
         var problems: [String] = []
         let first = max(old, sample.releasedIndex) + 1
@@ -126,7 +128,8 @@ struct LogInvariants {
             committed[group, default: [:]][index] = term
             guard index > newest[group, default: 0] else { continue }
             newest[group] = index
-            if let trouble = lacksQuorum(group, index, term, replicator) {
+            // What a node begins with is nothing that was committed under these eyes.
+            if isKnown, let trouble = lacksQuorum(group, index, term, replicator) {
                 problems.append(trouble)
             }
         }

@@ -64,6 +64,7 @@ import Testing
         for machine in world.machines where !survivors.contains(where: { $0 === machine }) {
             world.reimage(machine)
         }
+        world.forgetLogs()
     }
 
     /// What is wrong in the end, when all are there again.

@@ -64,7 +64,8 @@ import Testing
         var problems = world.violations + ClusterSimulationTests.differences(world)
         for machine in world.machines {
             guard let cluster = machine.node?.cluster else { continue }
-            problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
+            problems += try await ledger.problems(
+                cluster.localQuerier, at: machine.name, areSeriesLimited: true)
         }
         #expect(problems.isEmpty, "seed \(seed): \(problems.prefix(8))")
         #expect(ledger.acknowledged.count > 20)
