@@ -40,6 +40,8 @@ struct LogInvariants {
 
     private var links: [Place: Link] = [:]
     private var samples: [GroupID: [NodeID: Sample]] = [:]
+    /// Nodes that were looked at, group by group: of others it is not known what they hold.
+    private var seen: [GroupID: Set<NodeID>] = [:]
     /// Terms of the committed entries of a group, and the highest index of them.
     private var committed: [GroupID: [UInt64: UInt64]] = [:]
     private var newest: [GroupID: UInt64] = [:]
@@ -51,8 +53,7 @@ struct LogInvariants {
         var problems: [String] = []
         for group in replicator.groups where replicator.isOpen(group) {
             let journal = replicator.journal
-            let known = samples[group]?[node]
-            let old = known ?? Sample()
+            let old = samples[group]?[node] ?? Sample()
             let last = journal.lastIndex(of: group)
             let isSame =
                 old.lastIndex == last && old.lastTerm == journal.term(of: group, at: last)
@@ -61,9 +62,9 @@ struct LogInvariants {
             if isSame { continue }
             let sample = LogInvariants.sample(group, replicator)
             samples[group, default: [:]][node] = sample
+            seen[group, default: []].insert(node)
             problems += match(group, node, journal, sample)
-            problems += commit(
-                group, node, replicator, sample, from: old.commitIndex, isKnown: known != nil)
+            problems += commit(group, node, replicator, sample, from: old.commitIndex)
         }
         for claim in replicator.claims where completed.insert(claim).inserted {
             problems += complete(claim, node)
@@ -115,7 +116,7 @@ struct LogInvariants {
 
     private mutating func commit(
         _ group: GroupID, _ node: NodeID, _ replicator: Replicator, _ sample: Sample,
-        from old: UInt64, isKnown: Bool
+        from old: UInt64
     ) -> [String] {
         var problems: [String] = []
         let first = max(old, sample.releasedIndex) + 1
@@ -128,8 +129,7 @@ struct LogInvariants {
             committed[group, default: [:]][index] = term
             guard index > newest[group, default: 0] else { continue }
             newest[group] = index
-            // What a node begins with is nothing that was committed under these eyes.
-            if isKnown, let trouble = lacksQuorum(group, index, term, replicator) {
+            if let trouble = lacksQuorum(group, index, term, replicator) {
                 problems.append(trouble)
             }
         }
@@ -140,7 +140,8 @@ struct LogInvariants {
         _ group: GroupID, _ index: UInt64, _ term: UInt64, _ replicator: Replicator
     ) -> String? {
         guard let configuration = replicator.journal.configuration(of: group),
-            !configuration.isJoint, configuration.index <= index
+            !configuration.isJoint, configuration.index <= index,
+            seen[group, default: []].isSuperset(of: configuration.voters)
         else { return nil }
         let holders = configuration.voters.filter {
             samples[group]?[$0]?.has(index, term) == true
