@@ -151,7 +151,10 @@ final class ClusterWorld: @unchecked Sendable {
     }
 
     /// A person's word ends what Raft promised before.
-    func forgetLogs() { logs = LogInvariants() }
+    func forgetLogs() {
+        logs = LogInvariants()
+        logs.goesOnByDecision = true
+    }
 
     func crash(_ machine: Machine, tear: DiskFaults.Tear = .sectors) {
         guard machine.node != nil else { return }

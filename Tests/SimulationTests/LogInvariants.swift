@@ -40,8 +40,10 @@ struct LogInvariants {
 
     private var links: [Place: Link] = [:]
     private var samples: [GroupID: [NodeID: Sample]] = [:]
-    /// Nodes that were looked at, group by group: of others it is not known what they hold.
-    private var seen: [GroupID: Set<NodeID>] = [:]
+    /// A person decided which logs go on: what they held then counts, on however many disks it is.
+    var goesOnByDecision = false
+    /// The ends of the logs that a person decided on.
+    private var decided: [GroupID: UInt64] = [:]
     /// Terms of the committed entries of a group, and the highest index of them.
     private var committed: [GroupID: [UInt64: UInt64]] = [:]
     private var newest: [GroupID: UInt64] = [:]
@@ -53,7 +55,11 @@ struct LogInvariants {
         var problems: [String] = []
         for group in replicator.groups where replicator.isOpen(group) {
             let journal = replicator.journal
-            let old = samples[group]?[node] ?? Sample()
+            let known = samples[group]?[node]
+            let old = known ?? Sample()
+            if goesOnByDecision, known == nil {
+                decided[group] = max(decided[group, default: 0], journal.lastIndex(of: group))
+            }
             let last = journal.lastIndex(of: group)
             let isSame =
                 old.lastIndex == last && old.lastTerm == journal.term(of: group, at: last)
@@ -62,7 +68,6 @@ struct LogInvariants {
             if isSame { continue }
             let sample = LogInvariants.sample(group, replicator)
             samples[group, default: [:]][node] = sample
-            seen[group, default: []].insert(node)
             problems += match(group, node, journal, sample)
             problems += commit(group, node, replicator, sample, from: old.commitIndex)
         }
@@ -141,7 +146,7 @@ struct LogInvariants {
     ) -> String? {
         guard let configuration = replicator.journal.configuration(of: group),
             !configuration.isJoint, configuration.index <= index,
-            seen[group, default: []].isSuperset(of: configuration.voters)
+            index > decided[group, default: 0]
         else { return nil }
         let holders = configuration.voters.filter {
             samples[group]?[$0]?.has(index, term) == true
