@@ -40,10 +40,8 @@ struct LogInvariants {
 
     private var links: [Place: Link] = [:]
     private var samples: [GroupID: [NodeID: Sample]] = [:]
-    /// A person decided which logs go on: what they held then counts, on however many disks it is.
+    /// A person decided which logs go on: what they hold counts, on however many disks it is.
     var goesOnByDecision = false
-    /// The ends of the logs that a person decided on.
-    private var decided: [GroupID: UInt64] = [:]
     /// Terms of the committed entries of a group, and the highest index of them.
     private var committed: [GroupID: [UInt64: UInt64]] = [:]
     private var newest: [GroupID: UInt64] = [:]
@@ -55,11 +53,7 @@ struct LogInvariants {
         var problems: [String] = []
         for group in replicator.groups where replicator.isOpen(group) {
             let journal = replicator.journal
-            let known = samples[group]?[node]
-            let old = known ?? Sample()
-            if goesOnByDecision, known == nil {
-                decided[group] = max(decided[group, default: 0], journal.lastIndex(of: group))
-            }
+            let old = samples[group]?[node] ?? Sample()
             let last = journal.lastIndex(of: group)
             let isSame =
                 old.lastIndex == last && old.lastTerm == journal.term(of: group, at: last)
@@ -144,9 +138,9 @@ struct LogInvariants {
     private func lacksQuorum(
         _ group: GroupID, _ index: UInt64, _ term: UInt64, _ replicator: Replicator
     ) -> String? {
-        guard let configuration = replicator.journal.configuration(of: group),
-            !configuration.isJoint, configuration.index <= index,
-            index > decided[group, default: 0]
+        guard !goesOnByDecision,
+            let configuration = replicator.journal.configuration(of: group),
+            !configuration.isJoint, configuration.index <= index
         else { return nil }
         let holders = configuration.voters.filter {
             samples[group]?[$0]?.has(index, term) == true
