@@ -16,7 +16,10 @@ package protocol Reducer: AnyObject {
 
 /// Makes reducers of plans that come from other nodes.
 package protocol ReducerSource: Sendable {
-    /// Nil for a plan that it does not know how to carry out, of a newer version say: everything
-    /// is then sent as it is. `plan` may be any bytes.
-    func reducer(of plan: [UInt8], budget: QueryBudget) -> (any Reducer)?
+    /// A reducer that takes series (`metrics`) or lines (`logs`). Nil for a plan that it does not
+    /// know how to carry out on those, of a newer version say: everything is then sent as it is.
+    /// `plan` may be any bytes.
+    func reducer(
+        of plan: [UInt8], for signal: SignalKind, budget: QueryBudget
+    ) -> (any Reducer)?
 }

@@ -11,13 +11,15 @@ package struct QueryReducers: ReducerSource {
 
     package init() {}
 
-    package func reducer(of plan: [UInt8], budget: QueryBudget) -> (any Reducer)? {
+    package func reducer(
+        of plan: [UInt8], for signal: SignalKind, budget: QueryBudget
+    ) -> (any Reducer)? {
         var reader = ByteReader(plan)
         do throws(EncodingError) {
-            switch Language(rawValue: try reader.u8()) {
-            case .promQL: return try PromQLReducer(&reader, budget: budget)
-            case .logQL: return try LogQLReducer(&reader, budget: budget)
-            case nil: return nil
+            switch (Language(rawValue: try reader.u8()), signal) {
+            case (.promQL, .metrics): return try PromQLReducer(&reader, budget: budget)
+            case (.logQL, .logs): return try LogQLReducer(&reader, budget: budget)
+            default: return nil
             }
         } catch {
             return nil

@@ -6,7 +6,9 @@ import Model
 struct CountingReducers: ReducerSource {
     static let plan: [UInt8] = [7]
 
-    func reducer(of plan: [UInt8], budget: QueryBudget) -> (any Reducer)? {
+    func reducer(
+        of plan: [UInt8], for signal: SignalKind, budget: QueryBudget
+    ) -> (any Reducer)? {
         plan == CountingReducers.plan ? Counting() : nil
     }
 

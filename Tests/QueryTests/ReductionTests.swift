@@ -98,4 +98,115 @@ import Testing
             #expect(messages[0] == messages[1])
         }
     }
+
+    /// Stands between a query and its data: spoils what passes from one node to another.
+    private final class Spoiler: SilentQuerier {
+        private let inner: SpreadQuerier
+        private let spoil: @Sendable ([UInt8]) -> [UInt8]
+        let plans = Mutex<[[UInt8]]>([])
+        let parts = Mutex<[[UInt8]]>([])
+
+        init(_ inner: any Querier, spoil: @escaping @Sendable ([UInt8]) -> [UInt8] = { $0 }) {
+            self.inner = SpreadQuerier(inner)
+            self.spoil = spoil
+        }
+
+        func selectSeries(
+            _ request: SeriesRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+            _ sink: ([SeriesData]) throws -> Void
+        ) async throws -> Completeness {
+            plans.withLock { $0.append(plan) }
+            return try await inner.selectSeries(
+                request, reducing: plan,
+                merge: { part in
+                    parts.withLock { $0.append(part) }
+                    try merge(spoil(part))
+                }, sink)
+        }
+
+        func selectLines(
+            _ request: LineRequest, reducing plan: [UInt8], merge: ([UInt8]) throws -> Void,
+            _ sink: (LineData) throws -> Bool
+        ) async throws -> Completeness {
+            plans.withLock { $0.append(plan) }
+            return try await inner.selectLines(
+                request, reducing: plan,
+                merge: { part in
+                    parts.withLock { $0.append(part) }
+                    try merge(spoil(part))
+                }, sink)
+        }
+    }
+
+    private static func ask(_ spoiler: Spoiler, isLogs: Bool) async throws {
+        if isLogs {
+            _ = try await LogQLEngine(querier: spoiler).query(
+                LogQLRequest(
+                    tenant: .standard,
+                    query: LogQLQuery(#"avg_over_time({app=~"a.*"} | logfmt | unwrap n [1m])"#),
+                    start: Timestamp(nanos: 0), end: Timestamp(nanos: 60 * second),
+                    budget: QueryBudget()))
+        } else {
+            _ = try await PromQLEngine().range(
+                "avg by (job) (m)", start: Timestamp(nanos: 60 * second),
+                end: Timestamp(nanos: 120 * second), stepNanos: 20 * second, tenant: .standard,
+                querier: spoiler, budget: QueryBudget())
+        }
+    }
+
+    private static func data(isLogs: Bool) -> any Querier {
+        guard isLogs else { return store(6) }
+        return LogMemoryQuerier(
+            (0..<20).map { number in
+                LogMemoryQuerier.Line(
+                    labels: Labels([("app", "a\(number % 5)")]), nanos: Int64(number) * second,
+                    text: Array("n=\(number)".utf8), metadata: .empty)
+            })
+    }
+
+    /// Any byte of a plan or a partial result may be another, or the last: an error, or everything
+    /// as it is, or other numbers, and never the end of the process.
+    @Test(arguments: [false, true])
+    func bytesOfOtherNodesMayBeAnything(isLogs: Bool) async throws {
+        let data = Self.data(isLogs: isLogs)
+        let whole = Spoiler(data)
+        try await Self.ask(whole, isLogs: isLogs)
+        let plan = try #require(whole.plans.withLock { $0.first })
+        let part = try #require(whole.parts.withLock { $0.first })
+        for place in plan.indices {
+            for flipped in [plan[place] ^ 1, plan[place] ^ 0x80, 0xFF] {
+                var garbled = plan
+                garbled[place] = flipped
+                for signal in [SignalKind.metrics, .logs] {
+                    _ = QueryReducers().reducer(of: garbled, for: signal, budget: QueryBudget())
+                }
+            }
+            #expect(
+                QueryReducers().reducer(
+                    of: Array(plan[..<place]), for: isLogs ? .logs : .metrics,
+                    budget: QueryBudget()) == nil)
+        }
+        // What is for series is not carried out on lines.
+        #expect(
+            QueryReducers().reducer(
+                of: plan, for: isLogs ? .metrics : .logs, budget: QueryBudget()) == nil)
+        var errorCount = 0
+        for place in part.indices {
+            for isCut in [false, true] {
+                let spoiler = Spoiler(data) { part in
+                    guard place < part.count else { return part }
+                    if isCut { return Array(part[..<place]) }
+                    var garbled = part
+                    garbled[place] ^= 0x81
+                    return garbled
+                }
+                do {
+                    try await Self.ask(spoiler, isLogs: isLogs)
+                } catch {
+                    errorCount += 1
+                }
+            }
+        }
+        #expect(errorCount > 10)
+    }
 }

@@ -32,7 +32,7 @@ final class SpreadQuerier: SilentQuerier {
         _ sink: ([SeriesData]) throws -> Void
     ) async throws -> Completeness {
         let nodes = (1..<Self.nodeCount).map { _ in
-            reducers.reducer(of: plan, budget: request.budget)
+            reducers.reducer(of: plan, for: .metrics, budget: request.budget)
         }
         let completeness = try await inner.selectSeries(request) { batch in
             for number in 0..<Self.nodeCount {
@@ -50,7 +50,7 @@ final class SpreadQuerier: SilentQuerier {
         _ sink: (LineData) throws -> Bool
     ) async throws -> Completeness {
         let nodes = (1..<Self.nodeCount).map { _ in
-            reducers.reducer(of: plan, budget: request.budget)
+            reducers.reducer(of: plan, for: .logs, budget: request.budget)
         }
         let completeness = try await inner.selectLines(request) { data in
             for number in 0..<Self.nodeCount {

@@ -127,13 +127,14 @@ private struct RemoteAnswer {
 
     func read(_ reader: LocalReader) throws -> Completeness {
         switch asked.subject {
-        case .series(let range, let plan): return try series(reader, range, reducer(of: plan))
+        case .series(let range, let plan):
+            return try series(reader, range, reducer(of: plan, for: .metrics))
         case .lines(let range, let form, let plan):
             let request = LineRequest(
                 tenant: asked.tenant, selector: range.selector, start: range.start,
                 end: range.end, filters: form.filters, order: form.order, limit: form.limit,
                 budget: budget)
-            guard let reducer = reducer(of: plan) else {
+            guard let reducer = reducer(of: plan, for: .logs) else {
                 return try reader.selectLines(request) { data in
                     try send(ReadPart.lines(data, tenant: asked.tenant, spending.take()))
                     return true
@@ -156,8 +157,8 @@ private struct RemoteAnswer {
         }
     }
 
-    private func reducer(of plan: [UInt8]?) -> (any Reducer)? {
-        plan.flatMap { reducers?.reducer(of: $0, budget: budget) }
+    private func reducer(of plan: [UInt8]?, for signal: SignalKind) -> (any Reducer)? {
+        plan.flatMap { reducers?.reducer(of: $0, for: signal, budget: budget) }
     }
 
     private func finish(_ reducer: any Reducer) throws {

@@ -26,8 +26,8 @@ extension RangeRun {
     mutating func merge(_ part: [UInt8]) throws {
         var reader = ByteReader(part)
         guard try reader.u8() == 0 else { throw try PartialFailure.read(&reader) }
-        lineCount += try reader.count(limit: 1 << 56)
-        byteCount += try reader.count(limit: 1 << 56)
+        lineCount &+= try reader.count(limit: 1 << 56)
+        byteCount &+= try reader.count(limit: 1 << 56)
         while !reader.isAtEnd {
             guard let labels = Labels(checking: Array(try reader.lengthPrefixed())) else {
                 throw EncodingError.corrupt(what: "labels", offset: reader.offset)
