@@ -128,7 +128,26 @@ class Cluster:
             node.log.close()
 
 
-class Generator:
+class Workers:
+    """Threads that work while a test goes on; `self.is_over` ends them."""
+
+    def __init__(self, bodies):
+        self.is_over = threading.Event()
+        self.threads = [
+            threading.Thread(target=body, args=(number,)) for body, number in bodies]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+class Generator(Workers):
     """Threads that each write lines and samples with numbers of their own, to one node after the
     other, and remember what was acknowledged. A write without an answer is not sent again: it may
     be there, once, or not at all."""
@@ -141,19 +160,8 @@ class Generator:
         self.lines, self.samples = set(), set()
         self.errors = []
         self.longest_seconds = 0.0
-        self.is_over = threading.Event()
         self.base_millis = int(time.time() * 1000) - 600_000
-        self.threads = [threading.Thread(target=self.work, args=(one,)) for one in range(workers)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join()
+        super().__init__([(self.work, number) for number in range(workers)])
 
     def work(self, worker):
         number = 0

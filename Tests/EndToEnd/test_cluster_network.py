@@ -1,12 +1,11 @@
 """Zones that do not hear each other, and reads while nodes go: three hosts of their own."""
 
 import json
-import threading
 import time
 
 import pytest
 
-from cluster import Cluster, Generator
+from cluster import Cluster, Generator, Workers
 from conftest import until
 from history import History
 from network import network  # noqa: F401, a fixture
@@ -69,7 +68,7 @@ def test_a_leader_that_hears_but_is_not_heard_is_replaced(cluster):
     generator.check(cluster)
 
 
-class Clients:
+class Clients(Workers):
     """Writes to and reads from some streams through all nodes, and keeps the history."""
 
     KEYS = 3
@@ -77,21 +76,8 @@ class Clients:
     def __init__(self, cluster):
         self.nodes = list(cluster)
         self.history = History()
-        self.is_over = threading.Event()
-        self.threads = [
-            threading.Thread(target=work, args=(number,))
-            for work in (self.write, self.read) for number in range(3)
-        ]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        for thread in self.threads:
-            thread.join()
+        super().__init__(
+            [(work, number) for work in (self.write, self.read) for number in range(3)])
 
     def write(self, worker):
         count = 0

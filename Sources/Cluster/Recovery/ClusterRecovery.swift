@@ -229,7 +229,8 @@ package struct ClusterRecovery {
         return try Manifest.load(disk: disk, directory: path)
     }
 
-    /// Nil for an entry without data.
+    /// Nil for an entry without data, such as a change of members. One that can not be read does not
+    /// keep the survey from being made: its replay says so.
     private static func newest(_ payload: [UInt8]) -> Timestamp? {
         guard !payload.isEmpty, case .write(let batch)? = try? ShardCommand(decoding: payload)
         else { return nil }
