@@ -108,7 +108,7 @@ package final class Node: Sendable {
         ready.store(true, ordering: .releasing)
         guard hasThreads else { return }
         applier.start()
-        loop.start()
+        loop.start(hasPeers: cluster != nil)
         maintenance.start()
         let clock = clock
         let maintain = world.timers.every(1_000_000_000, aligned: false, name: "maintain") { _ in

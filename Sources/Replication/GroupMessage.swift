@@ -42,6 +42,35 @@ package struct ReceivedMessage: Sendable {
     let message: RaftMessage
     let payloads: [(descriptor: EntryDescriptor, bytes: [UInt8])]
 
+    /// The messages of a frame's parts, each a head and its payloads. `isWhole` is false when some
+    /// could not be read: those from the first such on are left out.
+    package static func all(
+        in parts: [[UInt8]], from: NodeID, to: NodeID
+    ) -> (messages: [ReceivedMessage], isWhole: Bool) {
+        var messages: [ReceivedMessage] = []
+        var rest = parts[...]
+        while let head = rest.popFirst() {
+            guard let count = payloadCount(ofHead: head), count <= rest.count,
+                let message = ReceivedMessage(
+                    from: from, to: to, head: head, payloads: rest.prefix(count))
+            else { return (messages, false) }
+            messages.append(message)
+            rest = rest.dropFirst(count)
+        }
+        return (messages, !parts.isEmpty)
+    }
+
+    /// Parts behind the head that belong to it.
+    private static func payloadCount(ofHead head: [UInt8]) -> Int? {
+        var reader = ByteReader(head)
+        do {
+            try reader.skip(5)
+            return Int(try reader.u32())
+        } catch {
+            return nil
+        }
+    }
+
     /// Nil for what no peer of this version sends, or what was damaged on its way.
     package init?(from: NodeID, to: NodeID, head: [UInt8], payloads: ArraySlice<[UInt8]>) {
         guard head.count > 4 else { return nil }

@@ -1,5 +1,6 @@
 // Package main is etcd's raft behind a C interface, built as an archive: one consensus core per
-// handle, events in, one encoded Ready out. No goroutine, clock, file or socket in here.
+// handle, events in, one encoded Ready out. No clock, file or socket in here, and no goroutine but those
+// that lend their thread to callers.
 //
 // The caller is one thread per core; cores are independent of each other. Entry data is whatever
 // the caller proposes (descriptors of 32 bytes) and is kept in memory between the compaction index
@@ -10,6 +11,10 @@ package main
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+typedef void (*varve_raft_body)(void *);
+
+static inline void varve_raft_call(varve_raft_body body, void *context) { body(context); }
 */
 import "C"
 
@@ -17,6 +22,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -156,6 +162,21 @@ func (quiet) Fatal(v ...interface{})                   { panic(v) }
 func (quiet) Fatalf(format string, v ...interface{})   { panic(fmt.Sprintf(format, v...)) }
 func (quiet) Panic(v ...interface{})                   { panic(v) }
 func (quiet) Panicf(format string, v ...interface{})   { panic(fmt.Sprintf(format, v...)) }
+
+// The runtime makes any other thread its own for each call and lets go of it again, which takes six
+// system calls; the thread that it has made itself is its own already.
+//
+//export varve_raft_attached
+func varve_raft_attached(body C.varve_raft_body, context unsafe.Pointer) {
+	done := make(chan struct{})
+	go func() {
+		// Never unlocked: the thread ends with the body.
+		runtime.LockOSThread()
+		C.varve_raft_call(body, context)
+		close(done)
+	}()
+	<-done
+}
 
 //export varve_raft_open
 func varve_raft_open(

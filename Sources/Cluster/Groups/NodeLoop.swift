@@ -64,8 +64,15 @@ final class NodeLoop: Sendable {
         self.hooks = hooks
     }
 
-    func start() {
-        let started = WorkerThread(name: "journal") { [self] in run() }
+    /// `hasPeers`: groups have cores that are dear to call from other threads.
+    func start(hasPeers: Bool) {
+        let started = WorkerThread(name: hasPeers ? "journal-waits" : "journal") { [self] in
+            guard hasPeers else { return run() }
+            RaftThread.run { [self] in
+                WorkerThread.nameCurrent("journal")
+                run()
+            }
+        }
         thread.withLock { $0 = started }
     }
 
@@ -261,7 +268,8 @@ final class NodeLoop: Sendable {
     }
 
     private func send(_ messages: [GroupMessage]) {
-        for message in messages where !links.send(message) {
+        guard !messages.isEmpty else { return }
+        for message in links.send(messages) {
             replicator.withLock { replicator in
                 replicator.reportUnreachable(message.to, group: message.group)
                 if message.needsImage {

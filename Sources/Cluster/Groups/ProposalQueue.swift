@@ -101,14 +101,16 @@ final class ProposalQueue: Sendable {
         state.update { if !$0.isClosed { $0.work.tasks.append(task) } }
     }
 
-    /// False: it was dropped.
-    func add(_ message: ReceivedMessage) -> Bool {
+    /// What finds no room is dropped, as if lost on its way.
+    func add(_ messages: [ReceivedMessage]) {
+        guard !messages.isEmpty else { return }
         state.update { state in
-            let bytes = message.byteCount
-            guard state.messageBytes + bytes <= ProposalQueue.messageBytesMax else { return false }
-            state.messageBytes += bytes
-            state.work.messages.append(message)
-            return true
+            for message in messages {
+                let bytes = message.byteCount
+                guard state.messageBytes + bytes <= ProposalQueue.messageBytesMax else { continue }
+                state.messageBytes += bytes
+                state.work.messages.append(message)
+            }
         }
     }
 

@@ -43,7 +43,7 @@ final class PeerDesk: PeerReceiver {
     func received(_ frame: PeerFrame, from peer: PeerID) {
         let from = NodeID(peer.number)
         switch PeerFrameKind(rawValue: frame.kind) {
-        case .raft: takeMessage(frame, from)
+        case .raft: takeMessages(frame, from)
         case .claims:
             guard let claims = PeerLinks.readClaims(frame) else { return badFrames.add() }
             if let terms = claims.terms { services.leaders.note(claims: terms, of: from) }
@@ -84,12 +84,10 @@ final class PeerDesk: PeerReceiver {
         }
     }
 
-    private func takeMessage(_ frame: PeerFrame, _ from: NodeID) {
-        guard let head = frame.parts.first,
-            let message = ReceivedMessage(
-                from: from, to: services.node, head: head, payloads: frame.parts.dropFirst())
-        else { return badFrames.add() }
-        _ = services.queue.add(message)
+    private func takeMessages(_ frame: PeerFrame, _ from: NodeID) {
+        let found = ReceivedMessage.all(in: frame.parts, from: from, to: services.node)
+        if !found.isWhole { badFrames.add() }
+        services.queue.add(found.messages)
     }
 
     private func control(_ frame: PeerFrame, _ from: NodeID) {

@@ -49,12 +49,36 @@ final class PeerLinks: Sendable {
         }
     }
 
-    /// False when it can not leave.
-    func send(_ message: GroupMessage) -> Bool {
-        guard let transport else { return false }
-        return transport.send(
-            PeerFrame(kind: PeerFrameKind.raft.rawValue, parts: [message.head] + message.payloads),
-            to: PeerID(message.to.number))
+    /// A frame takes messages for a peer until it has so many bytes.
+    private static let frameBytes = 64 << 10
+
+    /// Sends what is for one peer in as few frames as that takes, in order. Returns the messages
+    /// that can not leave.
+    func send(_ messages: [GroupMessage]) -> [GroupMessage] {
+        guard let transport else { return messages }
+        var unsent: [GroupMessage] = []
+        var frames: [NodeID: MessageFrame] = [:]
+        func leave(_ frame: MessageFrame, to peer: NodeID) {
+            let sent = transport.send(
+                PeerFrame(kind: PeerFrameKind.raft.rawValue, parts: frame.parts),
+                to: PeerID(peer.number))
+            if !sent { unsent += frame.messages }
+        }
+        for message in messages {
+            var frame = frames.removeValue(forKey: message.to) ?? MessageFrame()
+            if !frame.hasRoom(for: message) {
+                leave(frame, to: message.to)
+                frame = MessageFrame()
+            }
+            frame.add(message)
+            if frame.byteCount < PeerLinks.frameBytes {
+                frames[message.to] = frame
+            } else {
+                leave(frame, to: message.to)
+            }
+        }
+        for (peer, frame) in frames.sorted(by: { $0.key < $1.key }) { leave(frame, to: peer) }
+        return unsent
     }
 
     func send(_ frame: PeerFrame, to peer: NodeID) -> Bool {
@@ -133,6 +157,25 @@ final class PeerLinks: Sendable {
         } catch {
             return nil
         }
+    }
+}
+
+/// Messages of groups for one peer that leave together.
+private struct MessageFrame {
+    private(set) var messages: [GroupMessage] = []
+    private(set) var parts: [[UInt8]] = []
+    private(set) var byteCount = 0
+
+    /// One always has room in an empty frame.
+    func hasRoom(for message: GroupMessage) -> Bool {
+        parts.isEmpty || parts.count + 1 + message.payloads.count <= PeerFrame.partCountMax
+    }
+
+    mutating func add(_ message: GroupMessage) {
+        messages.append(message)
+        parts.append(message.head)
+        parts += message.payloads
+        byteCount += message.head.count + message.payloads.reduce(0) { $0 + $1.count }
     }
 }
 

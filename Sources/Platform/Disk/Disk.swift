@@ -97,6 +97,11 @@ extension Disk {
     /// Makes the directory and those above it, durably.
     package func makeDirectoriesDurably(_ path: DiskPath) throws(DiskError) {
         try makeDirectories(path)
+        try syncParents(of: path)
+    }
+
+    /// Makes the names of the directory and of those above it durable.
+    package func syncParents(of path: DiskPath) throws(DiskError) {
         var directory = path
         while directory != .root {
             directory = directory.parent

@@ -33,12 +33,7 @@ package final class WorkerThread: Sendable {
                 { argument in
                     guard let argument = unsafe argument else { return nil }
                     let start = unsafe Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-                    let shown = Array(start.name.utf8.prefix(15)) + [0]
-                    unsafe shown.withUnsafeBytes { bytes in
-                        if let name = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress {
-                            unsafe pthread_setname_np(pthread_self(), name)
-                        }
-                    }
+                    WorkerThread.nameCurrent(start.name)
                     start.body()
                     return nil
                 }, start.toOpaque()),
@@ -46,6 +41,16 @@ package final class WorkerThread: Sendable {
         unsafe pthread_attr_destroy(&attributes)
         precondition(results == [0, 0, 0], "the system gives no thread for \(name): \(results)")
         handle = made
+    }
+
+    /// Gives the calling thread a name, whoever made it.
+    package static func nameCurrent(_ name: String) {
+        let shown = Array(name.utf8.prefix(15)) + [0]
+        unsafe shown.withUnsafeBytes { bytes in
+            if let name = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress {
+                unsafe pthread_setname_np(pthread_self(), name)
+            }
+        }
     }
 
     deinit {

@@ -80,7 +80,11 @@ package struct Manifest: Sendable, Equatable {
     func store(disk: any Disk, directory: DiskPath) throws(StorageError) {
         let path = directory / Manifest.fileName
         let bytes = encoded()
-        try onDisk { () throws(DiskError) in try disk.replaceDurably(path, with: bytes) }
+        try onDisk { () throws(DiskError) in
+            // Before there is one, nothing in the directory counts, not even its name.
+            if !disk.exists(path) { try disk.syncParents(of: directory) }
+            try disk.replaceDurably(path, with: bytes)
+        }
     }
 
     private func write(to writer: inout ByteWriter) {

@@ -48,7 +48,8 @@ package final class Shard: Sendable {
         disk: any Disk, directory: DiskPath, number: Int,
         configuration: ShardConfiguration = ShardConfiguration(), telemetry: Telemetry
     ) throws(StorageError) -> Shard {
-        try onDisk { () throws(DiskError) in try disk.makeDirectoriesDurably(directory) }
+        // Durably with the first manifest: a sync here for each of a thousand shards takes seconds.
+        try onDisk { () throws(DiskError) in try disk.makeDirectories(directory) }
         let manifest = try Manifest.load(disk: disk, directory: directory) ?? Manifest()
         var state = State(
             metrics: MetricState(limits: configuration.limits),
