@@ -19,6 +19,7 @@ extension ClusterKeeper {
         }
         let now = world.time.monotonicNanos()
         let live = live
+        let slow = slow
         let writtenOff = state.withLock { state -> Set<NodeID> in
             for member in cluster.presentMembers {
                 state.silentSince[member.id] =
@@ -28,7 +29,7 @@ extension ClusterKeeper {
                 state.silentSince.filter { now - $0.value > world.profile.graceNanos }.keys)
         }
         let inputs = Decided(
-            basis: Basis(clusterIndex: cluster.appliedIndex, live: live),
+            basis: Basis(clusterIndex: cluster.appliedIndex, live: live, slow: slow),
             writtenOff: writtenOff, reportChanges: reports.changeCount)
         guard state.withLock({ $0.decided }) != inputs else { return }
         let known = reports.all
@@ -41,7 +42,7 @@ extension ClusterKeeper {
         }
         let view = Placement.View(
             live: live, writtenOff: writtenOff, moving: Set(moving),
-            sizes: known.mapValues(\.byteCount))
+            sizes: known.mapValues(\.byteCount), slow: slow)
         let commands = Placement.commands(cluster, view)
         // A command that is lost is asked for again, so only having none is a decision.
         state.withLock { $0.decided = commands.isEmpty ? inputs : nil }

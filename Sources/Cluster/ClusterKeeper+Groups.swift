@@ -21,7 +21,7 @@ extension ClusterKeeper {
     }
 
     func guideGroups(_ cluster: ClusterState) {
-        let basis = Basis(clusterIndex: cluster.appliedIndex, live: live)
+        let basis = Basis(clusterIndex: cluster.appliedIndex, live: live, slow: slow)
         world.queue.perform { [self] replicator in
             let before = reports.own
             let rested = state.withLock { state in
@@ -41,7 +41,7 @@ extension ClusterKeeper {
                     told[group] = report
                     continue
                 }
-                guard let (report, isAtRest) = guide(group, cluster, basis.live, replicator)
+                guard let (report, isAtRest) = guide(group, cluster, basis, replicator)
                 else { continue }
                 told[group] = report
                 if isAtRest { resting[group] = wakeCount }
@@ -57,7 +57,7 @@ extension ClusterKeeper {
     /// The group's next step, done; its report, and whether nothing is to be done. Nil when it is
     /// not led here after all.
     private func guide(
-        _ group: GroupID, _ cluster: ClusterState, _ live: Set<NodeID>, _ replicator: Replicator
+        _ group: GroupID, _ cluster: ClusterState, _ basis: Basis, _ replicator: Replicator
     ) -> (report: GroupReport, isAtRest: Bool)? {
         guard let status = replicator.status(of: group), status.isLeader else { return nil }
         let (action, isPausing) = state.withLock { state -> (Steward.Action?, Bool) in
@@ -65,7 +65,8 @@ extension ClusterKeeper {
                 state.stewards[group] ?? Steward(group: group, node: world.identity.node)
             defer { state.stewards[group] = steward }
             return (
-                steward.next(status, wanted: cluster.wanted(group), live: live),
+                steward.next(
+                    status, wanted: cluster.wanted(group), live: basis.live, slow: basis.slow),
                 steward.isPausing
             )
         }

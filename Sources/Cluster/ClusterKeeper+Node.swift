@@ -115,6 +115,25 @@ extension ClusterKeeper {
         }
     }
 
+    /// Compares the disk with those of the nodes that could lead instead of this one.
+    func judgeDisk(_ cluster: ClusterState) {
+        let node = world.identity.node
+        var companions: Set<NodeID> = []
+        for replicas in cluster.assignments.values where replicas.contains(node) {
+            companions.formUnion(replicas)
+        }
+        companions.remove(node)
+        let paces = world.links.paces
+        let wasSlow = paces.isSlow
+        paces.judge(
+            beside: companions.filter { cluster.members[$0]?.isWitness == false })
+        guard paces.isSlow != wasSlow else { return }
+        world.note(
+            paces.isSlow
+                ? "the disk is slow beside those of other nodes: they lead what is led here"
+                : "the disk is no longer slow beside those of other nodes")
+    }
+
     func keepProfile(_ cluster: ClusterState) {
         let profile = world.profile
         guard let member = cluster.members[world.identity.node], member.state != .gone,

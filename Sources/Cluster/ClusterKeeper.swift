@@ -65,6 +65,8 @@ final class ClusterKeeper: Sendable {
     struct Basis: Equatable {
         var clusterIndex: UInt64
         var live: Set<NodeID>
+        /// Nodes that are to lead nothing.
+        var slow: Set<NodeID>
     }
 
     /// What placement follows from.
@@ -102,6 +104,9 @@ final class ClusterKeeper: Sendable {
     /// Members that are there, this one included.
     var live: Set<NodeID> { world.links.reachable.union([world.identity.node]) }
 
+    /// Members whose disks are slow beside those of others.
+    var slow: Set<NodeID> { world.links.paces.slow(with: world.identity.node) }
+
     func round() {
         let cluster = world.meta.cluster
         if let reason = world.profile.misfit(cluster) { return world.fatal(reason) }
@@ -110,6 +115,7 @@ final class ClusterKeeper: Sendable {
         keepPeers(cluster)
         keepReplicas(cluster)
         askReports(cluster)
+        judgeDisk(cluster)
         guideGroups(cluster)
         compareReplicas()
         if world.leaders.isOwn(ClusterState.metaGroup) { decide(cluster) }

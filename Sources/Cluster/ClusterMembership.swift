@@ -183,6 +183,9 @@ package final class ClusterMembership: Sendable {
         }
     }
 
+    /// How quick this node and its peers are.
+    var paces: PaceBoard { world.links.paces }
+
     /// Who gets what peers send.
     package var receiver: any PeerReceiver { desk }
 
@@ -202,7 +205,8 @@ package final class ClusterMembership: Sendable {
     /// How the cluster is, as far as this node knows.
     package var health: ClusterHealth {
         ClusterHealth(
-            world.meta.cluster, live: keeper.live, reports: keeper.reports.all)
+            world.meta.cluster, live: keeper.live, reports: keeper.reports.all,
+            slow: keeper.slow)
     }
 
     /// Takes over what is the node's own of these.
@@ -211,12 +215,21 @@ package final class ClusterMembership: Sendable {
     /// What the cluster agrees on.
     package var state: ClusterState { world.meta.cluster }
 
-    /// What happens here besides: images on their way in, replicas out of service.
+    /// What happens here besides: images on their way in, replicas out of service, and that
+    /// elections wait longer than usual.
     package var activity: [String] {
-        fetcher.progress.map { "\(GroupNames([$0.group])): \($0.text)" }
+        patience + fetcher.progress.map { "\(GroupNames([$0.group])): \($0.text)" }
             + keeper.faults.sorted { $0.key < $1.key }.map {
                 "\(GroupNames([$0.key])): out of service here: \($0.value)"
             }
+    }
+
+    private var patience: [String] {
+        guard let slowest = paces.slowest else { return [] }
+        let node = slowest.node ?? place.identity.node
+        return [
+            "elections wait \(slowest.patience) s instead of 1 s: syncs or answers take \(node) long"
+        ]
     }
 
     /// Takes a command to the meta group; what became of it when it is decided.
@@ -238,11 +251,13 @@ package final class ClusterMembership: Sendable {
         let others = world.links.reachable
         guard !others.isEmpty, !world.leaders.own.isEmpty else { return }
         let done = Monitor(false)
+        let slow = keeper.slow
         world.queue.perform { [leaders = world.leaders] replicator in
             for group in leaders.own {
-                let successor = replicator.status(of: group)?.members.first {
+                let able = replicator.status(of: group)?.members.filter {
                     others.contains($0.node) && !$0.isLearner && $0.isActive && !$0.needsImage
                 }
+                let successor = able?.first { !slow.contains($0.node) } ?? able?.first
                 if let successor { replicator.transfer(group, to: successor.node) }
             }
             done.update { $0 = true }

@@ -104,7 +104,7 @@ package final class Node: Sendable {
         telemetry = world.telemetry
         NodeFigures.register(
             shards: parts.shards, queue: parts.queue, loop: parts.loop,
-            telemetry: world.telemetry)
+            paces: parts.membership?.paces, telemetry: world.telemetry)
         ready.store(true, ordering: .releasing)
         guard hasThreads else { return }
         applier.start()

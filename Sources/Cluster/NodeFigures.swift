@@ -4,7 +4,8 @@ internal import Storage
 /// The node's figures for `/metrics`, read when somebody looks.
 enum NodeFigures {
     static func register(
-        shards: ShardTable, queue: ProposalQueue, loop: NodeLoop, telemetry: Telemetry
+        shards: ShardTable, queue: ProposalQueue, loop: NodeLoop, paces: PaceBoard?,
+        telemetry: Telemetry
     ) {
         telemetry.computed(
             "varve_series", help: "Series that shards know now.",
@@ -27,5 +28,14 @@ enum NodeFigures {
         telemetry.computed(
             "varve_journal_segments", help: "Files of the journal.",
             read: { Double(loop.journalPressure.segmentCount) })
+        guard let paces else { return }
+        telemetry.computed(
+            "varve_election_patience",
+            help: "How many times longer than usual elections wait: 1 to 10.",
+            read: { Double(paces.patience) })
+        telemetry.computed(
+            "varve_disk_slow",
+            help: "1 while the node is to lead nothing because its disk is slow beside others.",
+            read: { paces.isSlow ? 1 : 0 })
     }
 }

@@ -32,8 +32,12 @@ struct NodeParts {
         if place == nil {
             for shard in 0..<shards.shardCount { leaders.noteSole(ShardGroup.group(of: shard)) }
         }
-        let links = PeerLinks(time: world.time)
-        let calls = PeerCalls(time: world.time, random: world.random) { links.send($0, to: $1) }
+        let paces = PaceBoard(syncTimes: replicator.journal.syncTimes, time: world.time)
+        let links = PeerLinks(time: world.time, paces: paces)
+        let calls = PeerCalls(
+            time: world.time, random: world.random,
+            onRoundTrip: { paces.noteRoundTrip($0, nanos: $1) }
+        ) { links.send($0, to: $1) }
         let barrier = ReadBarrier(
             time: world.time,
             ask: { group, context in

@@ -49,7 +49,7 @@ final class GroupReplica {
     var isQuiet = false
     var wakeCount: UInt64 = 0
     var claim: LeaderClaim?
-    /// Ticks in a row without a leader's word.
+    /// Ticks of the core in a row without a leader's word.
     var unclaimedTicks = 0
     /// Stands for the first election.
     var isPreferred = false

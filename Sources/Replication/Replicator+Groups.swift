@@ -20,7 +20,7 @@ extension Replicator {
         case newcomer(founder: NodeID)
     }
 
-    /// Ticks without a leader's word until an election.
+    /// Ticks of a core without a leader's word until an election.
     package static let electionTicks: Int32 = 10
 
     /// Opens the group. `applied`: where the state machine stands; entries that are known to be

@@ -8,8 +8,12 @@ package import Raft
 /// the group. That word (`claims`) is one frame per pair of nodes for all groups, sent by a thread
 /// that never waits for a disk: so a slow sync is no reason for an election, and idle groups cost
 /// nothing. When the word stays away, followers tick, and elect.
+///
+/// How soon follows from what disks and links do: the caller says with each tick how patient the
+/// node is to be, and of so many ticks the cores see one. Leaders, who look whether a majority hears
+/// them, and followers slow down alike, and claims hold as much longer.
 extension Replicator {
-    /// Ticks for which a leader's claim holds.
+    /// Ticks for which a leader's claim holds, at a patience of one.
     static let claimTicks: UInt64 = 5
     /// Idle ticks after which a leader looks whether its group can go quiet.
     static let idleTicksMax = 5
@@ -17,7 +21,9 @@ extension Replicator {
     static let quietTicks: UInt64 = 600
     /// Groups of which that happens at once: a few bursts cost less than many single steps.
     static let quietGroupsAtOnce: UInt64 = 64
-    /// Ticks for which a group's preferred leader waits for another one's word after the start.
+    /// What `tick` may be told of patience: elections begin after 1 s to 10 s.
+    package static let patienceMax = 10
+    /// Ticks of a core for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
     /// Ticks after which a follower that was told to get an image is asked again.
     static let imageTicks = 100
@@ -85,15 +91,18 @@ extension Replicator {
         }
     }
 
-    /// One tick. `reachable`: peers with a connection.
-    package func tick(reachable: Set<NodeID>) {
+    /// One tick. `reachable`: peers with a connection. `patience`: of so many ticks one counts
+    /// towards an election, 1 to `patienceMax`.
+    package func tick(reachable: Set<NodeID>, patience: Int = 1) {
         tickCount += 1
+        self.patience = UInt64(min(max(patience, 1), Replicator.patienceMax))
+        isCoreTick = tickCount.isMultiple(of: self.patience)
         for replica in inOrder where !replica.isSole && replica.fault == nil {
             if replica.leadership.isOwn {
                 tickLeader(replica, reachable)
             } else if isClaimed(replica) {
                 replica.unclaimedTicks = 0
-            } else {
+            } else if isCoreTick {
                 tickFollower(replica, reachable)
             }
         }
@@ -105,7 +114,7 @@ extension Replicator {
         else { return false }
         if Mutant.isOn(.claimsNeverExpire) { return true }
         return claim.said.number == claim.number
-            && tickCount - claim.said.tick <= Replicator.claimTicks
+            && tickCount - claim.said.tick <= Replicator.claimTicks * patience
     }
 
     /// A follower that hears of no leader ticks towards an election. Where it is plain who should
@@ -156,7 +165,9 @@ extension Replicator {
             let turn = tickCount &+ UInt64(replica.id.number) / Replicator.quietGroupsAtOnce
             guard turn.isMultiple(of: Replicator.quietTicks) else { return }
         }
-        drive(replica) { core throws(RaftError) in try core.tick() }
+        if replica.isQuiet || isCoreTick {
+            drive(replica) { core throws(RaftError) in try core.tick() }
+        }
         replica.idleTickCount += 1
         guard tickCount.isMultiple(of: UInt64(Replicator.idleTicksMax)),
             let status = status(of: replica.id)

@@ -50,6 +50,9 @@ package final class Replicator {
     var output = ReplicationOutput()
     /// Ticks since the start.
     var tickCount: UInt64 = 0
+    /// Of how many ticks the cores see one, and whether they see the last one.
+    var patience: UInt64 = 1
+    var isCoreTick = true
     /// Not yet given to a core: ordinary ones, and those that lead to space being freed.
     private var queue: [GroupReplica.Proposal] = []
     private var urgentQueue: [GroupReplica.Proposal] = []

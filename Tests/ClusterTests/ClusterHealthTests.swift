@@ -27,7 +27,11 @@ import Testing
             }
         }
 
-        var health: ClusterHealth { ClusterHealth(log.state, live: live, reports: reports) }
+        var slow: Set<NodeID> = []
+
+        var health: ClusterHealth {
+            ClusterHealth(log.state, live: live, reports: reports, slow: slow)
+        }
     }
 
     static func threeZones() -> Scene {
@@ -52,6 +56,19 @@ import Testing
             health.upgradeCheck(restarting: Set(nodes(1, 2)))
                 == ["would lose the majority: the meta group, shards 0, 1, 2, 3"])
         #expect(health.upgradeCheck(zone: "x") == ["no member is in zone x"])
+    }
+
+    @Test func aSlowDiskIsSaid() {
+        var scene = Self.threeZones()
+        scene.slow = [node(2)]
+        #expect(
+            scene.health.warnings.last?.hasSuffix("is to lead nothing: its disk is slow") == true)
+        for (group, var report) in scene.reports {
+            report.leader = node(1)
+            scene.reports[group] = report
+        }
+        #expect(scene.health.warnings.last?.hasSuffix("leads nothing: its disk is slow") == true)
+        #expect(scene.health.isHealthy)
     }
 
     @Test func aLostNodeShowsAndStopsARestart() {

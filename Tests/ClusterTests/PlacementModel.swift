@@ -7,6 +7,7 @@ struct PlacementModel {
     var log: ClusterLog
     var live: Set<NodeID> = [NodeID(1)]
     var writtenOff: Set<NodeID> = []
+    var slow: Set<NodeID> = []
     var moving: Set<GroupID> = []
     /// Bytes of each group; one that is not named is large.
     var sizes: [GroupID: UInt64] = [:]
@@ -18,7 +19,8 @@ struct PlacementModel {
 
     var state: ClusterState { log.state }
     var view: Placement.View {
-        Placement.View(live: live, writtenOff: writtenOff, moving: moving, sizes: sizes)
+        Placement.View(
+            live: live, writtenOff: writtenOff, moving: moving, sizes: sizes, slow: slow)
     }
 
     init(seed: UInt64, shardCount: Int, zoneCount: Int) {

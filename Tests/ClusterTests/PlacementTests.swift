@@ -210,6 +210,34 @@ import Testing
         #expect(model.flaws.isEmpty, "\(model.flaws)")
     }
 
+    @Test func aSlowNodeIsToLeadNothingUntilItIsQuickAgain() {
+        var model = PlacementModel(seed: 7, shardCount: 9, zoneCount: 3)
+        for zone in [1, 2] { model.join(zone: zone) }
+        _ = model.settle(roundsMax: 200)
+        func led() -> [NodeID: Int] {
+            model.state.shardGroups.reduce(into: [:]) { counts, group in
+                if let first = model.state.assignments[group]?.first {
+                    counts[first, default: 0] += 1
+                }
+            }
+        }
+        #expect(led() == [node(1): 3, node(2): 3, node(3): 3])
+        let before = model.state.assignments.mapValues { Set($0) }
+        model.slow = [node(1)]
+        _ = model.settle(roundsMax: 20)
+        #expect(led().values.sorted() == [4, 5] && led()[node(1)] == nil)
+        #expect(model.state.assignments[ClusterState.metaGroup]?.first != node(1))
+        // Nobody could lead better than the other.
+        model.slow = Set(nodes(1, 2, 3))
+        #expect(model.settle(roundsMax: 20) == 0)
+        model.slow = []
+        _ = model.settle(roundsMax: 20)
+        #expect(led() == [node(1): 3, node(2): 3, node(3): 3])
+        // No data moved.
+        #expect(model.state.assignments.mapValues { Set($0) } == before)
+        #expect(model.flaws.isEmpty, "\(model.flaws)")
+    }
+
     @Test func smallGroupsMoveTogetherAndLargeOnesTwoAtATime() {
         var log = ClusterLog(shardCount: 1_000, zones: ["a", "b", "c"])
         var view = Placement.View(live: Set(nodes(1, 2, 3)))

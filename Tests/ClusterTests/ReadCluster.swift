@@ -104,7 +104,8 @@ final class ReadNode: Sendable {
         let shards = ShardTable(
             shardCount: ReadCluster.shardCount,
             try numbers.map { try ShardReplica.open($0, configuration, world) })
-        let links = PeerLinks(time: time)
+        let links = PeerLinks(
+            time: time, paces: PaceBoard(syncTimes: LatencyMeter(time: time), time: time))
         let transport = ReadTransport(id)
         links.attach(transport)
         let calls = PeerCalls(time: time, random: world.random) { links.send($0, to: $1) }

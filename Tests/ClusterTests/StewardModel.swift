@@ -12,6 +12,7 @@ struct StewardModel {
     var match: [NodeID: UInt64] = [:]
     var live: Set<NodeID>
     var needsImage: Set<NodeID> = []
+    var slow: Set<NodeID> = []
     /// Learners that never get the log.
     var stuck: Set<NodeID> = []
     var wanted: WantedGroup
@@ -63,7 +64,8 @@ struct StewardModel {
     mutating func check() -> Steward.Action? {
         let group = GroupID(1)
         var steward = stewards[leader] ?? Steward(group: group, node: leader)
-        let action = steward.next(status(for: leader), wanted: wanted, live: live)
+        let action = steward.next(
+            status(for: leader), wanted: wanted, live: live, slow: slow)
         stewards[leader] = steward
         outgoing = []
         if let to = transferee {

@@ -49,6 +49,31 @@ import Testing
         #expect(model.isReached)
     }
 
+    @Test func leadershipDoesNotGoToASlowNode() {
+        var model = StewardModel(voters: nodes(1, 2, 3), leader: node(2), wanted: nodes(1, 2, 3))
+        model.slow = [node(1)]
+        for _ in 0..<20 { #expect(model.check() == nil) }
+        // A slow leader gives it to whom it is to go to.
+        model.wanted = WantedGroup(voters: nodes(3, 2, 1), learners: [])
+        model.leader = node(1)
+        #expect(model.settle() == true)
+        #expect(model.leader == node(3) && model.actions == [.transfer(node(3))])
+        model.slow = []
+        model.wanted = WantedGroup(voters: nodes(1, 2, 3), learners: [])
+        #expect(model.settle() == true)
+        #expect(model.leader == node(1))
+    }
+
+    @Test func aLeaverGivesLeadershipToAQuickOneIfItCan() {
+        for slow in [nodes(2), nodes(2, 3)] {
+            var model = StewardModel(
+                voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(2, 3))
+            model.slow = Set(slow)
+            _ = model.settle()
+            #expect(model.actions.first == .transfer(slow.count == 1 ? node(3) : node(2)))
+        }
+    }
+
     @Test func aWipedNodeIsSwappedInOneChange() {
         // Node 2 lost its disk and came back as node 4.
         var model = StewardModel(

@@ -37,6 +37,8 @@ final class ReplicatorCluster {
     var cut: Set<[NodeID]> = []
     /// Nodes that are connected and get nothing of what is sent to them.
     var deaf: Set<NodeID> = []
+    /// What nodes are told of patience.
+    var patience = 1
     let groups: [GroupID]
     private(set) var acknowledged: [GroupID: [UInt64: [UInt8]]] = [:]
     private(set) var refused: [ReplicationOutput.Withdrawn] = []
@@ -118,7 +120,7 @@ final class ReplicatorCluster {
                 node.replicator?.receive(
                     claims: peer.replicator?.claims ?? [], number: tickCount, from: peer.id)
             }
-            node.replicator?.tick(reachable: Set(reachable))
+            node.replicator?.tick(reachable: Set(reachable), patience: patience)
         }
     }
 

@@ -104,6 +104,57 @@ import Testing
         #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
     }
 
+    @Test(arguments: [2, 5, 10]) func patienceMakesElectionsWaitAlike(patience: Int) throws {
+        let cluster = try grown(groups: 8)
+        cluster.patience = patience
+        try cluster.tickAndSettle(30 * patience)
+        let lost = try #require(cluster.leader(of: group))
+        cluster.crash(lost.number)
+        for node in cluster.nodes.values { node.replicator?.disconnected(lost) }
+        // Of the last claims nothing holds, but nobody stands before the timeout.
+        try cluster.tickAndSettle(9 * patience)
+        #expect(cluster.leaders.isEmpty)
+        try cluster.tickAndSettle(4 * patience)
+        #expect(cluster.leaders.count == 8 && !cluster.leaders.contains(lost))
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
+    @Test func whatBecomesImpatientElectsAsSoonAsEver() throws {
+        let cluster = try grown(groups: 8)
+        cluster.patience = 10
+        try cluster.tickAndSettle(50)
+        let lost = try #require(cluster.leader(of: group))
+        cluster.crash(lost.number)
+        for node in cluster.nodes.values { node.replicator?.disconnected(lost) }
+        try cluster.tickAndSettle(25)
+        #expect(cluster.leaders.isEmpty)
+        cluster.patience = 1
+        try cluster.tickAndSettle(12)
+        #expect(cluster.leaders.count == 8)
+    }
+
+    @Test func claimsHoldLongerWithPatience() throws {
+        let cluster = try grown()
+        try cluster.tickAndSettle(30)
+        let leader = try #require(cluster.leader(of: group))
+        let term = try #require(cluster.node(leader.number)?.replicator?.status(of: group)?.term)
+        // It says nothing for 2.5 s, and is not heard.
+        let followers = cluster.nodes.values.filter { $0.id != leader }.compactMap(\.replicator)
+        func silence(_ ticks: Int, patience: Int) throws {
+            for _ in 0..<ticks {
+                for follower in followers {
+                    follower.tick(reachable: Set(cluster.nodes.keys), patience: patience)
+                }
+                try cluster.settle()
+            }
+        }
+        try silence(50, patience: 10)
+        #expect(cluster.node(leader.number)?.replicator?.status(of: group)?.term == term)
+        #expect(cluster.leader(of: group) == leader)
+        try silence(30, patience: 1)
+        #expect(cluster.leader(of: group) != leader || cluster.leaders.isEmpty)
+    }
+
     @Test func afterAStartThePreferredLeaderDoesNotWaitForATimeout() throws {
         let cluster = try grown(groups: 8)
         for number in 1...3 as ClosedRange<UInt64> { cluster.crash(number) }

@@ -28,6 +28,10 @@ final class ClusterWorld: @unchecked Sendable {
         var heldUntil: Int64 = 0
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
+        /// How long a sync of its journal takes. Its loop waits meanwhile; its threads do not.
+        var syncNanos: Int64 = 0
+        /// What its clock is ahead by since its last syncs: until that is over its loop waits.
+        fileprivate var aheadNanos: Int64 = 0
         var deathNote: String?
         /// What its binary understands.
         var featureLevel = ClusterFeatures.level
@@ -115,6 +119,12 @@ final class ClusterWorld: @unchecked Sendable {
         profile.graceNanos = 3_600_000_000_000
         profile.featureLevel = machine.featureLevel
         machine.deathNote = nil
+        machine.aheadNanos = 0
+        machine.disk.onSync = { [weak machine] path in
+            guard let machine, machine.syncNanos > 0, path.contains("journal/") else { return }
+            machine.time.advance(byNanos: machine.syncNanos)
+            machine.aheadNanos += machine.syncNanos
+        }
         let node = try Node.start(
             configuration,
             as: ClusterPlace(
@@ -229,7 +239,9 @@ final class ClusterWorld: @unchecked Sendable {
         nanos += Self.stepNanos
         network.deliver(upToNanos: nanos)
         for (place, machine) in machines.enumerated() {
-            machine.time.advance(byNanos: Self.stepNanos)
+            let waited = min(machine.aheadNanos, Self.stepNanos)
+            machine.aheadNanos -= waited
+            machine.time.advance(byNanos: Self.stepNanos - waited)
             guard let node = machine.node else { continue }
             let isHeld = nanos < machine.heldUntil
             if isHeld, !machine.speaksWhileHeld { continue }
@@ -238,13 +250,13 @@ final class ClusterWorld: @unchecked Sendable {
             if phase.isMultiple(of: 10) { node.tick() }
             if isHeld { continue }
             if phase.isMultiple(of: 100) { node.second() }
-            work(machine, node)
+            if machine.aheadNanos == 0 { work(machine, node) }
         }
     }
 
     private func work(_ machine: Machine, _ node: Node) {
         for _ in 0..<64 {
-            guard node.hasWork else { break }
+            guard machine.aheadNanos == 0, node.hasWork else { break }
             let goesOn = node.step() && machine.deathNote == nil
             if let id = machine.identity {
                 node.look { for problem in logs.look(at: id, $0) { violate(problem) } }

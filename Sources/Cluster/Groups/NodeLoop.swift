@@ -158,7 +158,9 @@ final class NodeLoop: Sendable {
             progress.waitingMessages += work.messages
             // Before the tick, so that nobody is silent whose word lies here.
             deliver(&progress, replicator)
-            if work.isTick { replicator.tick(reachable: links.reachable) }
+            if work.isTick {
+                replicator.tick(reachable: links.reachable, patience: links.paces.patience)
+            }
         }
         for proposal in work.proposals {
             give(proposal, tag: progress.nextTag, &progress.pending)

@@ -3,12 +3,22 @@ internal import Raft
 /// What works today and would not survive what the owner may think it does.
 extension ClusterHealth {
     static func warnings(
-        _ state: ClusterState, _ members: [MemberLine], _ groups: [GroupLine]
+        _ state: ClusterState, _ members: [MemberLine], _ groups: [GroupLine],
+        _ slow: Set<NodeID>
     ) -> [String] {
         let present = members.map(\.member)
         return fewMembers(present)
             + zoneWarnings(present, groups)
             + featureLevels(state, present)
+            + slowDisks(members, slow)
+    }
+
+    private static func slowDisks(_ members: [MemberLine], _ slow: Set<NodeID>) -> [String] {
+        members.filter { slow.contains($0.member.id) }.map {
+            $0.leaderCount == 0
+                ? "\($0.member.name) leads nothing: its disk is slow"
+                : "\($0.member.name) is to lead nothing: its disk is slow"
+        }
     }
 
     private static func fewMembers(_ members: [Member]) -> [String] {

@@ -40,8 +40,10 @@ package struct ClusterHealth: Sendable {
     /// Sentences on what is risky though it works.
     package let warnings: [String]
 
+    /// `slow`: members whose disks are slow beside those of others.
     package init(
-        _ state: ClusterState, live: Set<NodeID>, reports: [GroupID: GroupReport]
+        _ state: ClusterState, live: Set<NodeID>, reports: [GroupID: GroupReport],
+        slow: Set<NodeID> = []
     ) {
         let all = [ClusterState.metaGroup] + state.shardGroups
         let lines = all.map { GroupLine($0, reports[$0], state, live) }
@@ -59,7 +61,7 @@ package struct ClusterHealth: Sendable {
                 member: $0, isLive: live.contains($0.id), replicaCount: replicas[$0.id] ?? 0,
                 leaderCount: leaders[$0.id] ?? 0)
         }
-        warnings = ClusterHealth.warnings(state, members, lines)
+        warnings = ClusterHealth.warnings(state, members, lines, slow)
     }
 
     package var underReplicated: [GroupID] { groups.filter(\.isUnderReplicated).map(\.group) }

@@ -61,7 +61,8 @@ extension Placement {
         return led
     }
 
-    /// No group is to prefer a leader that will not stay, nor a witness while another can lead.
+    /// No group is to prefer a leader that will not stay, nor a witness or one with a slow disk
+    /// while another can lead.
     mutating func relieveLeaders(_ meta: Pool, _ shards: Pool) {
         var counts = leaderCounts()
         for group in [ClusterState.metaGroup] + state.shardGroups {
@@ -72,11 +73,16 @@ extension Placement {
             let mayLead: (NodeID) -> Bool = {
                 pool.eligible[$0].map { !$0.isWitness } ?? false
             }
-            guard !mayLead(first) else { continue }
-            let next = replicas.filter { mayLead($0) && view.live.contains($0) }.min {
+            let isFit: (NodeID) -> Bool = { [slow = view.slow] in
+                mayLead($0) && !slow.contains($0)
+            }
+            guard !isFit(first) else { continue }
+            let able = replicas.filter { mayLead($0) && view.live.contains($0) }
+            let fit = able.filter(isFit)
+            let next = (fit.isEmpty ? able : fit).min {
                 (counts[$0] ?? 0, $0.number) < (counts[$1] ?? 0, $1.number)
             }
-            guard let next else { continue }
+            guard let next, !mayLead(first) || isFit(next) else { continue }
             counts[first, default: 0] -= 1
             counts[next, default: 0] += 1
             prefer(next, in: group)
@@ -125,6 +131,7 @@ extension Placement {
                     for next in (plan[group] ?? []).dropFirst().sorted()
                     where next != start && reached[next] == nil
                         && pool.isGood(next) && view.live.contains(next)
+                        && !view.slow.contains(next)
                     {
                         reached[next] = (node, LeaderStep(group: group, to: next))
                         queue.append(next)

@@ -18,7 +18,8 @@ package import Raft
 ///
 /// At rest, counts of replicas differ by at most one between nodes of a zone, and are less than two
 /// from the share that would be most even over all zones; no single move that keeps the zones apart
-/// would even them more. Preferred leaders are as even as any choice among the replicas makes them.
+/// would even them more. Preferred leaders are as even as any choice among the replicas makes them,
+/// but for nodes that are slow, which lead only what nobody else can.
 ///
 /// Source: raft.md §5 of the design; even leaders: Harvey, Ladner, Lovász, Tamir, "Semi-matchings
 /// for bipartite graphs and load balancing".
@@ -48,14 +49,18 @@ package struct Placement {
         /// Bytes that a replica of a group holds, as its leader tells: what a move copies. One
         /// that nobody tells of counts as large.
         package var sizes: [GroupID: UInt64]
+        /// Whose disks are slow: they are to lead nothing that another can.
+        package var slow: Set<NodeID>
 
         package init(
             live: Set<NodeID>, loads: [NodeID: UInt64] = [:], writtenOff: Set<NodeID> = [],
-            moving: Set<GroupID> = [], sizes: [GroupID: UInt64] = [:]
+            moving: Set<GroupID> = [], sizes: [GroupID: UInt64] = [:],
+            slow: Set<NodeID> = []
         ) {
             self.live = live
             self.loads = loads
             self.sizes = sizes
+            self.slow = slow
             // Who is heard of again is not lost.
             self.writtenOff = writtenOff.subtracting(live)
             self.moving = moving

@@ -49,9 +49,10 @@ package struct Steward: Sendable {
     package var isPausing: Bool { pauseChecks > 0 }
 
     /// The next step, or nil when the group is as wanted or somebody else leads it. Each call is
-    /// one check of the learners.
+    /// one check of the learners. `slow`: whose disks are slow: nobody hands leadership to them
+    /// while another can take it.
     package mutating func next(
-        _ status: RaftStatus, wanted: WantedGroup, live: Set<NodeID>
+        _ status: RaftStatus, wanted: WantedGroup, live: Set<NodeID>, slow: Set<NodeID> = []
     ) -> Action? {
         guard status.isLeader, !wanted.voters.isEmpty else {
             checks.removeAll()
@@ -63,7 +64,7 @@ package struct Steward: Sendable {
             checks.removeAll()
         }
         pauseChecks = max(0, pauseChecks - 1)
-        let scene = Scene(status, wanted, live, node)
+        let scene = Scene(status, wanted, live, slow, node)
         count(scene)
         if status.configuration.isJoint { return .wait(reason: "a change of members is under way") }
         if let transferee = status.transferee {
@@ -94,8 +95,8 @@ package struct Steward: Sendable {
     /// A leader that is to leave hands over to one that stays; that one removes it.
     private func relieveSelf(_ scene: Scene) -> Action? {
         guard scene.leaving.contains(node), pauseChecks == 0 else { return nil }
-        return scene.wanted.voters.first { scene.isVoter($0) && scene.keepsUp($0) }
-            .map { .transfer($0) }
+        let able = scene.wanted.voters.filter { scene.isVoter($0) && scene.keepsUp($0) }
+        return (able.first { !scene.slow.contains($0) } ?? able.first).map { .transfer($0) }
     }
 
     /// Gives votes to learners that have caught up, each in place of somebody who leaves.
@@ -148,7 +149,8 @@ package struct Steward: Sendable {
     /// Once the members are right, the preferred leader leads.
     private func leadership(_ scene: Scene) -> Action? {
         guard pauseChecks == 0, let preferred = scene.wanted.voters.first, preferred != node,
-            scene.isVoter(preferred), scene.keepsUp(preferred)
+            scene.isVoter(preferred), scene.keepsUp(preferred),
+            !scene.slow.contains(preferred) || scene.slow.contains(node)
         else { return nil }
         return .transfer(preferred)
     }
@@ -159,6 +161,7 @@ private struct Scene {
     let status: RaftStatus
     let wanted: WantedGroup
     let live: Set<NodeID>
+    let slow: Set<NodeID>
     let node: NodeID
     let members: [NodeID: RaftStatus.Member]
     /// Wanted and not in the group. Learners only when they are live: they hold up nobody.
@@ -169,10 +172,14 @@ private struct Scene {
     let leaving: [NodeID]
     let strayLearners: [NodeID]
 
-    init(_ status: RaftStatus, _ wanted: WantedGroup, _ live: Set<NodeID>, _ node: NodeID) {
+    init(
+        _ status: RaftStatus, _ wanted: WantedGroup, _ live: Set<NodeID>, _ slow: Set<NodeID>,
+        _ node: NodeID
+    ) {
         self.status = status
         self.wanted = wanted
         self.live = live
+        self.slow = slow
         self.node = node
         let members = Dictionary(
             status.members.map { ($0.node, $0) }, uniquingKeysWith: { first, _ in first })

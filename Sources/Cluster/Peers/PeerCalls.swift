@@ -68,6 +68,8 @@ final class PeerCalls: Sendable {
 
     private struct Call {
         let peer: NodeID
+        let method: PeerMethod
+        let askedNanos: Int64
         let dueNanos: Int64
         let onEvent: @Sendable (Event) -> Void
     }
@@ -80,14 +82,18 @@ final class PeerCalls: Sendable {
     private let state: Mutex<State>
     private let time: any TimeSource
     private let send: @Sendable (PeerFrame, NodeID) -> Bool
+    private let onRoundTrip: @Sendable (NodeID, Int64) -> Void
 
-    /// `send`: false when the frame can not leave.
+    /// `send`: false when the frame can not leave. `onRoundTrip`: told how long, in ns, a peer and
+    /// the way to it took for an answer that waits for no disk.
     init(
         time: any TimeSource, random: any RandomSource,
+        onRoundTrip: @escaping @Sendable (NodeID, Int64) -> Void = { _, _ in },
         send: @escaping @Sendable (PeerFrame, NodeID) -> Bool
     ) {
         self.time = time
         self.send = send
+        self.onRoundTrip = onRoundTrip
         // So that an answer to what this node asked before a restart fits no question.
         state = Mutex(State(nextNumber: random.next() >> 1))
     }
@@ -99,10 +105,12 @@ final class PeerCalls: Sendable {
         _ peer: NodeID, _ method: PeerMethod, _ body: Parts, timeoutNanos: Int64,
         onEvent: @escaping @Sendable (Event) -> Void
     ) -> UInt64 {
-        let due = time.monotonicNanos() + timeoutNanos
+        let now = time.monotonicNanos()
         let number = state.withLock { state in
             state.nextNumber += 1
-            state.calls[state.nextNumber] = Call(peer: peer, dueNanos: due, onEvent: onEvent)
+            state.calls[state.nextNumber] = Call(
+                peer: peer, method: method, askedNanos: now, dueNanos: now + timeoutNanos,
+                onEvent: onEvent)
             return state.nextNumber
         }
         var head = ByteWriter(reserving: 16)
@@ -157,7 +165,9 @@ final class PeerCalls: Sendable {
             return
         }
         let body = Array(frame.parts.dropFirst())
-        guard let status, state.withLock({ $0.calls[number]?.peer }) == peer else { return }
+        guard let status, let call = state.withLock({ $0.calls[number] }), call.peer == peer
+        else { return }
+        if call.method == .report { onRoundTrip(peer, time.monotonicNanos() - call.askedNanos) }
         switch status {
         case .part: state.withLock { $0.calls[number]?.onEvent }?(.part(body))
         case .done: finish(number, .done(body))

@@ -46,6 +46,7 @@ final class PeerDesk: PeerReceiver {
         case .raft: takeMessages(frame, from)
         case .claims:
             guard let claims = PeerLinks.readClaims(frame) else { return badFrames.add() }
+            services.links.paces.note(claims.pace, of: from)
             if let terms = claims.terms { services.leaders.note(claims: terms, of: from) }
             services.queue.add(claims: claims, of: from)
         case .call: takeQuestion(frame, from)
@@ -66,6 +67,7 @@ final class PeerDesk: PeerReceiver {
     func disconnected(_ peer: PeerID) {
         let node = NodeID(peer.number)
         services.links.setReachable(node, false)
+        services.links.paces.forget(node)
         services.calls.disconnected(node)
         let open = streaming.withLock { streaming in
             let open = streaming.filter { $0.key.peer == node }

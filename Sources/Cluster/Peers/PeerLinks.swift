@@ -5,8 +5,8 @@ internal import Replication
 internal import Synchronization
 
 /// This node's way to its peers: sends groups' messages, and says again and again which groups the
-/// node leads. That word never waits for a disk; it falls silent only when the node's loop has made
-/// no progress for `stallNanosMax`.
+/// node leads and how quick it is. That word never waits for a disk; it falls silent only when the
+/// node's loop has made no progress for `stallNanosMax`.
 final class PeerLinks: Sendable {
     /// A loop that stands still for longer is taken for dead by its peers.
     private static let stallNanosMax: Int64 = 10_000_000_000
@@ -29,9 +29,12 @@ final class PeerLinks: Sendable {
     private let state: Mutex<State>
     private let lastRoundNanos = Atomic<Int64>(0)
     private let time: any TimeSource
+    /// How quick this node and its peers are.
+    let paces: PaceBoard
 
-    init(time: any TimeSource) {
+    init(time: any TimeSource, paces: PaceBoard) {
         self.time = time
+        self.paces = paces
         state = Mutex(State(claimsNumber: UInt64(max(time.monotonicNanos(), 0))))
     }
 
@@ -102,13 +105,16 @@ final class PeerLinks: Sendable {
     /// What was published last.
     var currentClaims: [LeaderTerm] {
         let (number, bytes) = state.withLock { ($0.claimsNumber, $0.claims) }
-        return PeerLinks.readClaims(PeerLinks.frame(number, bytes))?.terms ?? []
+        return PeerLinks.readClaims(PeerLinks.frame(number, bytes, NodePace()))?.terms ?? []
     }
 
     /// `list`: nil to stand by what was said before.
-    private static func frame(_ number: UInt64, _ list: [UInt8]?) -> PeerFrame {
-        var head = ByteWriter(reserving: 8)
+    private static func frame(
+        _ number: UInt64, _ list: [UInt8]?, _ pace: NodePace
+    ) -> PeerFrame {
+        var head = ByteWriter(reserving: 8 + NodePace.wireBytes)
         head.u64(number)
+        pace.write(to: &head)
         return PeerFrame(
             kind: PeerFrameKind.claims.rawValue, parts: [head.bytes] + (list.map { [$0] } ?? []))
     }
@@ -118,7 +124,7 @@ final class PeerLinks: Sendable {
         lastRoundNanos.store(time.monotonicNanos(), ordering: .relaxed)
     }
 
-    /// Says to all peers what this node leads. From a timer.
+    /// Says to all peers what this node leads, if anything, and how quick it is. From a timer.
     func claim() {
         let stalled = time.monotonicNanos() - lastRoundNanos.load(ordering: .relaxed)
         guard stalled < PeerLinks.stallNanosMax else { return }
@@ -127,9 +133,10 @@ final class PeerLinks: Sendable {
             if state.claimCount.isMultiple(of: PeerLinks.claimsPerList) { state.informed = [:] }
             return state
         }
-        guard let transport = said.transport, !said.claims.isEmpty else { return }
-        let list = PeerLinks.frame(said.claimsNumber, said.claims)
-        let again = PeerLinks.frame(said.claimsNumber, nil)
+        guard let transport = said.transport else { return }
+        let pace = paces.own
+        let list = PeerLinks.frame(said.claimsNumber, said.claims, pace)
+        let again = PeerLinks.frame(said.claimsNumber, nil, pace)
         for peer in said.reachable.sorted() {
             let isInformed = said.informed[peer] == said.claimsNumber
             let isSent = transport.send(isInformed ? again : list, to: PeerID(peer.number))
@@ -141,11 +148,14 @@ final class PeerLinks: Sendable {
 
     /// What a peer said with `claim`; nil for what no peer sends.
     static func readClaims(_ frame: PeerFrame) -> PeerClaims? {
-        guard (1...2).contains(frame.parts.count), frame.parts[0].count == 8 else { return nil }
+        guard (1...2).contains(frame.parts.count),
+            frame.parts[0].count == 8 + NodePace.wireBytes
+        else { return nil }
         var head = ByteReader(frame.parts[0])
         do {
             let number = try head.u64()
-            guard frame.parts.count == 2 else { return PeerClaims(number: number) }
+            guard let pace = try NodePace(&head) else { return nil }
+            guard frame.parts.count == 2 else { return PeerClaims(number: number, pace: pace) }
             guard frame.parts[1].count.isMultiple(of: 12) else { return nil }
             var reader = ByteReader(frame.parts[1])
             var terms: [LeaderTerm] = []
@@ -153,13 +163,14 @@ final class PeerLinks: Sendable {
                 let group = GroupID(try reader.u32())
                 terms.append(LeaderTerm(group: group, term: try reader.u64()))
             }
-            return PeerClaims(number: number, terms: terms)
+            return PeerClaims(number: number, pace: pace, terms: terms)
         } catch {
             return nil
         }
     }
 }
 
+<<<<<<< HEAD
 /// Messages of groups for one peer that leave together.
 private struct MessageFrame {
     private(set) var messages: [GroupMessage] = []
@@ -180,9 +191,13 @@ private struct MessageFrame {
 }
 
 /// What a peer says of the groups that it leads.
+=======
+/// What a peer says of the groups that it leads, and of itself.
+>>>>>>> engine
 struct PeerClaims: Sendable {
     /// Of the list.
     var number: UInt64
+    var pace: NodePace
     /// Nil: the list is the one that was said with this number before.
     var terms: [LeaderTerm]?
 }

@@ -1,5 +1,5 @@
 internal import Encoding
-internal import Platform
+package import Platform
 package import Raft
 
 /// The write-ahead log of a node: the entries and states of all its groups, in segment files of
@@ -45,6 +45,8 @@ package final class Journal {
     let random: any RandomSource
     let figures: JournalFigures
     private let time: any TimeSource
+    /// How long syncs took lately.
+    package let syncTimes: LatencyMeter
 
     /// Oldest first; the last one is written to. Empty only while opening.
     var segments: [Segment] = []
@@ -76,6 +78,7 @@ package final class Journal {
         self.options = options
         self.random = random
         self.time = time
+        syncTimes = LatencyMeter(time: time)
         figures = JournalFigures(telemetry)
     }
 
@@ -277,7 +280,9 @@ package final class Journal {
             syncFailure = error
             throw JournalError.syncFailed(error)
         }
-        figures.sync.record(nanos: time.monotonicNanos() - start)
+        let nanos = time.monotonicNanos() - start
+        figures.sync.record(nanos: nanos)
+        syncTimes.record(nanos: nanos)
         durableSequence = sequence
     }
 

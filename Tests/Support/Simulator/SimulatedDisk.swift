@@ -12,6 +12,7 @@ package final class SimulatedDisk: Disk {
     package let seed: UInt64
 
     private let world: Mutex<DiskWorld>
+    private let syncHook = Mutex<(@Sendable (String) -> Void)?>(nil)
 
     package init(seed: UInt64) {
         self.seed = seed
@@ -28,6 +29,13 @@ package final class SimulatedDisk: Disk {
     package var faults: DiskFaults {
         get { world.withLock { $0.faults } }
         set { world.withLock { $0.faults = newValue } }
+    }
+
+    /// Called after each sync of a file with its path, before the caller goes on: what the time that
+    /// it took is for.
+    package var onSync: (@Sendable (String) -> Void)? {
+        get { syncHook.withLock { $0 } }
+        set { syncHook.withLock { $0 = newValue } }
     }
 
     /// Whether the power is gone.
@@ -167,6 +175,7 @@ private final class SimulatedFile: DiskFile {
     func sync() throws(DiskError) {
         try check()
         try disk.access(self) { (world) throws(DiskError) in try world.sync(id, path) }
+        disk.onSync?(path)
     }
 
     func close() throws(DiskError) { isClosed.withLock { $0 = true } }
