@@ -28,6 +28,10 @@ final class ClusterWorld: @unchecked Sendable {
         var heldUntil: Int64 = 0
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
+        /// How long each of its syncs takes, when that is long; peers hear of it meanwhile.
+        var syncNanos: ClosedRange<Int64>?
+        /// What it does once a second is due, and waited for the disk.
+        var isSecondDue = false
         var deathNote: String?
         /// What its binary understands.
         var featureLevel = ClusterFeatures.level
@@ -214,6 +218,11 @@ final class ClusterWorld: @unchecked Sendable {
         }
     }
 
+    /// The terms in which each group was led.
+    var leaderTerms: [GroupID: Set<UInt64>] {
+        leaders.keys.reduce(into: [:]) { $0[$1.group, default: []].insert($1.term) }
+    }
+
     // MARK: - Time
 
     func run(forNanos duration: Int64, _ each: (() throws -> Void)? = nil) throws {
@@ -236,9 +245,19 @@ final class ClusterWorld: @unchecked Sendable {
             // Nodes do not tick all at the same moment.
             let phase = nanos / Self.stepNanos + Int64(place) * 3
             if phase.isMultiple(of: 10) { node.tick() }
-            if isHeld { continue }
-            if phase.isMultiple(of: 100) { node.second() }
+            if phase.isMultiple(of: 100) { machine.isSecondDue = true }
+            if isHeld {
+                if machine.syncNanos == nil { machine.isSecondDue = false }
+                continue
+            }
+            if machine.isSecondDue { node.second() }
+            machine.isSecondDue = false
+            let hadWork = node.hasWork
             work(machine, node)
+            if hadWork, let syncNanos = machine.syncNanos {
+                machine.heldUntil = nanos + Int64.random(in: syncNanos, using: &random)
+                machine.speaksWhileHeld = true
+            }
         }
     }
 
