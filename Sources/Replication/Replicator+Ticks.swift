@@ -19,8 +19,9 @@ extension Replicator {
     static let quietGroupsAtOnce: UInt64 = 64
     /// Ticks for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
-    /// Ticks after which a follower that was told to get an image is asked again.
-    static let imageTicks = 100
+    /// Ticks after which a follower that was told to get an image is told again: one that gets it
+    /// already makes nothing of it, one that gave up would lack it until then.
+    static let imageTicks = 20
 
     /// The groups that this node leads, and in which term: what its peers are to be told.
     package var claims: [LeaderTerm] {
