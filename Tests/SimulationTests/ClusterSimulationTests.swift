@@ -138,11 +138,14 @@ import Testing
         defer { for machine in world.machines { world.crash(machine) } }
         let ledger = ClusterLedger()
         var nemesis = ClusterNemesis(world, without: skipped)
+        // One schedule in four is an upgrade, too.
+        var upgrade = seed % 4 == 3 ? RollingUpgrade(world) : nil
         var nextWrite = world.nanos
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
             try nemesis.act(mayLoseDisks: { isWhole(world) })
+            try upgrade?.act()
             rejoin(world)
             if world.nanos >= nextWrite {
                 nextWrite =
@@ -162,9 +165,11 @@ import Testing
         }
         var result = Result(faultCount: nemesis.faultCount)
         try nemesis.mendAll()
+        try upgrade?.finish()
         let (millis, late) = try heal(world)
         result.healMillis = millis
         var problems = world.violations + late
+        if late.isEmpty { problems += try upgrade?.end() ?? [] }
         problems += try await end(world, ledger)
         result.digest = world.digest
         guard !problems.isEmpty else { return result }
