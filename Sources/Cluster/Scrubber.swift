@@ -9,15 +9,25 @@ final class Scrubber: Sendable {
     private static let cycleNanos: Int64 = 7 * 86_400_000_000_000
     /// Between two segments at least, however many there are.
     private static let pauseNanosMin: Int64 = 1_000_000_000
-    /// What could not be repaired is tried again after so long.
-    private static let retryNanos: Int64 = 10_000_000_000
+    /// What could not be repaired is tried again after so long, then after twice as long, up to the
+    /// second: whoever has the segment may be away for a moment, or have merged it away.
+    private static let retryNanos: Int64 = 1_000_000_000
+    private static let retryNanosMax: Int64 = 5_000_000_000
+    /// A repair of which nothing was heard for so long is begun again.
+    private static let repairNanosMax: Int64 = 120_000_000_000
 
     private struct State {
         /// Where it stands: shard and name of the last segment read.
         var last: (shard: Int, name: String) = (-1, "")
         var nextNanos: Int64 = 0
         /// Under repair, or not to be tried before; by name.
-        var waiting: [String: Int64] = [:]
+        var waiting: [String: Wait] = [:]
+    }
+
+    private struct Wait {
+        var untilNanos: Int64
+        /// After the next failure.
+        var pauseNanos: Int64
     }
 
     private let shards: ShardTable
@@ -98,14 +108,23 @@ final class Scrubber: Sendable {
 
     private func heal(_ segment: SegmentRecord, of replica: ShardReplica, _ now: Int64) {
         let isDue = state.withLock { state in
-            if let until = state.waiting[segment.name], until > now { return false }
-            state.waiting[segment.name] = now + Scrubber.retryNanos
+            let wait = state.waiting[segment.name]
+            if let wait, wait.untilNanos > now { return false }
+            state.waiting[segment.name] = Wait(
+                untilNanos: now + Scrubber.repairNanosMax,
+                pauseNanos: wait?.pauseNanos ?? Scrubber.retryNanos)
             return true
         }
         guard isDue else { return }
         damaged.add()
         repair?.repair(segment, of: replica) { [self] isSound in
             if isSound { return state.withLock { $0.waiting[segment.name] = nil } }
+            state.withLock { state in
+                guard var wait = state.waiting[segment.name] else { return }
+                wait.untilNanos = time.monotonicNanos() + wait.pauseNanos
+                wait.pauseNanos = min(2 * wait.pauseNanos, Scrubber.retryNanosMax)
+                state.waiting[segment.name] = wait
+            }
             // The others have merged it away: what they have now takes the place of all there is.
             if replica.shard.manifest.segments.contains(segment) { rebuild?(replica.group) }
         }

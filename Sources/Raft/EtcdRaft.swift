@@ -14,6 +14,8 @@ package final class EtcdRaft: ConsensusCore {
         package var hardState: HardState
         /// The state machine stands there; it is committed.
         package var appliedIndex: UInt64
+        /// What is known to be committed, when that is more.
+        package var committedIndex: UInt64 = 0
         /// The entry that the log begins behind, and who was in the group there; from 1.
         package var image: ImageReference
         /// Who is in the group now, when that is younger than the image.
@@ -50,7 +52,7 @@ package final class EtcdRaft: ConsensusCore {
         var state = RaftWireWriter()
         state.put(start.hardState.term)
         state.put(start.hardState.vote?.number ?? 0)
-        state.put(start.appliedIndex)
+        state.put(max(start.committedIndex, start.appliedIndex))
         state.put(start.appliedIndex)
         state.put(start.image.index)
         state.put(start.image.term)

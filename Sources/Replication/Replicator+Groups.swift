@@ -145,28 +145,51 @@ extension Replicator {
             index += 1
         }
         // A change of membership is known only once it was committed, and so was what is applied.
-        let committed = max(applied, configuration.index, state.releasedIndex)
+        let known = max(applied, configuration.index, state.releasedIndex)
+        let changes =
+            Mutant.isOn(.goesByOldMembers)
+            ? []
+            : entries.filter { $0.kind == .membership && $0.index > configuration.index }
+                .map(\.index)
+        // A leader proposes a change only when it has applied the one before.
+        let committed = max(known, changes.dropLast().last ?? 0)
         let hardState = HardState(term: state.term, vote: NodeID(nonzero: state.vote))
         do {
             var start = EtcdRaft.Start(
-                node: node, seed: random.next(), hardState: hardState, appliedIndex: committed,
+                node: node, seed: random.next(), hardState: hardState,
+                appliedIndex: min(committed, changes.first.map { $0 - 1 } ?? committed),
                 image: ImageReference(
                     index: state.releasedIndex, term: state.releasedTerm,
                     configuration: configuration),
                 configuration: configuration, entries: entries)
+            start.committedIndex = committed
             start.electionTicks = Replicator.electionTicks
             start.messagePayloadBytesMax = min(4 << 20, journal.batchBytesMax / 4)
             let replica = GroupReplica(
                 id: group, core: try EtcdRaft(start), isSole: false, hardState: hardState,
                 leadership: Leadership(leader: nil, isOwn: false), commitIndex: committed,
                 configuration: configuration)
+            try catchUp(replica)
             add(replica)
             // Nobody to wait for.
-            if configuration.voters == [node], !configuration.isJoint {
+            if replica.configuration?.voters == [node], replica.configuration?.isJoint == false {
                 drive(replica) { core throws(RaftError) in try core.campaign() }
             }
         } catch {
             throw ReplicationError.noCore(group)
+        }
+    }
+
+    /// Changes of members that are committed and of which the journal does not say what they came
+    /// to, since the power went: they are in force before anything else is done. With the members of
+    /// two changes ago the node could elect a leader beside the one that the others have. Other
+    /// entries that come along are those that `replay` gives.
+    private func catchUp(_ replica: GroupReplica) throws(RaftError) {
+        while let ready = try replica.core.ready() {
+            let persisted = try replica.core.persisted(ready.number)
+            guard let configuration = persisted.configuration else { continue }
+            replica.configuration = configuration
+            journal.setConfiguration(configuration, group: replica.id)
         }
     }
     #endif

@@ -25,8 +25,9 @@ extension Replicator {
     package static let patienceMax = 10
     /// Ticks of a core for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
-    /// Ticks after which a follower that was told to get an image is asked again.
-    static let imageTicks = 100
+    /// Ticks after which a follower that was told to get an image is told again: one that gets it
+    /// already makes nothing of it, one that gave up would lack it until then.
+    static let imageTicks = 20
 
     /// The groups that this node leads, and in which term: what its peers are to be told.
     package var claims: [LeaderTerm] {
@@ -102,10 +103,18 @@ extension Replicator {
                 tickLeader(replica, reachable)
             } else if isClaimed(replica) {
                 replica.unclaimedTicks = 0
-            } else if isCoreTick {
-                tickFollower(replica, reachable)
+            } else {
+                for _ in 0..<coreTicks(replica, reachable) { tickFollower(replica, reachable) }
             }
         }
+    }
+
+    /// What a tick is to a follower's core. Patience is for who may be slow: a node that has closed
+    /// its connection, or was found dead, is gone, and half the time is enough to see that it does
+    /// not come back at once.
+    private func coreTicks(_ replica: GroupReplica, _ reachable: Set<NodeID>) -> Int {
+        if let leader = replica.leadership.leader, !reachable.contains(leader) { return 2 }
+        return isCoreTick ? 1 : 0
     }
 
     private func isClaimed(_ replica: GroupReplica) -> Bool {

@@ -3,6 +3,7 @@ import Platform
 import Raft
 import Replication
 import Simulator
+import Testing
 
 /// Nodes with real replicators over simulated disks, on one thread: messages lie in a list until
 /// they are delivered. Each node's state machine is the list of the payloads that it applied.
@@ -211,6 +212,30 @@ final class ReplicatorCluster {
         node.sealed[group] = machine
         do { try replicator.adopted(group) } catch { faults.append("\(error)") }
         return true
+    }
+}
+
+extension ReplicatorCluster {
+    /// A founder that two newcomers joined and were made voters.
+    static func grown(groups: UInt32 = 1, seed: UInt64 = 1) throws -> ReplicatorCluster {
+        let cluster = ReplicatorCluster(groups: groups, seed: seed)
+        try cluster.start(1, as: .founder)
+        try cluster.settle()
+        for number in [2, 3] as [UInt64] {
+            try cluster.start(number, as: .newcomer(founder: NodeID(1)))
+        }
+        for group in cluster.groups {
+            let leader = try #require(cluster.node(1)?.replicator)
+            #expect(leader.changeMembership(group, [.addLearner(NodeID(2))]))
+            try cluster.settle()
+            #expect(leader.changeMembership(group, [.addLearner(NodeID(3))]))
+            try cluster.tickAndSettle(3)
+            #expect(
+                leader.changeMembership(group, [.addVoter(NodeID(2)), .addVoter(NodeID(3))]))
+            try cluster.tickAndSettle(12)
+            #expect(leader.status(of: group)?.configuration.isJoint == false)
+        }
+        return cluster
     }
 }
 #endif

@@ -6,28 +6,6 @@ import Testing
 @Suite struct ReplicatorClusterTests {
     private let group = GroupID(0)
 
-    /// A founder that two newcomers joined and were made voters.
-    private func grown(groups: UInt32 = 1, seed: UInt64 = 1) throws -> ReplicatorCluster {
-        let cluster = ReplicatorCluster(groups: groups, seed: seed)
-        try cluster.start(1, as: .founder)
-        try cluster.settle()
-        for number in [2, 3] as [UInt64] {
-            try cluster.start(number, as: .newcomer(founder: NodeID(1)))
-        }
-        for group in cluster.groups {
-            let leader = try #require(cluster.node(1)?.replicator)
-            #expect(leader.changeMembership(group, [.addLearner(NodeID(2))]))
-            try cluster.settle()
-            #expect(leader.changeMembership(group, [.addLearner(NodeID(3))]))
-            try cluster.tickAndSettle(3)
-            #expect(
-                leader.changeMembership(group, [.addVoter(NodeID(2)), .addVoter(NodeID(3))]))
-            try cluster.tickAndSettle(12)
-            #expect(leader.status(of: group)?.configuration.isJoint == false)
-        }
-        return cluster
-    }
-
     private func write(
         _ cluster: ReplicatorCluster, _ numbers: ClosedRange<Int>, bytes: Int = 100
     ) throws {
@@ -41,7 +19,7 @@ import Testing
     }
 
     @Test func aFounderGrowsToThreeThatHoldTheSame() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try write(cluster, 1...40)
         try cluster.tickAndSettle(10)
         #expect(cluster.acknowledged[group]?.count == 40)
@@ -75,7 +53,7 @@ import Testing
     }
 
     @Test func theLossOfTheLeaderLosesNothing() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try write(cluster, 1...10)
         let old = try #require(cluster.leader(of: group))
         cluster.crash(old.number)
@@ -92,7 +70,7 @@ import Testing
     }
 
     @Test func aLostLeadersGroupsAreLedAgainAfterOneTimeout() throws {
-        let cluster = try grown(groups: 8)
+        let cluster = try ReplicatorCluster.grown(groups: 8)
         try cluster.tickAndSettle(30)
         let lost = try #require(cluster.leader(of: group))
         #expect(cluster.leaders == [NodeID](repeating: lost, count: 8))
@@ -156,7 +134,7 @@ import Testing
     }
 
     @Test func afterAStartThePreferredLeaderDoesNotWaitForATimeout() throws {
-        let cluster = try grown(groups: 8)
+        let cluster = try ReplicatorCluster.grown(groups: 8)
         for number in 1...3 as ClosedRange<UInt64> { cluster.crash(number) }
         for number in 1...3 as ClosedRange<UInt64> {
             try cluster.start(number, as: .newcomer(founder: NodeID(1)))
@@ -168,7 +146,7 @@ import Testing
     }
 
     @Test func aListOfClaimsHoldsWhileItIsStoodBy() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try cluster.tickAndSettle(30)
         let leader = try #require(cluster.leader(of: group))
         let claims = try #require(cluster.node(leader.number)?.replicator?.claims)
@@ -190,7 +168,7 @@ import Testing
     }
 
     @Test func whoIsTooFarBehindGetsAnImage() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         let leader = try #require(cluster.leader(of: group))
         let behind = try #require(cluster.nodes.keys.sorted().first { $0 != leader })
         cluster.crash(behind.number)
@@ -211,7 +189,7 @@ import Testing
     }
 
     @Test func largePayloadsAreCutIntoMessages() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         let leader = try #require(cluster.leader(of: group))
         for number in 0..<20 as Range<UInt8> {
             try cluster.propose(
@@ -225,7 +203,7 @@ import Testing
     }
 
     @Test func idleGroupsGoQuiet() throws {
-        let cluster = try grown(groups: 4)
+        let cluster = try ReplicatorCluster.grown(groups: 4)
         try cluster.tickAndSettle(30)
         var messageCount = 0
         for _ in 0..<40 {
@@ -241,7 +219,7 @@ import Testing
 
     /// All that is sent to a follower is lost for a while, and nobody sees a connection break.
     @Test func aLeaderIsNotQuietWhileAFollowerIsBehind() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try write(cluster, 1...3)
         let leader = try #require(cluster.leader(of: group))
         let behind = try #require(cluster.nodes.keys.sorted().first { $0 != leader })
@@ -256,7 +234,7 @@ import Testing
 
     /// The leader's words do not get out, those of the others do.
     @Test func aLeaderThatIsNotHeardIsReplaced() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try write(cluster, 1...3)
         let old = try #require(cluster.leader(of: group))
         for other in cluster.nodes.keys where other != old { cluster.cut.insert([old, other]) }
@@ -274,7 +252,7 @@ import Testing
     }
 
     @Test func aFreshReadIndexComesOnFollowersToo() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try write(cluster, 1...3)
         let leader = try #require(cluster.leader(of: group))
         let follower = try #require(cluster.nodes.keys.sorted().first { $0 != leader })

@@ -17,15 +17,20 @@ final class ClusterLedger: @unchecked Sendable {
 
     private static let epoch: Int64 = 1_704_067_200_000_000_000
 
-    /// Writes the next operation through a node.
-    func write(through node: Node) {
+    /// Writes the next operation through a node; `answered`: whether it was taken.
+    func write(
+        through node: Node, _ answered: @escaping @Sendable (Bool) -> Void = { _ in }
+    ) {
         let number = attempted
         attempted += 1
         node.submit(batch(number)) { [self] result in
             switch result {
             case .success(let receipt):
                 if receipt.rejections.isEmpty { acknowledged.insert(number) }
-            case .failure: refused += 1
+                answered(true)
+            case .failure:
+                refused += 1
+                answered(false)
             }
         }
     }

@@ -13,10 +13,16 @@ import Testing
 /// exactly once on every replica in the end. `make sim SEEDS=n` runs more schedules.
 @Suite(.serialized) struct ClusterSimulationTests {
     static let second: Int64 = 1_000_000_000
+    /// After all is mended a cluster is whole within so long.
+    private static let healNanosMax = 10 * second
     static let scheduleCount =
         ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 3
     private static let firstSeed =
         ProcessInfo.processInfo.environment["VARVE_SEED"].flatMap { UInt64($0) } ?? 1
+
+    /// Says of every schedule how long the cluster took to be whole.
+    private static let tellsEach =
+        ProcessInfo.processInfo.environment["VARVE_TELL_EACH"] != nil
 
     /// Three machines as one cluster, every group with three voters.
     static func grown(seed: UInt64) throws -> ClusterWorld {
@@ -67,6 +73,9 @@ import Testing
             ran += 1
             faultCount += result.faultCount
             slowest = max(slowest, result.healMillis)
+            if Self.tellsEach {
+                print("seed \(seed): whole after \(result.healMillis) ms")
+            }
             if !result.problems.isEmpty {
                 failed.append(seed)
                 let least = try await Self.shrunk(result, seed: seed)
@@ -129,11 +138,14 @@ import Testing
         defer { for machine in world.machines { world.crash(machine) } }
         let ledger = ClusterLedger()
         var nemesis = ClusterNemesis(world, without: skipped)
+        // One schedule in four is an upgrade, too.
+        var upgrade = seed % 4 == 3 ? RollingUpgrade(world) : nil
         var nextWrite = world.nanos
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
             try nemesis.act(mayLoseDisks: { isWhole(world) })
+            try upgrade?.act()
             rejoin(world)
             if world.nanos >= nextWrite {
                 nextWrite =
@@ -153,23 +165,34 @@ import Testing
         }
         var result = Result(faultCount: nemesis.faultCount)
         try nemesis.mendAll()
-        let mended = world.nanos
-        while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
-            try world.run(forNanos: second / 2)
-            rejoin(world)
-        }
-        result.healMillis = (world.nanos - mended) / 1_000_000
-        var problems = world.violations
-        if !isWhole(world) {
-            problems.append("not whole \(result.healMillis) ms after all was mended")
-            problems += world.machines.flatMap { describe($0) }
-        }
+        try upgrade?.finish()
+        let (millis, late) = try heal(world)
+        result.healMillis = millis
+        var problems = world.violations + late
+        if late.isEmpty { problems += try upgrade?.end() ?? [] }
         problems += try await end(world, ledger)
         result.digest = world.digest
         guard !problems.isEmpty else { return result }
         result.problems =
             problems.prefix(30) + world.machines.flatMap { describe($0) } + world.trace.suffix(60)
         return result
+    }
+
+    /// Lets time go by until the cluster is whole: how many milliseconds, and what it lacked when it
+    /// should have been.
+    private static func heal(_ world: ClusterWorld) throws -> (millis: Int64, late: [String]) {
+        let mended = world.nanos
+        var late: [String] = []
+        while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
+            if late.isEmpty, world.nanos >= mended + healNanosMax {
+                world.note("it should be whole by now")
+                late = ["not whole \(healNanosMax / second) s after all was mended"]
+                late += world.machines.flatMap { describe($0) }
+            }
+            try world.run(forNanos: second / 2)
+            rejoin(world)
+        }
+        return ((world.nanos - mended) / 1_000_000, late)
     }
 
     /// Everything is sealed, read and compared.

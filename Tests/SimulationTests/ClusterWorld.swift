@@ -224,6 +224,11 @@ final class ClusterWorld: @unchecked Sendable {
         }
     }
 
+    /// The terms in which each group was led.
+    var leaderTerms: [GroupID: Set<UInt64>] {
+        leaders.keys.reduce(into: [:]) { $0[$1.group, default: []].insert($1.term) }
+    }
+
     // MARK: - Time
 
     func run(forNanos duration: Int64, _ each: (() throws -> Void)? = nil) throws {

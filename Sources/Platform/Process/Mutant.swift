@@ -18,6 +18,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case commitsBeforeSync
     case forgetsHardState
     case forgetsConfiguration
+    case goesByOldMembers
     case acknowledgesWhenWritten
     case replayMissesLast
     case claimsNeverExpire

@@ -29,6 +29,8 @@ package struct DiskFaults: Sendable {
     package var failures: [Int: Int32] = [:]
     /// From this call number on every sync fails and its dirty data is dropped.
     package var syncsFailFromCall: Int?
+    /// Syncs of files say that they worked and did nothing: a cache that lies.
+    package var syncsLie = false
     /// Bytes of all files together, preallocated ones included; nil: no limit.
     package var capacityBytes: Int?
     /// What a power cut does.

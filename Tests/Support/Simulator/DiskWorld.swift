@@ -207,7 +207,7 @@ struct DiskWorld {
     mutating func sync(_ id: Int, _ path: String) throws(DiskError) {
         try refuseAfterLostSync(id, path)
         try begin(.sync, .sync, path)
-        guard var file = inodes[id] else { return }
+        guard !faults.syncsLie, var file = inodes[id] else { return }
         if let first = faults.syncsFailFromCall, callCount >= first {
             // The pages stay readable and are clean now: nobody will write them.
             file.changes.removeAll()
