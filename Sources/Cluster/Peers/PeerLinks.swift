@@ -170,7 +170,6 @@ final class PeerLinks: Sendable {
     }
 }
 
-<<<<<<< HEAD
 /// Messages of groups for one peer that leave together.
 private struct MessageFrame {
     private(set) var messages: [GroupMessage] = []
@@ -190,10 +189,7 @@ private struct MessageFrame {
     }
 }
 
-/// What a peer says of the groups that it leads.
-=======
 /// What a peer says of the groups that it leads, and of itself.
->>>>>>> engine
 struct PeerClaims: Sendable {
     /// Of the list.
     var number: UInt64
