@@ -29,7 +29,7 @@ private struct JournalLoad {
     func measure() throws -> [BenchRow] {
         let disk = try LocalDisk(root: "/tmp/varve-bench-journal-\(getpid())")
         defer { do { try disk.removeTree(Self.directory) } catch { print("\(error)") } }
-        let payloads = JournalLoad.payloads()
+        let payloads = RandomPayloads.make(count: 64, byteCount: Self.payloadBytes)
         let count = megabyteCount << 20 / Self.payloadBytes
         let replicator = try open(disk)
         let before = (cpu: Stopwatch.cpuSeconds(), wall: SystemTime().monotonicNanos())
@@ -88,11 +88,14 @@ private struct JournalLoad {
         try Replicator(
             disk: disk, directory: Self.directory, node: NodeID(1), telemetry: Telemetry())
     }
+}
 
-    private static func payloads() -> [[UInt8]] {
+/// Bytes that no compressor makes smaller, the same in every run.
+enum RandomPayloads {
+    static func make(count: Int, byteCount: Int) -> [[UInt8]] {
         var state: UInt64 = 7
-        return (0..<64).map { _ in
-            (0..<payloadBytes).map { _ in
+        return (0..<count).map { _ in
+            (0..<byteCount).map { _ in
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 return UInt8(truncatingIfNeeded: state >> 56)
             }

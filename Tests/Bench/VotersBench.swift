@@ -47,7 +47,7 @@ private struct VotersLoad {
         let leader = voters[0]
         try leader.lead(VotersLoad.groups, with: voters.dropFirst().map(\.id))
 
-        let payloads = (0..<64).map { _ in Payload.random(byteCount: VotersLoad.payloadBytes) }
+        let payloads = RandomPayloads.make(count: 64, byteCount: VotersLoad.payloadBytes)
         let count = megabyteCount << 20 / VotersLoad.payloadBytes
         let before = (cpu: Stopwatch.cpuSeconds(), wall: SystemTime().monotonicNanos())
         for number in 0..<count {
@@ -65,14 +65,6 @@ private struct VotersLoad {
             name: "three voters over TCP, 64 KiB synced by two, \(depth) at a time",
             unit: "CPU ms/MiB", goal: goal, reached: cpu * 1_000 / size, higherIsBetter: false,
             note: "all three together; \(Int(size / wall)) MiB/s with this disk's syncs")
-    }
-}
-
-private enum Payload {
-    /// Bytes that no compressor makes smaller.
-    static func random(byteCount: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<byteCount).map { _ in UInt8.random(in: 0...255, using: &generator) }
     }
 }
 

@@ -10,7 +10,6 @@ package main
 /*
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef void (*varve_raft_body)(void *);
 
@@ -294,11 +293,11 @@ func varve_raft_image_at(handle C.uint64_t, index C.uint64_t, out **C.uint8_t) C
 		if err != nil {
 			return 0
 		}
-		var w writer
+		w := newWriter()
 		w.u64(uint64(index))
 		w.u64(term)
 		w.confState(c.storage.newest.state)
-		return c.answer(w.bytes, out)
+		return c.answer(w.done(), out)
 	})
 }
 
@@ -462,7 +461,7 @@ func varve_raft_ready(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 				c.late = append(c.late, message)
 			}
 		}
-		var w writer
+		w := newWriter()
 		w.flag(isHardStateNew)
 		if isHardStateNew {
 			w.u64(ready.HardState.Term)
@@ -487,7 +486,7 @@ func varve_raft_ready(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 			w.u64(binary.LittleEndian.Uint64(read.RequestCtx))
 			w.u64(read.Index)
 		}
-		return c.answer(w.bytes, out)
+		return c.answer(w.done(), out)
 	})
 }
 
@@ -546,7 +545,7 @@ func varve_raft_persisted(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 		}
 		c.node.Advance(*ready)
 		c.outstanding = nil
-		var w writer
+		w := newWriter()
 		w.messages(c.late, c.payloadBytesMax)
 		w.entries(ready.CommittedEntries)
 		w.flag(isChanged)
@@ -555,7 +554,7 @@ func varve_raft_persisted(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 			w.confState(c.storage.newest.state)
 		}
 		c.late = nil
-		return c.answer(w.bytes, out)
+		return c.answer(w.done(), out)
 	})
 }
 
@@ -575,7 +574,7 @@ func varve_raft_status(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 	return with(handle, func(c *core) int64 {
 		status := c.node.BasicStatus()
 		first, _ := c.storage.FirstIndex()
-		var w writer
+		w := newWriter()
 		w.u64(status.HardState.Term)
 		w.u64(status.HardState.Vote)
 		w.u64(status.HardState.Commit)
@@ -600,7 +599,7 @@ func varve_raft_status(handle C.uint64_t, out **C.uint8_t) C.int64_t {
 		}
 		w.u32(count)
 		w.bytes = append(w.bytes, peers.bytes...)
-		return c.answer(w.bytes, out)
+		return c.answer(w.done(), out)
 	})
 }
 
@@ -637,9 +636,7 @@ func (c *core) answer(bytes []byte, out **C.uint8_t) int64 {
 		c.outBytes = 2 * len(bytes)
 		c.out = C.malloc(C.size_t(c.outBytes))
 	}
-	if len(bytes) > 0 {
-		C.memcpy(c.out, unsafe.Pointer(&bytes[0]), C.size_t(len(bytes)))
-	}
+	copy(unsafe.Slice((*byte)(c.out), len(bytes)), bytes)
 	*out = (*C.uint8_t)(c.out)
 	return int64(len(bytes))
 }

@@ -9,6 +9,19 @@ import (
 // writer puts what goes to the caller one behind the other.
 type writer struct{ bytes []byte }
 
+// The memory of the last answer, for the next: one call at a time holds mu.
+var scratch []byte
+
+func newWriter() writer { return writer{bytes: scratch[:0]} }
+
+// done ends an answer; its bytes are valid until the next begins.
+func (w *writer) done() []byte {
+	if cap(w.bytes) <= 1<<20 {
+		scratch = w.bytes
+	}
+	return w.bytes
+}
+
 func (w *writer) flag(value bool) {
 	if value {
 		w.bytes = append(w.bytes, 1)
