@@ -30,6 +30,32 @@ final class LocalDiskTests {
         }
     }
 
+    @Test func whatPassesByTheCacheIsReadAsAnyOther() throws {
+        for disk in try disks() {
+            try disk.makeDirectories("a")
+            let file = try disk.open("a/file", .create)
+            try file.preallocate(1 << 20)
+            file.bypassCache()
+            // Larger than the writer's own memory, and from an address that no disk would take.
+            let pages = (0..<600 << 10).map { UInt8(truncatingIfNeeded: $0 / 7) }
+            try file.write(pages, at: 4096)
+            try file.sync()
+            #expect(try file.read(at: 4096, count: pages.count) == pages)
+            try file.write(pages.span.extracting(1..<4097), at: 8192)
+            // No whole page, and not at one.
+            try file.write([1, 2, 3], at: 8190)
+            try disk.rename("a/file", to: "a/other")
+            try file.write([UInt8](repeating: 9, count: 4096), at: 0)
+            try file.sync()
+            let found = try disk.readAll("a/other")
+            #expect(found.count == 1 << 20)
+            #expect(found[..<4096].allSatisfy { $0 == 9 })
+            #expect(found[8190..<8193] == [1, 2, 3])
+            #expect(found[8193..<12288] == pages[2..<4097])
+            #expect(found[12288..<4096 + pages.count] == pages[8192...])
+        }
+    }
+
     @Test func aModeSaysWhatMayBeThere() throws {
         for disk in try disks() {
             #expect(throws: DiskError.self) { try disk.open("none", .read) }

@@ -23,11 +23,18 @@ package protocol DiskFile: AnyObject, Sendable {
     /// later `write` and `sync` of this file throws the same: there is no retry.
     func sync() throws(DiskError)
 
+    /// Writes of whole pages of 4 KiB at multiples of it need not be kept in memory from now on: each
+    /// is followed by a `sync` and is not read soon. For a single writer. A hint.
+    func bypassCache()
+
     /// No other call may be in flight; later ones throw `closed`. Twice is no error.
     func close() throws(DiskError)
 }
 
 extension DiskFile {
+    /// Nothing, unless a disk knows how.
+    package func bypassCache() {}
+
     /// `write` of a whole array.
     package func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
         try write(bytes.span, at: offset)

@@ -11,6 +11,8 @@ final class LocalFile: DiskFile {
     private let descriptor: Atomic<Int32>
     /// The errno of the sync that failed; 0 while none has.
     private let syncErrno = Atomic<Int32>(0)
+    /// Set where writes should pass by the page cache, and can.
+    private let direct = Mutex<DirectWriter?>(nil)
 
     init(descriptor: Int32, path: String) {
         self.descriptor = Atomic(descriptor)
@@ -48,6 +50,7 @@ final class LocalFile: DiskFile {
         precondition(offset >= 0, "negative offset")
         let held = try openForWriting()
         let failure = unsafe bytes.withUnsafeBytes { buffer -> Int32 in
+            if let failure = unsafe writeDirectly(buffer, at: offset) { return failure }
             var written = 0
             while written < buffer.count, let base = buffer.baseAddress {
                 let wanted = min(buffer.count - written, LocalFile.transferBytesMax)
@@ -63,6 +66,27 @@ final class LocalFile: DiskFile {
             return 0
         }
         if failure != 0 { throw DiskError(.write, errno: failure, file: path) }
+    }
+
+    func bypassCache() {
+        let held = descriptor.load(ordering: .relaxed)
+        guard held >= 0 else { return }
+        direct.withLock { direct in
+            if direct == nil { direct = DirectWriter(sameFileAs: held) }
+        }
+    }
+
+    /// 0 or an errno; nil when it has to be done through the cache.
+    private func writeDirectly(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> Int32? {
+        direct.withLock { direct in
+            guard let writer = direct,
+                DirectWriter.fits(byteCount: bytes.count, at: offset)
+            else { return nil }
+            let failure = unsafe writer.write(bytes, at: offset)
+            guard failure == EINVAL else { return failure }
+            direct = nil
+            return nil
+        }
     }
 
     func size() throws(DiskError) -> Int {
@@ -102,6 +126,7 @@ final class LocalFile: DiskFile {
     }
 
     func close() throws(DiskError) {
+        direct.withLock { $0 = nil }
         let held = descriptor.exchange(-1, ordering: .sequentiallyConsistent)
         // Linux frees the descriptor even when close is interrupted.
         if held >= 0, Glibc.close(held) != 0, errno != EINTR {

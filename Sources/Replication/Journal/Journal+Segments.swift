@@ -64,6 +64,7 @@ extension Journal {
         do {
             let file = try disk.open(spare, .openOrCreate)
             try file.preallocate(options.segmentBytes)
+            file.bypassCache()
             return (spare, file)
         } catch {
             guard case .full = error, mayUseReserve,
@@ -76,6 +77,7 @@ extension Journal {
         do {
             let reserve = directory / Journal.reserveName
             let file = try disk.open(reserve, .write)
+            file.bypassCache()
             figures.hasReserve.set(0)
             return (reserve, file)
         } catch {
