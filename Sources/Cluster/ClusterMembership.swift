@@ -159,7 +159,8 @@ package final class ClusterMembership: Sendable {
                 sealSoon: { group in
                     guard world.leaders.isOwn(group) else { return }
                     world.maintenance.sealSoon(ShardGroup.shard(of: group))
-                }, work: run, note: world.node.onNotice), telemetry: world.node.telemetry)
+                }, work: run, replaced: { [hub = world.hub] in hub.replaced(shard: $0) },
+                note: world.node.onNotice), telemetry: world.node.telemetry)
     }
 
     private static func readable(

@@ -48,7 +48,7 @@ struct NodeParts {
             })
         let wake = JobSignal()
         let keeperSignal = JobSignal()
-        let hub = FollowHub()
+        let hub = FollowHub(time: world.time)
         let applier = ApplyLoop(
             shards: shards, meta: meta, queue: queue, barrier: barrier,
             hub: place == nil ? nil : hub,

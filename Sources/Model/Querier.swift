@@ -44,10 +44,12 @@ package protocol Querier: Sendable {
     func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata]
 
     /// Follows what is written from now on: called for every committed batch with lines of the
-    /// tenant, on an internal thread, in order per shard; must not block. Ends when the returned
-    /// subscription is released.
+    /// tenant, on an internal thread, in order per shard; must not block. `onGap`: called when
+    /// lines were written that do not come this way, about when that began at the earliest: a
+    /// query finds them. Ends when the returned subscription is released.
     func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
+        tenant: Tenant, onGap: @escaping @Sendable (Timestamp) -> Void,
+        _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription
 }
 

@@ -75,7 +75,7 @@ extension NodeBench {
         let home = try Home("visible")
         let line = try await Line(home)
         let arrivals = Mutex<[Int64]>([])
-        let subscription = home.node.querier.follow(tenant: .standard) { batch in
+        let subscription = home.node.querier.follow(tenant: .standard, onGap: { _ in }) { batch in
             let now = SystemTime().monotonicNanos()
             arrivals.withLock { $0 += repeatElement(now, count: batch.lines.count) }
         }

@@ -90,7 +90,7 @@ struct ReadNodesTests {
         }
 
         let seen = Monitor<[String: Int]>([:])
-        let subscription = asker.querier.follow(tenant: .standard) { batch in
+        let subscription = asker.querier.follow(tenant: .standard, onGap: { _ in }) { batch in
             seen.update { seen in
                 for line in ReadData.rows(batch.streams, batch.lines) {
                     seen[line.text, default: 0] += 1

@@ -13,10 +13,13 @@ struct ReadTailTests {
     /// What a follower saw.
     private final class Tail: Sendable {
         private let seen = Monitor<[ReadData.Line]>([])
+        private let gaps = Monitor<[Timestamp]>([])
         private let subscription = Mutex<(any FollowSubscription)?>(nil)
 
         init(_ node: ReadNode) {
-            let made = node.querier.follow(tenant: .standard) { [seen] batch in
+            let made = node.querier.follow(
+                tenant: .standard, onGap: { [gaps] since in gaps.update { $0.append(since) } }
+            ) { [seen] batch in
                 seen.update { $0 += ReadData.rows(batch.streams, batch.lines) }
             }
             subscription.withLock { $0 = made }
@@ -24,6 +27,10 @@ struct ReadTailTests {
 
         func waits(for count: Int) -> [ReadData.Line]? {
             seen.wait(upToNanos: 20_000_000_000) { $0.count >= count ? $0 : nil }
+        }
+
+        func waitsForGap() -> Timestamp? {
+            gaps.wait(upToNanos: 20_000_000_000) { $0.first }
         }
 
         func cancel() { subscription.withLock { $0?.cancel() } }
@@ -112,12 +119,69 @@ struct ReadTailTests {
                 "live tails may lack lines of shards 0, 2, 4 that node 2 was to send: "
                     + "it cannot be reached"
             ])
+        #expect(tail.waitsForGap() != nil)
+    }
+
+    @Test func tailsHereAndElsewhereAreToldOfAnImageInPlaceOfAReplica() throws {
+        let cluster = try ReadCluster(2, holders: Array(repeating: [0], count: 6))
+        defer { cluster.stop() }
+        let openings = Self.countOpenings(cluster)
+        try cluster.write(Self.lines(0))
+        let tails = [Tail(cluster.nodes[0]), Tail(cluster.nodes[1])]
+        #expect(openings.wait(upToNanos: 20_000_000_000) { $0 == 1 ? true : nil } == true)
+        let start = SystemTime().wallNanos()
+        try cluster.write(Self.lines(1))
+        for tail in tails { Self.check(tail.waits(for: 24), 1..<2) }
+        cluster.nodes[0].hub.replaced(shard: 2)
+        let local = try #require(tails[0].waitsForGap())
+        let remote = try #require(tails[1].waitsForGap())
+        for since in [local, remote] {
+            #expect(abs(since.nanos - start) < 60_000_000_000)
+        }
+        // The next stream misses nothing more.
+        cluster.nodes[1].tails.tick()
+        let notices = cluster.nodes[1].notices.withLock { $0 }
+        #expect(notices.count == 1 && notices[0].hasSuffix("took the place of a replica there"))
+    }
+
+    @Test func aGapBeginsWithTheLastEntryThatWasShown() throws {
+        func entry(_ shard: Int, at nanos: Int64) -> FollowedEntry {
+            var batch = WriteBatch(tenant: .standard)
+            batch.streams = [SeriesReference(tenant: .standard, labels: .empty)]
+            batch.lines.append(streamIndex: 0, timestamp: nanos, line: Array("a".utf8)[...])
+            return FollowedEntry(shard: shard, index: 7, batch: batch)
+        }
+        let time = ManualTime(wallNanos: 1_000)
+        let hub = FollowHub(time: time)
+        let gaps = Mutex<[Int64]>([])
+        let note: @Sendable (Timestamp) -> Void = { since in
+            gaps.withLock { $0.append(since.nanos) }
+        }
+        let early = hub.follow(tenant: .standard, onGap: note) { _ in }
+        time.advance(byNanos: 1_000)
+        // Applied late; the other is of the future.
+        hub.applied(entry(3, at: 1_500))
+        hub.applied(entry(4, at: 9_000))
+        let late = hub.follow(tenant: .standard, onGap: note) { _ in }
+        let stream = hub.stream(tenant: .standard, shards: [3, 4], onGap: note) { _ in }
+        hub.replaced(shard: 3)
+        #expect(gaps.withLock { $0.sorted() } == [1_500, 2_000, 2_000])
+        gaps.withLock { $0 = [] }
+        hub.replaced(shard: 4)
+        #expect(gaps.withLock { $0 } == [2_000, 2_000, 2_000])
+        gaps.withLock { $0 = [] }
+        // Of another shard nothing was seen; the stream has nothing of it.
+        hub.replaced(shard: 5)
+        #expect(gaps.withLock { $0.sorted() } == [1_000, 2_000])
+        for subscription in [early, late, stream] { subscription.cancel() }
+        hub.replaced(shard: 3)
+        #expect(gaps.withLock { $0.count } == 2)
     }
 
     @Test func entriesThatComeTwiceAreSeenOnce() {
         let hub = FollowHub()
         let texts = Mutex<[String]>([])
-        let subscription = hub.follow(tenant: .standard) { batch in
+        let subscription = hub.follow(tenant: .standard, onGap: { _ in }) { batch in
             texts.withLock { $0.append(String(decoding: batch.lines.bytes, as: UTF8.self)) }
         }
         func entry(_ shard: Int, _ index: UInt64) -> FollowedEntry {

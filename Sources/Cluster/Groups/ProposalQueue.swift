@@ -1,6 +1,6 @@
-internal import Model
+package import Model
 internal import Platform
-internal import Raft
+package import Raft
 internal import Replication
 internal import Storage
 
@@ -16,7 +16,7 @@ struct Proposal: Sendable {
 }
 
 /// What a proposer is told.
-struct AppliedEntry: Sendable, Equatable {
+package struct AppliedEntry: Sendable, Equatable {
     var index: UInt64
     var outcome: EntryOutcome
 }
@@ -28,7 +28,7 @@ enum EntryOutcome: Sendable, Equatable {
 }
 
 /// Why a proposal has no outcome.
-enum ProposalFailure: Error, Sendable, Equatable {
+package enum ProposalFailure: Error, Sendable, Equatable {
     /// Not begun: somebody else leads the group, if it is known who.
     case notLeader(NodeID?)
     /// In doubt: the leader changed while it was under way. It may still be applied.

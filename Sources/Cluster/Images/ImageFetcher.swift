@@ -27,6 +27,8 @@ final class ImageFetcher: Sendable {
         let sealSoon: @Sendable (GroupID) -> Void
         /// Runs what reads and writes files, in order per fetcher.
         let work: @Sendable (@escaping @Sendable () -> Void) -> Void
+        /// An image took the place of a shard's replica, with entries that were not applied there.
+        let replaced: @Sendable (Int) -> Void
         let note: @Sendable (String) -> Void
     }
 

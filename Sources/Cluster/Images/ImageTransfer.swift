@@ -250,7 +250,12 @@ final class ImageTransfer: Sendable {
             } else if let image = state.withLock({ $0.image }),
                 let replica = world.shards[ShardGroup.shard(of: group)]
             {
+                // What never applied anything has shown nobody anything.
+                let hadEntries = replica.appliedIndex > Replicator.firstImageIndex
+                let bringsNews = image.index > replica.appliedIndex
                 try replica.install(image, now: Timestamp(nanos: world.time.wallNanos()))
+                // After it: who asks again because of this finds all of it.
+                if hadEntries, bringsNews { world.replaced(replica.number) }
             }
         } catch {
             world.note("image of \(group): \(error)")

@@ -1,10 +1,10 @@
 internal import Encoding
 internal import Model
-internal import Raft
+package import Raft
 internal import Storage
 
 /// How a proposal travels to the node that leads its group, and what comes back.
-enum ProposalWire {
+package enum ProposalWire {
     /// Codes of `refused`.
     enum Code {
         static let notLeader: UInt8 = 1
@@ -15,7 +15,7 @@ enum ProposalWire {
         static let tooLarge: UInt8 = 6
     }
 
-    static func question(
+    package static func question(
         _ group: GroupID, _ payload: [UInt8], freesSpace: Bool
     ) -> [[UInt8]] {
         var head = ByteWriter()
@@ -25,7 +25,7 @@ enum ProposalWire {
     }
 
     /// Nil for what no peer sends.
-    static func readQuestion(
+    package static func readQuestion(
         _ parts: [[UInt8]]
     ) -> (group: GroupID, payload: [UInt8], freesSpace: Bool)? {
         guard parts.count == 2 else { return nil }
@@ -38,7 +38,7 @@ enum ProposalWire {
         }
     }
 
-    static func answer(_ applied: AppliedEntry) -> [UInt8] {
+    package static func answer(_ applied: AppliedEntry) -> [UInt8] {
         var writer = ByteWriter()
         writer.u64(applied.index)
         switch applied.outcome {
@@ -71,7 +71,7 @@ enum ProposalWire {
     }
 
     /// Errors: `lost` for what no peer sends; a cluster's refusal is `refused(unavailable)`.
-    static func readAnswer(_ parts: [[UInt8]]) -> Result<AppliedEntry, ProposalFailure> {
+    package static func readAnswer(_ parts: [[UInt8]]) -> Result<AppliedEntry, ProposalFailure> {
         var reader = ByteReader(parts.first ?? [])
         do {
             let index = try reader.u64()
@@ -81,7 +81,7 @@ enum ProposalWire {
                 var rejections: [AppendReceipt.Rejection] = []
                 for _ in 0..<(try reader.count(limit: 1 << 20)) {
                     let reason = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
-                    let itemCount = try reader.count(limit: .max)
+                    let itemCount = try reader.count(limit: ReadPart.countMax)
                     let example = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
                     rejections.append(
                         .init(reason: reason, itemCount: itemCount, example: example))
@@ -113,7 +113,7 @@ enum ProposalWire {
         }
     }
 
-    static func refusal(_ failure: ProposalFailure) -> (code: UInt8, detail: [UInt8]) {
+    package static func refusal(_ failure: ProposalFailure) -> (code: UInt8, detail: [UInt8]) {
         switch failure {
         case .notLeader(let leader):
             var writer = ByteWriter()
@@ -131,7 +131,7 @@ enum ProposalWire {
         }
     }
 
-    static func readRefusal(code: UInt8, _ detail: [UInt8]) -> ProposalFailure {
+    package static func readRefusal(code: UInt8, _ detail: [UInt8]) -> ProposalFailure {
         var reader = ByteReader(detail)
         let text = String(decoding: detail, as: UTF8.self)
         do {
@@ -143,8 +143,8 @@ enum ProposalWire {
             case Code.tooLarge:
                 return .refused(
                     .tooLarge(
-                        limit: "payload_bytes_max", bytes: Int(try reader.u64()),
-                        bytesMax: Int(try reader.u64())))
+                        limit: "payload_bytes_max", bytes: Int(clamping: try reader.u64()),
+                        bytesMax: Int(clamping: try reader.u64())))
             default: return .lost
             }
         } catch {

@@ -1,4 +1,5 @@
 internal import Model
+internal import Platform
 internal import Storage
 internal import Synchronization
 
@@ -7,13 +8,17 @@ internal import Synchronization
 /// a query.
 ///
 /// On a node with peers, entries come from the replicas here and from other nodes; the place of an
-/// entry in its shard's log keeps what comes twice from being seen twice.
+/// entry in its shard's log keeps what comes twice from being seen twice. Entries that do not come
+/// at all, because an image holds them or a stream ended, are a gap: followers are told since when.
 final class FollowHub: Sendable {
     typealias Body = @Sendable (WriteBatch) -> Void
+    typealias OnGap = @Sendable (Timestamp) -> Void
 
     private struct Follower {
         let number: Int
         let tenant: Tenant
+        let sinceNanos: Int64
+        let onGap: OnGap
         let body: Body
     }
 
@@ -23,6 +28,9 @@ final class FollowHub: Sendable {
         let tenant: Tenant
         let shards: Set<Int>
         let body: @Sendable (FollowedEntry) -> Void
+        /// What the stream does not bring is known elsewhere: it must begin anew.
+        let onGap: OnGap
+        let sinceNanos: Int64
     }
 
     private struct Place: Hashable {
@@ -36,6 +44,10 @@ final class FollowHub: Sendable {
         var streams: [Stream] = []
         /// The last entry that followers here were given.
         var seen: [Place: UInt64] = [:]
+        /// Of when the last lines of a shard are that were applied here while somebody followed, by
+        /// their own times and no later than they were applied: a replica that is behind applies
+        /// late.
+        var appliedNanos: [Int: Int64] = [:]
         var onChange: (@Sendable () -> Void)?
 
         mutating func take() -> Int {
@@ -47,6 +59,9 @@ final class FollowHub: Sendable {
     private let followers = Mutex(Followers())
     /// Read before every offer: nobody follows most of the time.
     private let count = Atomic<Int>(0)
+    private let time: any TimeSource
+
+    init(time: any TimeSource = SystemTime()) { self.time = time }
 
     var isFollowed: Bool { count.load(ordering: .relaxed) > 0 }
 
@@ -58,26 +73,36 @@ final class FollowHub: Sendable {
         followers.withLock { $0.onChange = body }
     }
 
-    func follow(tenant: Tenant, _ body: @escaping Body) -> any FollowSubscription {
+    func follow(
+        tenant: Tenant, onGap: @escaping OnGap, _ body: @escaping Body
+    ) -> any FollowSubscription {
+        let now = time.wallNanos()
         count.add(1, ordering: .relaxed)
         let (number, onChange) = followers.withLock { followers in
             let number = followers.take()
-            followers.followers.append(Follower(number: number, tenant: tenant, body: body))
+            followers.followers.append(
+                Follower(
+                    number: number, tenant: tenant, sinceNanos: now, onGap: onGap, body: body))
             return (number, followers.onChange)
         }
         onChange?()
         return Subscription(hub: self, number: number)
     }
 
-    /// For another node: what is applied here of some shards, entry by entry.
+    /// For another node: what is applied here of some shards, entry by entry. `onGap`: something of
+    /// them will not come.
     func stream(
-        tenant: Tenant, shards: Set<Int>, _ body: @escaping @Sendable (FollowedEntry) -> Void
+        tenant: Tenant, shards: Set<Int>, onGap: @escaping OnGap,
+        _ body: @escaping @Sendable (FollowedEntry) -> Void
     ) -> any FollowSubscription {
+        let now = time.wallNanos()
         count.add(1, ordering: .relaxed)
         let number = followers.withLock { followers in
             let number = followers.take()
             followers.streams.append(
-                Stream(number: number, tenant: tenant, shards: shards, body: body))
+                Stream(
+                    number: number, tenant: tenant, shards: shards, body: body, onGap: onGap,
+                    sinceNanos: now))
             return number
         }
         return Subscription(hub: self, number: number)
@@ -90,9 +115,35 @@ final class FollowHub: Sendable {
         for follower in all where follower.tenant == batch.tenant { follower.body(batch) }
     }
 
+    /// An image takes the place of the shard's replica here, with entries that were not applied
+    /// here and will not be.
+    func replaced(shard: Int) {
+        guard isFollowed else { return }
+        let (streams, last) = followers.withLock { ($0.streams, $0.appliedNanos[shard]) }
+        for stream in streams where stream.shards.contains(shard) {
+            stream.onGap(
+                Timestamp(nanos: max(last ?? stream.sinceNanos, stream.sinceNanos)))
+        }
+        gap(sinceNanos: last, tenants: tenants)
+    }
+
+    /// Entries that another node was to send do not come, from `sinceNanos` on or, nil, from the
+    /// beginning of what is followed.
+    func gap(sinceNanos: Int64?, tenants: Set<Tenant>) {
+        let followers = followers.withLock { $0.followers }
+        for follower in followers where tenants.contains(follower.tenant) {
+            follower.onGap(
+                Timestamp(nanos: max(sinceNanos ?? follower.sinceNanos, follower.sinceNanos)))
+        }
+    }
+
     /// An entry that was applied here.
     func applied(_ entry: FollowedEntry) {
-        let streams = followers.withLock { $0.streams }
+        let newest = min(entry.batch.lines.timestamps.max() ?? .max, time.wallNanos())
+        let streams = followers.withLock { followers in
+            followers.appliedNanos[entry.shard] = newest
+            return followers.streams
+        }
         for stream in streams
         where stream.tenant == entry.batch.tenant && stream.shards.contains(entry.shard) {
             stream.body(entry)
@@ -121,6 +172,9 @@ final class FollowHub: Sendable {
             followers.streams.removeAll { $0.number == number }
             let tenants = Set(followers.followers.map(\.tenant))
             followers.seen = followers.seen.filter { tenants.contains($0.key.tenant) }
+            if followers.followers.isEmpty, followers.streams.isEmpty {
+                followers.appliedNanos = [:]
+            }
             return (
                 before - followers.followers.count - followers.streams.count, followers.onChange
             )

@@ -8,6 +8,8 @@ struct FollowStream {
         var entries: [FollowedEntry] = []
         var byteCount = 0
         var isTooSlow = false
+        /// Since when lines came into a replica here another way.
+        var gap: Timestamp?
     }
 
     /// How often it looks whether it is still wanted.
@@ -26,7 +28,10 @@ struct FollowStream {
 
     func run(_ hub: FollowHub) throws {
         let shards = Set(asked.shards).subtracting(unread)
-        let subscription = hub.stream(tenant: asked.tenant, shards: shards) { [queue] entry in
+        let subscription = hub.stream(
+            tenant: asked.tenant, shards: shards,
+            onGap: { [queue] since in queue.update { $0.gap = min($0.gap ?? since, since) } }
+        ) { [queue] entry in
             queue.update { queue in
                 queue.byteCount += entry.batch.lines.bytes.count
                 queue.entries.append(entry)
@@ -43,7 +48,9 @@ struct FollowStream {
             ])
         while isWanted, !question.isCancelled {
             let taken = queue.wait(upToNanos: FollowStream.checkNanos) { queue -> Queue? in
-                guard !queue.entries.isEmpty || queue.isTooSlow else { return nil }
+                guard !queue.entries.isEmpty || queue.isTooSlow || queue.gap != nil else {
+                    return nil
+                }
                 defer { queue = Queue() }
                 return queue
             }
@@ -54,6 +61,7 @@ struct FollowStream {
             for entry in taken.entries where isWanted {
                 isWanted = question.part([ReadPart.entry(entry)])
             }
+            if let gap = taken.gap, isWanted { throw ReadRefusal.gap(sinceNanos: gap.nanos) }
         }
         throw ReadRefusal.cancelled
     }

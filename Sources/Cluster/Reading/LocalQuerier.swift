@@ -44,8 +44,9 @@ struct LocalQuerier: Querier {
     }
 
     func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
+        tenant: Tenant, onGap: @escaping @Sendable (Timestamp) -> Void,
+        _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription {
-        hub.follow(tenant: tenant, body)
+        hub.follow(tenant: tenant, onGap: onGap, body)
     }
 }

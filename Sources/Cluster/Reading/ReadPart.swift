@@ -1,8 +1,8 @@
-internal import Encoding
-internal import Model
+package import Encoding
+package import Model
 
 /// A part of an answer to a `ReadQuestion`. Layout in docs/format/peer-messages.md.
-struct ReadPart: Sendable {
+package struct ReadPart: Sendable {
     static let formatVersion: UInt8 = 1
     /// A part is closed when it has so many bytes: small beside the frames that heartbeats wait
     /// for, large beside its head.
@@ -12,9 +12,9 @@ struct ReadPart: Sendable {
 
     /// What was spent since the part before.
     var charges = ReadCharges()
-    var content: Content
+    package var content: Content
 
-    enum Content: Sendable {
+    package enum Content: Sendable {
         /// Comes first: shards that were asked for and will not be read.
         case opening([UnreadShard])
         case series([SeriesPiece])
@@ -48,20 +48,20 @@ struct ReadCharges: Sendable, Equatable {
 }
 
 /// A shard that a node does not read, and why, for a person.
-struct UnreadShard: Sendable, Equatable {
+package struct UnreadShard: Sendable, Equatable {
     var shard: Int
     var reason: String
 }
 
 /// The lines of one entry of a shard's log.
-struct FollowedEntry: Sendable {
-    var shard: Int
-    var index: UInt64
-    var batch: WriteBatch
+package struct FollowedEntry: Sendable {
+    package var shard: Int
+    package var index: UInt64
+    package var batch: WriteBatch
 }
 
 /// The last word of an answer.
-struct ReadEnd: Sendable, Equatable {
+package struct ReadEnd: Sendable, Equatable {
     var charges = ReadCharges()
     var completeness = Completeness()
 }
@@ -160,7 +160,7 @@ extension ReadPart {
 extension ReadPart {
     /// Reads a part of an answer for `tenant`, of bytes that may be anything. Errors:
     /// `EncodingError`, `ModelError`.
-    init(decoding bytes: [UInt8], tenant: Tenant) throws {
+    package init(decoding bytes: [UInt8], tenant: Tenant) throws {
         var reader = ByteReader(bytes)
         try reader.version(upTo: ReadPart.formatVersion)
         guard let kind = Kind(rawValue: try reader.u8()) else {
@@ -239,7 +239,7 @@ extension ReadPart {
 }
 
 extension ReadEnd {
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.u8(ReadPart.formatVersion)
         charges.write(to: &writer)
@@ -248,7 +248,7 @@ extension ReadEnd {
         return writer.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws(EncodingError) {
+    package init(decoding bytes: [UInt8]) throws(EncodingError) {
         var reader = ByteReader(bytes)
         try reader.version(upTo: ReadPart.formatVersion)
         charges = try ReadCharges(&reader)

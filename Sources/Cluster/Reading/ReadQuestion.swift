@@ -3,7 +3,7 @@ internal import Model
 
 /// What a node asks another of a query: which shards, what of them, and what it may still cost.
 /// Layout in docs/format/peer-messages.md.
-struct ReadQuestion: Sendable, Equatable {
+package struct ReadQuestion: Sendable, Equatable {
     static let formatVersion: UInt8 = 1
     /// Of matchers, alternatives and filter patterns in one list.
     static let itemCountMax = 65_536
@@ -85,7 +85,7 @@ extension ReadQuestion {
         case follow = 7
     }
 
-    func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var writer = ByteWriter()
         writer.u8(ReadQuestion.formatVersion)
         writer.text(tenant.name)
@@ -129,7 +129,7 @@ extension ReadQuestion {
 
     /// Reads what `encoded` wrote, of bytes that may be anything. Errors: `EncodingError`, and
     /// `ModelError` for an expression that does not compile.
-    init(decoding bytes: [UInt8]) throws {
+    package init(decoding bytes: [UInt8]) throws {
         guard bytes.count <= ReadQuestion.byteCountMax else {
             throw EncodingError.tooLarge(limit: ReadQuestion.byteCountMax)
         }

@@ -9,6 +9,8 @@ enum ReadRefusal: Error, Sendable, Equatable {
     case cancelled
     /// Too many questions at once.
     case busy
+    /// Lines that were to be followed came in another way, from about this time on, ns.
+    case gap(sinceNanos: Int64)
     /// Something else, for a person.
     case failed(String)
 
@@ -18,6 +20,7 @@ enum ReadRefusal: Error, Sendable, Equatable {
         static let timeout: UInt8 = 2
         static let cancelled: UInt8 = 3
         static let busy: UInt8 = 4
+        static let gap: UInt8 = 5
     }
 
     /// What a reader threw.
@@ -38,6 +41,9 @@ enum ReadRefusal: Error, Sendable, Equatable {
         case Code.timeout: self = .timeout
         case Code.cancelled: self = .cancelled
         case Code.busy: self = .busy
+        case Code.gap where detail.count == 8:
+            let bits = detail.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            self = .gap(sinceNanos: Int64(bitPattern: bits))
         default: self = .failed(text)
         }
     }
@@ -48,6 +54,10 @@ enum ReadRefusal: Error, Sendable, Equatable {
         case .timeout: question.refuse(code: Code.timeout, sentence)
         case .cancelled: question.refuse(code: Code.cancelled, sentence)
         case .busy: question.refuse(code: Code.busy, sentence)
+        case .gap(let sinceNanos):
+            var writer = ByteWriter(reserving: 8)
+            writer.i64(sinceNanos)
+            question.refuse(code: Code.gap, writer.bytes)
         case .failed(let sentence): question.refuse(code: Code.failed, sentence)
         }
     }
@@ -59,6 +69,7 @@ enum ReadRefusal: Error, Sendable, Equatable {
         case .timeout: "it ran out of time"
         case .cancelled: "it was cancelled"
         case .busy: "it answers too many questions already"
+        case .gap: "an image took the place of a replica there"
         case .failed(let sentence): sentence
         }
     }
@@ -75,7 +86,7 @@ enum ReadRefusal: Error, Sendable, Equatable {
             default: nil
             }
         case .timeout: .timeout
-        case .cancelled, .busy, .failed: nil
+        case .cancelled, .busy, .gap, .failed: nil
         }
     }
 }

@@ -4,8 +4,8 @@ internal import Raft
 internal import Synchronization
 
 /// Follows on other nodes what followers here want of shards without a replica here: one call per
-/// tenant and node, made again when it ends. Lines that were written between two calls are not
-/// seen; that is said and counted. Its calls do not wait.
+/// tenant and node, made again when it ends. Lines that were written between two calls do not come
+/// this way: followers are told, and it is said and counted. Its calls do not wait.
 final class RemoteTails: Sendable {
     private struct Key: Hashable {
         let tenant: Tenant
@@ -166,7 +166,12 @@ final class RemoteTails: Sendable {
             }
         case .done: end(key, call, "it sends no more")
         case .failed(.refused(let code, let detail)):
-            end(key, call, ReadRefusal(code: code, detail: detail).sentence)
+            let refusal = ReadRefusal(code: code, detail: detail)
+            if case .gap(let since) = refusal {
+                end(key, call, refusal.sentence, sinceNanos: since)
+            } else {
+                end(key, call, refusal.sentence)
+            }
         case .failed(let error): end(key, call, error.sentence)
         }
     }
@@ -178,8 +183,10 @@ final class RemoteTails: Sendable {
         }
     }
 
-    /// The next tick makes another.
-    private func end(_ key: Key, _ call: Call, _ reason: String) {
+    /// The next tick makes another. `sinceNanos`: from when on lines may lack; nil: about now.
+    private func end(
+        _ key: Key, _ call: Call, _ reason: String, sinceNanos: Int64? = nil
+    ) {
         let isCurrent = state.withLock { state in
             guard state.calls[key]?.serial == call.serial else { return false }
             state.calls[key] = nil
@@ -192,5 +199,6 @@ final class RemoteTails: Sendable {
         note(
             "live tails may lack lines of shards \(shards) that \(key.node) was to send: "
                 + reason)
+        hub.gap(sinceNanos: sinceNanos ?? time.wallNanos(), tenants: [key.tenant])
     }
 }

@@ -1,15 +1,15 @@
-internal import Encoding
-internal import Model
+package import Encoding
+package import Model
 
 /// A series on its way between nodes, or a piece of one that is too long for a part: the pieces of
 /// a series follow each other.
-struct SeriesPiece: Sendable {
+package struct SeriesPiece: Sendable {
     /// Samples of one piece: a part of two such columns is 2 MiB.
     static let samplesMax = 131_072
     /// Histograms of one piece: some hundred bytes each.
     static let histogramsMax = 4_096
 
-    var data: SeriesData
+    package var data: SeriesData
     /// More of the series follows.
     var goesOn: Bool
 
@@ -188,15 +188,19 @@ struct SeriesPiece: Sendable {
 
 /// Puts the pieces of series together again, and gives series of successive parts that have equal
 /// columns the same one, as whoever computes by the identity of a column expects.
-struct SeriesJoiner {
+package struct SeriesJoiner {
     private var open: [SeriesPiece] = []
     private var recent: [TimestampColumn] = []
+
+    package init() {}
 
     /// Whether a series has begun and not ended.
     var isOpen: Bool { !open.isEmpty }
 
     /// The series that are whole now. Errors: pieces that do not follow each other.
-    mutating func add(_ pieces: [SeriesPiece]) throws(EncodingError) -> [SeriesData] {
+    package mutating func add(
+        _ pieces: [SeriesPiece]
+    ) throws(EncodingError) -> [SeriesData] {
         var whole: [SeriesData] = []
         whole.reserveCapacity(pieces.count)
         var columns: [TimestampColumn] = []

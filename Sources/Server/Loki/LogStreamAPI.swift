@@ -83,7 +83,8 @@ struct LogStreamAPI: Sendable {
         }
     }
 
-    /// Parameters: `query`, `ignore_case=1`.
+    /// Parameters: `query`, `ignore_case=1`. Ends with `{"gap":"ns"}` when lines came in since about
+    /// then that are not sent: who comes again and reads from there on has them.
     func follow(_ call: HTTPCall) async throws -> HTTPAnswer {
         let follower = SharedFollower(try LogFollower(try query(call)))
         let context = context
@@ -97,7 +98,15 @@ struct LogStreamAPI: Sendable {
                 let offer: @Sendable ([UInt8]) -> Void = { piece in
                     if case .dropped = outbox.yield(piece) { outbox.finish() }
                 }
-                let subscription = context.querier.follow(tenant: tenant) { batch in
+                let gap = Gap()
+                let subscription = context.querier.follow(
+                    tenant: tenant,
+                    onGap: { since in
+                        // What waits is still sent; whoever comes again reads what lacks.
+                        gap.set(since)
+                        outbox.finish()
+                    }
+                ) { batch in
                     let entries = follower.process(batch)
                     if entries.lines.count > 0 { offer(LokiJSON.lines(entries)) }
                 }
@@ -112,6 +121,7 @@ struct LogStreamAPI: Sendable {
                 try await write([UInt8(ascii: "\n")])
                 for await piece in pieces { try await write(piece) }
                 if Task.isCancelled { return }
+                if let since = gap.since { return try await write(Self.gap(since)) }
                 let sentence = "the reader was too slow: lines were skipped"
                 try await write(Self.note("error", sentence))
             })
@@ -126,12 +136,27 @@ struct LogStreamAPI: Sendable {
         Array("{\"progress\":{\"bytes\":\(byteCount)}}\n".utf8)
     }
 
+    private static func gap(_ since: Timestamp) -> [UInt8] {
+        Array("{\"gap\":\"\(since.nanos)\"}\n".utf8)
+    }
+
     private static func note(_ kind: String, _ sentence: String) -> [UInt8] {
         var json = JSONWriter()
         json.raw("{\"\(kind)\":")
         json.string(sentence)
         json.raw("}\n")
         return json.bytes
+    }
+}
+
+/// Since when lines came in that a follower is not given; the earliest that was said.
+private final class Gap: Sendable {
+    private let earliest = Mutex<Timestamp?>(nil)
+
+    var since: Timestamp? { earliest.withLock { $0 } }
+
+    func set(_ since: Timestamp) {
+        earliest.withLock { $0 = min($0 ?? since, since) }
     }
 }
 

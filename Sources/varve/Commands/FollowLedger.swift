@@ -21,6 +21,8 @@ struct FollowLedger {
     private var floorNanos: Int64
     private var newestNanos: Int64
     private var contactNanos: Int64
+    /// From when on this connection may have lacked lines.
+    private var gapNanos = Int64.max
 
     /// `startNanos`: earlier lines were not asked for, or are known to have been printed.
     init(startNanos: Int64, nowNanos: Int64) {
@@ -31,7 +33,7 @@ struct FollowLedger {
 
     /// From where a new connection has to read. A line from the future does not move it.
     var resumeNanos: Int64 {
-        max(floorNanos, min(newestNanos, contactNanos) - Self.overlapNanos)
+        max(floorNanos, min(newestNanos, contactNanos, gapNanos) - Self.overlapNanos)
     }
 
     /// A line that was printed before there was a connection.
@@ -41,6 +43,9 @@ struct FollowLedger {
         printed[entry, default: 0] += 1
     }
 
+    /// The server says that lines since then may not have come.
+    mutating func noteGap(sinceNanos: Int64) { gapNanos = min(gapNanos, sinceNanos) }
+
     mutating func noteContact(nowNanos: Int64) { contactNanos = nowNanos }
 
     mutating func beginConnection() {
@@ -49,6 +54,9 @@ struct FollowLedger {
         fetched = [:]
         followed = [:]
     }
+
+    /// What a gap lacked has been read.
+    mutating func endGap() { gapNanos = .max }
 
     /// A line of what was read at the beginning of the connection; whether to print it.
     mutating func takeFetched(_ entry: LogEntry) -> Bool {

@@ -12,6 +12,8 @@ struct LogEntry: Sendable, Hashable {
 enum LogMessage: Sendable {
     case entry(LogEntry)
     case warning(String)
+    /// Lines since about then, ns, may not have been sent.
+    case gap(Int64)
     /// Bytes searched so far.
     case progress(byteCount: Int)
     case heartbeat
@@ -30,6 +32,8 @@ enum LogMessage: Sendable {
         if let error = object["error"] as? String { throw CommandFailure(error) }
         if let warning = object["warning"] as? String {
             self = .warning(warning)
+        } else if let text = object["gap"] as? String, let nanos = Int64(text) {
+            self = .gap(nanos)
         } else if let progress = object["progress"] as? [String: Int] {
             self = .progress(byteCount: progress["bytes"] ?? 0)
         } else if let text = object["ts"] as? String, let nanos = Int64(text),
@@ -87,7 +91,7 @@ struct LogFetch: Sendable {
                     progress?.erase()
                     Terminal.warn([sentence])
                 case .progress(let byteCount): progress?.set(byteCount: byteCount)
-                case .heartbeat: break
+                case .gap, .heartbeat: break
                 }
                 return true
             } catch {

@@ -56,12 +56,14 @@ struct LogFollow: Sendable {
                     where ledger.takeFetched(entry) {
                         body(entry)
                     }
+                    ledger.endGap()
                     if isLost { Terminal.complain("connected again") }
                     isLost = false
                 }
                 switch message {
                 case .entry(let entry): if ledger.takeFollowed(entry) { body(entry) }
                 case .warning(let sentence): Terminal.warn([sentence])
+                case .gap(let nanos): ledger.noteGap(sinceNanos: nanos)
                 case .progress, .heartbeat: break
                 }
             case .ended(let failure):

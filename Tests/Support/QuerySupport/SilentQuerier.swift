@@ -27,7 +27,8 @@ extension SilentQuerier {
     package func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
 
     package func follow(
-        tenant: Tenant, _ body: @escaping @Sendable (WriteBatch) -> Void
+        tenant: Tenant, onGap: @escaping @Sendable (Timestamp) -> Void,
+        _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription { NothingFollowed() }
 }
 
