@@ -215,7 +215,7 @@ final class ImageTransfer: Sendable {
                 release()
                 return end(false)
             }
-            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore() }
+            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore(replicator) }
             world.applier.add([.task { [self] in install() }])
         }
     }
@@ -261,15 +261,15 @@ final class ImageTransfer: Sendable {
         tellCore()
     }
 
-    private func tellCore() {
-        world.queue.perform { [self] replicator in
-            do {
-                try replicator.adopted(group)
-                release()
-                end(true)
-            } catch {
-                state.withLock { $0.retry = { [self] in tellCore() } }
-            }
+    private func tellCore() { world.queue.perform { [self] in tellCore($0) } }
+
+    private func tellCore(_ replicator: Replicator) {
+        do {
+            try replicator.adopted(group)
+            release()
+            end(true)
+        } catch {
+            state.withLock { $0.retry = { [self] in tellCore() } }
         }
     }
 }
