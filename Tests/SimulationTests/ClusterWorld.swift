@@ -28,8 +28,8 @@ final class ClusterWorld: @unchecked Sendable {
         var heldUntil: Int64 = 0
         /// Whether peers hear of it meanwhile: a process that waits for its disk still speaks.
         var speaksWhileHeld = false
-        /// How long each of its syncs takes, when that is long; peers hear of it meanwhile.
-        var syncNanos: ClosedRange<Int64>?
+        /// How long it waits for its disk after each piece of work; peers hear of it meanwhile.
+        var stallNanos: ClosedRange<Int64>?
         /// What it does once a second is due, and waited for the disk.
         var isSecondDue = false
         var deathNote: String?
@@ -247,15 +247,15 @@ final class ClusterWorld: @unchecked Sendable {
             if phase.isMultiple(of: 10) { node.tick() }
             if phase.isMultiple(of: 100) { machine.isSecondDue = true }
             if isHeld {
-                if machine.syncNanos == nil { machine.isSecondDue = false }
+                if machine.stallNanos == nil { machine.isSecondDue = false }
                 continue
             }
             if machine.isSecondDue { node.second() }
             machine.isSecondDue = false
             let hadWork = node.hasWork
             work(machine, node)
-            if hadWork, let syncNanos = machine.syncNanos {
-                machine.heldUntil = nanos + Int64.random(in: syncNanos, using: &random)
+            if hadWork, let stallNanos = machine.stallNanos {
+                machine.heldUntil = nanos + Int64.random(in: stallNanos, using: &random)
                 machine.speaksWhileHeld = true
             }
         }

@@ -41,7 +41,7 @@ import Testing
         let others = world.machines.filter { $0 !== slow }
         let shardsAreElsewhere = Self.led(slow).allSatisfy { $0 == ClusterState.metaGroup }
         let before = world.leaderTerms
-        slow.syncNanos = Self.slow
+        slow.stallNanos = Self.slow
         let latencies = Latencies()
         var nextWrite = world.nanos
         try world.run(forNanos: 40 * Self.second) {
@@ -65,7 +65,7 @@ import Testing
             #expect(p99 < 300_000_000, "p99 of writes: \(p99 / 1_000_000) ms")
         }
         // Well again, it is whole and has all there is.
-        slow.syncNanos = nil
+        slow.stallNanos = nil
         try world.run(forNanos: 10 * Self.second)
         #expect(ClusterSimulationTests.isWhole(world), "\(world.trace.suffix(10))")
         for machine in world.machines {
