@@ -9,6 +9,8 @@ internal import Synchronization
 /// peers still have, or because the replica was found to differ from them.
 final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
+    /// After damage it waits for 2 ticks, then 4, up to so many.
+    private static let pauseTicksMax = 32
 
     /// Why the image is wanted.
     enum Purpose: Sendable {
@@ -33,6 +35,11 @@ final class ImageTransfer: Sendable {
         var image: ShardImage?
         var content: [UInt8] = []
         var download: FileDownload?
+        /// How often what came was damaged, which files are to come again, by name, and ticks until
+        /// they are asked for.
+        var damageCount = 0
+        var anew: Set<String> = []
+        var pauseTicks = 0
         /// Installation that failed and is tried again.
         var retry: (@Sendable () -> Void)?
     }
@@ -102,10 +109,15 @@ final class ImageTransfer: Sendable {
 
     /// Tries again what was put off.
     func tick() {
-        let retry = state.withLock { state in
+        let (isPausing, retry) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            guard state.pauseTicks == 0 else {
+                state.pauseTicks -= 1
+                return (true, nil)
+            }
             defer { state.retry = nil }
-            return state.retry
+            return (false, state.retry)
         }
+        guard !isPausing else { return }
         if let retry { world.work(retry) } else { start() }
     }
 
@@ -141,13 +153,14 @@ final class ImageTransfer: Sendable {
             if purpose == .differs, image.index < replica.shard.durableIndex { return end(false) }
             // What the replica has need not come again, if it can be trusted.
             let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
+            let (anew, attempt) = state.withLock { ($0.anew, $0.damageCount) }
             let download = FileDownload(
                 group,
-                files: image.files.filter { !own.contains($0) }
+                files: image.files.filter { !own.contains($0) || anew.contains($0.name) }
                     .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
                 into: replica.directory,
-                from: world.sources(group).filter { $0 != leader } + [leader],
-                keepsWhatIsHere: purpose == .behind, world, received: received
+                from: world.sources(group, attempt: attempt, last: leader),
+                keepsWhatIsHere: purpose == .behind, anew: anew, world, received: received
             ) { [self] trouble in
                 if let trouble { return pause(trouble) }
                 check(replica)
@@ -179,23 +192,16 @@ final class ImageTransfer: Sendable {
                 configuration: world.configuration())
         } catch {
             replica.endJobs()
-            remove(damagedFilesOf: image, replica)
+            let damaged = image.damagedFiles(disk: world.disk, directory: replica.directory)
+            state.withLock { state in
+                state.anew = Set(damaged.map(\.name))
+                state.damageCount += 1
+                state.pauseTicks = min(1 << min(state.damageCount, 8), Self.pauseTicksMax)
+            }
             return pause("it is damaged: \(error)")
         }
         state.withLock { $0.step = .installing }
         adopt(reference)
-    }
-
-    /// Which file is bad is not worth finding out: those that the replica does not use itself go.
-    private func remove(damagedFilesOf image: ShardImage, _ replica: ShardReplica) {
-        let own = Set(replica.shard.image?.files ?? [])
-        for file in image.files where !own.contains(file) {
-            do {
-                try world.disk.remove(replica.directory / file.name)
-            } catch {
-                world.note("image of \(group): \(error)")
-            }
-        }
     }
 
     // MARK: - Installation
