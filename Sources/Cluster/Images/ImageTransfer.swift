@@ -11,6 +11,8 @@ final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
     /// After damage it waits for 2 ticks, then 4, up to so many.
     private static let pauseTicksMax = 32
+    /// How often, once a tick, one is asked for whose image is too old to take its place.
+    private static let refusalsMax = 30
 
     /// Why the image is wanted.
     enum Purpose: Sendable {
@@ -40,6 +42,8 @@ final class ImageTransfer: Sendable {
         var damageCount = 0
         var anew: Set<String> = []
         var pauseTicks = 0
+        /// How often a younger image was to be made first.
+        var refusalCount = 0
         /// Installation that failed and is tried again.
         var retry: (@Sendable () -> Void)?
     }
@@ -89,12 +93,7 @@ final class ImageTransfer: Sendable {
             case .success(let parts) where parts.count == 2:
                 world.work { [self] in begin(parts) }
             case .success: pause("an answer without an image")
-            case .failure(let error) where purpose == .differs:
-                // Whoever found the difference finds it again.
-                world.note("image of \(group): \(leader): \(error.sentence)")
-                // Only who leads has a younger image made, and that may be the one who needs it.
-                if case .refused(ImageSource.Code.notYet, _) = error { world.sealSoon(group) }
-                end(false)
+            case .failure(let error) where purpose == .differs: refused(error)
             case .failure(.refused(ImageSource.Code.notYet, _)):
                 // Only who leads has a younger image made.
                 guard world.leaders.leader(of: group) == leader else { return end(false) }
@@ -105,6 +104,22 @@ final class ImageTransfer: Sendable {
                 pause("\(leader): \(error.sentence)")
             }
         }
+    }
+
+    /// In place of a replica that differs there is no image.
+    private func refused(_ error: PeerCallError) {
+        let count = state.withLock { state in
+            state.refusalCount += 1
+            return state.refusalCount
+        }
+        if count == 1 { world.note("image of \(group): \(leader): \(error.sentence)") }
+        guard case .refused(ImageSource.Code.notYet, _) = error, count < Self.refusalsMax else {
+            // Whoever found the difference finds it again.
+            return end(false)
+        }
+        // Only who leads has a younger image made, and that may be the one who needs it.
+        if count == 1 { world.sealSoon(group) }
+        pause(nil)
     }
 
     /// Tries again what was put off.
