@@ -28,6 +28,7 @@ final class Scrubber: Sendable {
         var untilNanos: Int64
         /// After the next failure.
         var pauseNanos: Int64
+        var failureCount = 0
     }
 
     private let shards: ShardTable
@@ -107,22 +108,24 @@ final class Scrubber: Sendable {
     }
 
     private func heal(_ segment: SegmentRecord, of replica: ShardReplica, _ now: Int64) {
-        let isDue = state.withLock { state in
-            let wait = state.waiting[segment.name]
-            if let wait, wait.untilNanos > now { return false }
-            state.waiting[segment.name] = Wait(
-                untilNanos: now + Scrubber.repairNanosMax,
-                pauseNanos: wait?.pauseNanos ?? Scrubber.retryNanos)
-            return true
+        let attempt = state.withLock { state -> Int? in
+            var wait =
+                state.waiting[segment.name]
+                ?? Wait(untilNanos: now, pauseNanos: Scrubber.retryNanos)
+            guard wait.untilNanos <= now else { return nil }
+            wait.untilNanos = now + Scrubber.repairNanosMax
+            state.waiting[segment.name] = wait
+            return wait.failureCount
         }
-        guard isDue else { return }
+        guard let attempt else { return }
         damaged.add()
-        repair?.repair(segment, of: replica) { [self] isSound in
+        repair?.repair(segment, of: replica, attempt: attempt) { [self] isSound in
             if isSound { return state.withLock { $0.waiting[segment.name] = nil } }
             state.withLock { state in
                 guard var wait = state.waiting[segment.name] else { return }
                 wait.untilNanos = time.monotonicNanos() + wait.pauseNanos
                 wait.pauseNanos = min(2 * wait.pauseNanos, Scrubber.retryNanosMax)
+                wait.failureCount += 1
                 state.waiting[segment.name] = wait
             }
             // The others have merged it away: what they have now takes the place of all there is.

@@ -10,8 +10,10 @@ internal import Synchronization
 /// leave, and hands what committed to the apply thread. While the disk syncs, the next batch
 /// gathers.
 final class NodeLoop: Sendable {
-    /// Without work for so long, the journal settles what is pending.
+    /// Without work for so long, or for so many ticks, which come more often, the journal settles
+    /// what is pending.
     private static let restNanos: Int64 = 200_000_000
+    private static let restTicks = 2
     /// Between attempts while the disk refuses for another reason than being full.
     private static let retryNanos: Int64 = 20_000_000
     /// After so many failures in a row the disk is taken for broken and the node stops.
@@ -45,6 +47,8 @@ final class NodeLoop: Sendable {
         var pending: [UInt64: Proposal] = [:]
         var nextTag: UInt64 = 1
         var failureCount = 0
+        /// Ticks in a row with which nothing else came.
+        var idleTickCount = 0
         /// Messages that found no room in the last write.
         var waitingMessages: ArraySlice<ReceivedMessage> = []
     }
@@ -130,7 +134,7 @@ final class NodeLoop: Sendable {
                     _ = rest()
                     return .end
                 }
-                if work.isIdle, !rest() { return .end }
+                if isRestDue(work, &progress), !rest() { return .end }
                 return .goOn
             case .retry:
                 progress.failureCount += 1
@@ -143,6 +147,17 @@ final class NodeLoop: Sendable {
             case .fatal: return .end
             }
         }
+    }
+
+    private func isRestDue(_ work: ProposalQueue.Work, _ progress: inout Progress) -> Bool {
+        if work.isIdle { return true }
+        guard work.isOnlyTime else {
+            progress.idleTickCount = 0
+            return false
+        }
+        guard work.isTick else { return false }
+        progress.idleTickCount += 1
+        return progress.idleTickCount == Self.restTicks
     }
 
     private func take(_ work: ProposalQueue.Work, _ progress: inout Progress) {

@@ -53,9 +53,11 @@ final class ProposalQueue: Sendable {
         var isTick = false
         var isStopping = false
 
-        var isIdle: Bool {
-            tasks.isEmpty && releases.isEmpty && messages.isEmpty && claims.isEmpty
-                && proposals.isEmpty && !isTick
+        var isIdle: Bool { isOnlyTime && claims.isEmpty && !isTick }
+
+        /// Nothing came but ticks, and peers' words that they are there.
+        var isOnlyTime: Bool {
+            tasks.isEmpty && releases.isEmpty && messages.isEmpty && proposals.isEmpty
         }
     }
 

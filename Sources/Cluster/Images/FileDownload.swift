@@ -34,6 +34,8 @@ final class FileDownload: Sendable {
     /// Files of the right name and length, which an earlier attempt brought, and the beginnings of
     /// others, are not asked for again.
     private let keepsWhatIsHere: Bool
+    /// Those that are, by name: what is here is damaged.
+    private let anew: Set<String>
     private let world: ImageFetcher.Surroundings
     private let received: Counter
     /// Nil: all files are here.
@@ -42,7 +44,8 @@ final class FileDownload: Sendable {
 
     init(
         _ group: GroupID, files: [ShardImage.File], into directory: DiskPath,
-        from sources: [NodeID], keepsWhatIsHere: Bool, _ world: ImageFetcher.Surroundings,
+        from sources: [NodeID], keepsWhatIsHere: Bool, anew: Set<String> = [],
+        _ world: ImageFetcher.Surroundings,
         received: Counter,
         onEnd: @escaping @Sendable (_ trouble: String?) -> Void
     ) {
@@ -50,6 +53,7 @@ final class FileDownload: Sendable {
         self.directory = directory
         self.sources = sources
         self.keepsWhatIsHere = keepsWhatIsHere
+        self.anew = anew
         self.world = world
         self.received = received
         self.onEnd = onEnd
@@ -59,7 +63,7 @@ final class FileDownload: Sendable {
 
     func start() {
         state.withLock { state in
-            if keepsWhatIsHere { state.missing.removeAll { isHere($0) } }
+            state.missing.removeAll { keeps($0) && isHere($0) }
             state.receivedBytes =
                 state.totalBytes - state.missing.reduce(0) { $0 + $1.byteCount }
         }
@@ -68,6 +72,10 @@ final class FileDownload: Sendable {
 
     var progressText: String {
         state.withLock { "\($0.receivedBytes >> 20) of \($0.totalBytes >> 20) MiB" }
+    }
+
+    private func keeps(_ file: ShardImage.File) -> Bool {
+        keepsWhatIsHere && !anew.contains(file.name)
     }
 
     private func isHere(_ file: ShardImage.File) -> Bool {
@@ -85,7 +93,7 @@ final class FileDownload: Sendable {
         do {
             let handle = try world.disk.open(
                 directory / (file.name + Self.partSuffix),
-                keepsWhatIsHere ? .openOrCreate : .replace)
+                keeps(file) ? .openOrCreate : .replace)
             // What an earlier attempt left may be older than a crash: its end is asked for again.
             let kept = max(0, min(try handle.size(), file.byteCount) - ImageSource.rangeBytesMax)
             state.withLock {

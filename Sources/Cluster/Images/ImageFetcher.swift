@@ -132,3 +132,15 @@ final class ImageFetcher: Sendable {
         if isInstalled { installed.add() }
     }
 }
+
+extension ImageFetcher.Surroundings {
+    /// Who is asked for files of the group, in order; `last` behind the others. Each attempt begins
+    /// with another one: what came at the last may have been damaged there.
+    func sources(_ group: GroupID, attempt: Int, last: NodeID? = nil) -> [NodeID] {
+        let others = sources(group)
+        let order = last.map { last in others.filter { $0 != last } + [last] } ?? others
+        guard !order.isEmpty else { return [] }
+        let first = attempt % order.count
+        return Array(order[first...] + order[..<first])
+    }
+}

@@ -9,6 +9,10 @@ internal import Synchronization
 /// peers still have, or because the replica was found to differ from them.
 final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
+    /// After damage it waits for 2 ticks, then 4, up to so many.
+    private static let pauseTicksMax = 32
+    /// How often, once a tick, one is asked for whose image is too old to take its place.
+    private static let refusalsMax = 30
 
     /// Why the image is wanted.
     enum Purpose: Sendable {
@@ -33,6 +37,13 @@ final class ImageTransfer: Sendable {
         var image: ShardImage?
         var content: [UInt8] = []
         var download: FileDownload?
+        /// How often what came was damaged, which files are to come again, by name, and ticks until
+        /// they are asked for.
+        var damageCount = 0
+        var anew: Set<String> = []
+        var pauseTicks = 0
+        /// How often a younger image was to be made first.
+        var refusalCount = 0
         /// Installation that failed and is tried again.
         var retry: (@Sendable () -> Void)?
     }
@@ -82,12 +93,7 @@ final class ImageTransfer: Sendable {
             case .success(let parts) where parts.count == 2:
                 world.work { [self] in begin(parts) }
             case .success: pause("an answer without an image")
-            case .failure(let error) where purpose == .differs:
-                // Whoever found the difference finds it again.
-                world.note("image of \(group): \(leader): \(error.sentence)")
-                // Only who leads has a younger image made, and that may be the one who needs it.
-                if case .refused(ImageSource.Code.notYet, _) = error { world.sealSoon(group) }
-                end(false)
+            case .failure(let error) where purpose == .differs: refused(error)
             case .failure(.refused(ImageSource.Code.notYet, _)):
                 // Only who leads has a younger image made.
                 guard world.leaders.leader(of: group) == leader else { return end(false) }
@@ -100,12 +106,33 @@ final class ImageTransfer: Sendable {
         }
     }
 
+    /// In place of a replica that differs there is no image.
+    private func refused(_ error: PeerCallError) {
+        let count = state.withLock { state in
+            state.refusalCount += 1
+            return state.refusalCount
+        }
+        if count == 1 { world.note("image of \(group): \(leader): \(error.sentence)") }
+        guard case .refused(ImageSource.Code.notYet, _) = error, count < Self.refusalsMax else {
+            // Whoever found the difference finds it again.
+            return end(false)
+        }
+        // Only who leads has a younger image made, and that may be the one who needs it.
+        if count == 1 { world.sealSoon(group) }
+        pause(nil)
+    }
+
     /// Tries again what was put off.
     func tick() {
-        let retry = state.withLock { state in
+        let (isPausing, retry) = state.withLock { state -> (Bool, (@Sendable () -> Void)?) in
+            guard state.pauseTicks == 0 else {
+                state.pauseTicks -= 1
+                return (true, nil)
+            }
             defer { state.retry = nil }
-            return state.retry
+            return (false, state.retry)
         }
+        guard !isPausing else { return }
         if let retry { world.work(retry) } else { start() }
     }
 
@@ -141,13 +168,14 @@ final class ImageTransfer: Sendable {
             if purpose == .differs, image.index < replica.shard.durableIndex { return end(false) }
             // What the replica has need not come again, if it can be trusted.
             let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
+            let (anew, attempt) = state.withLock { ($0.anew, $0.damageCount) }
             let download = FileDownload(
                 group,
-                files: image.files.filter { !own.contains($0) }
+                files: image.files.filter { !own.contains($0) || anew.contains($0.name) }
                     .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
                 into: replica.directory,
-                from: world.sources(group).filter { $0 != leader } + [leader],
-                keepsWhatIsHere: purpose == .behind, world, received: received
+                from: world.sources(group, attempt: attempt, last: leader),
+                keepsWhatIsHere: purpose == .behind, anew: anew, world, received: received
             ) { [self] trouble in
                 if let trouble { return pause(trouble) }
                 check(replica)
@@ -179,23 +207,16 @@ final class ImageTransfer: Sendable {
                 configuration: world.configuration())
         } catch {
             replica.endJobs()
-            remove(damagedFilesOf: image, replica)
+            let damaged = image.damagedFiles(disk: world.disk, directory: replica.directory)
+            state.withLock { state in
+                state.anew = Set(damaged.map(\.name))
+                state.damageCount += 1
+                state.pauseTicks = min(1 << min(state.damageCount, 8), Self.pauseTicksMax)
+            }
             return pause("it is damaged: \(error)")
         }
         state.withLock { $0.step = .installing }
         adopt(reference)
-    }
-
-    /// Which file is bad is not worth finding out: those that the replica does not use itself go.
-    private func remove(damagedFilesOf image: ShardImage, _ replica: ShardReplica) {
-        let own = Set(replica.shard.image?.files ?? [])
-        for file in image.files where !own.contains(file) {
-            do {
-                try world.disk.remove(replica.directory / file.name)
-            } catch {
-                world.note("image of \(group): \(error)")
-            }
-        }
     }
 
     // MARK: - Installation
@@ -215,7 +236,7 @@ final class ImageTransfer: Sendable {
                 release()
                 return end(false)
             }
-            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore() }
+            if Mutant.isOn(.tellsCoreBeforeInstall) { tellCore(replicator) }
             world.applier.add([.task { [self] in install() }])
         }
     }
@@ -266,15 +287,15 @@ final class ImageTransfer: Sendable {
         tellCore()
     }
 
-    private func tellCore() {
-        world.queue.perform { [self] replicator in
-            do {
-                try replicator.adopted(group)
-                release()
-                end(true)
-            } catch {
-                state.withLock { $0.retry = { [self] in tellCore() } }
-            }
+    private func tellCore() { world.queue.perform { [self] in tellCore($0) } }
+
+    private func tellCore(_ replicator: Replicator) {
+        do {
+            try replicator.adopted(group)
+            release()
+            end(true)
+        } catch {
+            state.withLock { $0.retry = { [self] in tellCore() } }
         }
     }
 }

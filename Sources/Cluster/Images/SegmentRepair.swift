@@ -9,14 +9,15 @@ struct SegmentRepair: Sendable {
     let received: Counter
     let repaired: Counter
 
-    /// `onEnd`: whether it is sound now. On any thread.
+    /// `attempt`: from 0; each asks another replica first. `onEnd`: whether it is sound now. On any
+    /// thread.
     func repair(
-        _ segment: SegmentRecord, of replica: ShardReplica,
+        _ segment: SegmentRecord, of replica: ShardReplica, attempt: Int,
         onEnd: @escaping @Sendable (Bool) -> Void
     ) {
         FileDownload(
             replica.group, files: segment.files, into: replica.directory,
-            from: world.sources(replica.group), keepsWhatIsHere: false, world,
+            from: world.sources(replica.group, attempt: attempt), keepsWhatIsHere: false, world,
             received: received
         ) { [self] trouble in
             let name = segment.name

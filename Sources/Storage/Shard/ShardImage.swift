@@ -46,18 +46,40 @@ package struct ShardImage: Sendable, Equatable {
     package func verify(
         disk: any Disk, directory: DiskPath, configuration: ShardConfiguration
     ) throws(StorageError) {
-        if !manifest.checkpoint.name.isEmpty {
-            let bytes = try onDisk { () throws(DiskError) in
-                try disk.readAll(directory / manifest.checkpoint.name)
-            }
-            guard bytes.count == manifest.checkpoint.byteCount,
-                StableHash.hash64(bytes, seed: 0) == manifest.checkpoint.hash
-            else {
-                throw .corrupt(file: manifest.checkpoint.name, what: "hash", offset: 0)
-            }
-        }
+        try verifyCheckpoint(disk, directory)
         for segment in manifest.segments {
             try StorageInspection.verify(disk: disk, directory: directory, segment: segment)
+        }
+    }
+
+    /// All files in `directory` that are not what they should be; of a segment both. Reads everything.
+    package func damagedFiles(disk: any Disk, directory: DiskPath) -> [File] {
+        var damaged: [File] = []
+        do throws(StorageError) {
+            try verifyCheckpoint(disk, directory)
+        } catch {
+            let checkpoint = manifest.checkpoint
+            damaged.append(File(name: checkpoint.name, byteCount: checkpoint.byteCount))
+        }
+        for segment in manifest.segments {
+            do throws(StorageError) {
+                try StorageInspection.verify(disk: disk, directory: directory, segment: segment)
+            } catch {
+                damaged += segment.files
+            }
+        }
+        return damaged
+    }
+
+    private func verifyCheckpoint(_ disk: any Disk, _ directory: DiskPath) throws(StorageError) {
+        guard !manifest.checkpoint.name.isEmpty else { return }
+        let bytes = try onDisk { () throws(DiskError) in
+            try disk.readAll(directory / manifest.checkpoint.name)
+        }
+        guard bytes.count == manifest.checkpoint.byteCount,
+            StableHash.hash64(bytes, seed: 0) == manifest.checkpoint.hash
+        else {
+            throw .corrupt(file: manifest.checkpoint.name, what: "hash", offset: 0)
         }
     }
 
