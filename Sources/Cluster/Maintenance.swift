@@ -93,8 +93,11 @@ final class Maintenance: Sendable {
         runJobs()
     }
 
-    /// What is to be done now; for a node without threads the only entry.
-    func round() {
+    /// A round when something may be to be done: for a node without threads.
+    func roundIfAsked() { if signal.take() { round() } }
+
+    /// What is to be done now.
+    private func round() {
         runJobs()
         for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
         limitWhatIsDue()
