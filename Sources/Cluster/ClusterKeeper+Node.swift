@@ -67,6 +67,11 @@ extension ClusterKeeper {
 
     private func openReplica(_ shard: Int, _ founder: NodeID) {
         guard state.withLock({ $0.opening.insert(shard).inserted }) else { return }
+        // It may have been opened since this round looked, and is then here before it is out of
+        // `opening`.
+        guard world.shards[shard] == nil else {
+            return state.withLock { _ = $0.opening.remove(shard) }
+        }
         do {
             let replica = try world.open(shard)
             world.queue.perform { [self] replicator in
