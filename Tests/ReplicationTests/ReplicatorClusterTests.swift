@@ -83,7 +83,7 @@ import Testing
     }
 
     @Test(arguments: [2, 5, 10]) func patienceMakesElectionsWaitAlike(patience: Int) throws {
-        let cluster = try grown(groups: 8)
+        let cluster = try ReplicatorCluster.grown(groups: 8)
         cluster.patience = patience
         try cluster.tickAndSettle(30 * patience)
         let lost = try #require(cluster.leader(of: group))
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test func whatBecomesImpatientElectsAsSoonAsEver() throws {
-        let cluster = try grown(groups: 8)
+        let cluster = try ReplicatorCluster.grown(groups: 8)
         cluster.patience = 10
         try cluster.tickAndSettle(50)
         let lost = try #require(cluster.leader(of: group))
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func claimsHoldLongerWithPatience() throws {
-        let cluster = try grown()
+        let cluster = try ReplicatorCluster.grown()
         try cluster.tickAndSettle(30)
         let leader = try #require(cluster.leader(of: group))
         let term = try #require(cluster.node(leader.number)?.replicator?.status(of: group)?.term)
