@@ -113,8 +113,11 @@ extension Replicator {
     /// its connection, or was found dead, is gone, and half the time is enough to see that it does
     /// not come back at once.
     private func coreTicks(_ replica: GroupReplica, _ reachable: Set<NodeID>) -> Int {
-        if let leader = replica.leadership.leader, !reachable.contains(leader) { return 2 }
-        return isCoreTick ? 1 : 0
+        guard let leader = replica.leadership.leader, !reachable.contains(leader) else {
+            return isCoreTick ? 1 : 0
+        }
+        // One by one where they may stand for election, so that the first one's word gets around.
+        return replica.unclaimedTicks < Int(Replicator.electionTicks) ? 2 : 1
     }
 
     private func isClaimed(_ replica: GroupReplica) -> Bool {

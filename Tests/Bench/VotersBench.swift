@@ -145,7 +145,7 @@ private final class Voter: PeerReceiver {
                 }
             }
             // Time for a round trip.
-            usleep(10_000)
+            _ = inbox.wait(upToNanos: 10_000_000) { _ in nil as Never? }
             let isWhole = replicator.withLock { replicator in
                 groups.allSatisfy {
                     guard let status = replicator.status(of: $0) else { return false }

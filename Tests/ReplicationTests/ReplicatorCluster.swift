@@ -38,6 +38,8 @@ final class ReplicatorCluster {
     var cut: Set<[NodeID]> = []
     /// Nodes that are connected and get nothing of what is sent to them.
     var deaf: Set<NodeID> = []
+    /// Nodes that are down and whose connections have not ended.
+    var silent: Set<NodeID> = []
     /// What nodes are told of patience.
     var patience = 1
     let groups: [GroupID]
@@ -116,8 +118,14 @@ final class ReplicatorCluster {
         tickCount += 1
         for node in nodes.values.sorted(by: { $0.id < $1.id }) {
             let reachable = nodes.values
-                .filter { $0.replicator != nil && !cut.contains([$0.id, node.id]) }.map(\.id)
-            for peer in nodes.values where peer.id != node.id && !cut.contains([peer.id, node.id]) {
+                .filter {
+                    ($0.replicator != nil || silent.contains($0.id))
+                        && !cut.contains([$0.id, node.id])
+                }.map(\.id)
+            for peer in nodes.values
+            where peer.id != node.id && !cut.contains([peer.id, node.id])
+                && !silent.contains(peer.id)
+            {
                 node.replicator?.receive(
                     claims: peer.replicator?.claims ?? [], number: tickCount, from: peer.id)
             }

@@ -13,8 +13,8 @@ import Testing
 /// do without it.
 @Suite(.serialized) struct SlowDiskSimulationTests {
     private static let second = ClusterSimulationTests.second
-    /// A sync of a disk that is well takes about 10 ms.
-    private static let slowSyncNanos: Int64 = 1_500_000_000
+    /// A sync of a disk that is well takes about 5 ms.
+    private static let slowSyncNanos: Int64 = 500_000_000
 
     /// Nanoseconds that writes took, of those that were answered.
     private final class Latencies: Sendable {

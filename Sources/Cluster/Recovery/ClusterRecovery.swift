@@ -52,7 +52,10 @@ package struct ClusterRecovery {
             configuration = meta.cluster.settings.decide(NodeConfiguration())
             survivor = try ClusterRecovery.describe(
                 identity, directory.shardCount, meta.cluster,
-                knownAddress: begun?.addresses[identity.node], replicator, world.disk)
+                knownAddress: begun?.addresses[identity.node]
+                    // The power went when all was done but the plan's end.
+                    ?? FirstPeers.read(world.disk).addresses[identity.node],
+                replicator, world.disk)
         } catch {
             throw NodeError.wrapping(error)
         }
