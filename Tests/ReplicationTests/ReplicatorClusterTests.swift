@@ -92,8 +92,8 @@ import Testing
         let lost = try #require(cluster.leader(of: group))
         cluster.crash(lost.number)
         cluster.silent = [lost]
-        // Its last claims hold for five, and then nobody stands before the timeout.
-        try cluster.tickAndSettle(14 * patience)
+        // Its last claims hold for five, and then nobody stands at once.
+        try cluster.tickAndSettle(9 * patience)
         #expect(cluster.leaders.isEmpty)
         try cluster.tickAndSettle(45 * patience)
         #expect(cluster.leaders.count == 8 && !cluster.leaders.contains(lost))
