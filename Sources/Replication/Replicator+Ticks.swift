@@ -23,6 +23,8 @@ extension Replicator {
     static let quietGroupsAtOnce: UInt64 = 64
     /// What `tick` may be told of patience: elections begin after 1 s to 10 s.
     package static let patienceMax = 10
+    /// The most where a group has no leader: elections of 3 s to 6 s.
+    static let vacantPatienceMax: UInt64 = 3
     /// Ticks of a core for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
     /// Ticks after which a follower that was told to get an image is told again: one that gets it
@@ -109,15 +111,25 @@ extension Replicator {
         }
     }
 
-    /// What a tick is to a follower's core. Patience is for who may be slow: a node that has closed
-    /// its connection, or was found dead, is gone, and half the time is enough to see that it does
-    /// not come back at once.
+    /// What a tick is to a follower's core. Patience is for a leader that may be slow. A node that has
+    /// closed its connection, or was found dead, is gone, and half the time is enough to see that it
+    /// does not come back at once. Where nobody leads, an election needs its rounds and no more.
     private func coreTicks(_ replica: GroupReplica, _ reachable: Set<NodeID>) -> Int {
         guard let leader = replica.leadership.leader, !reachable.contains(leader) else {
-            return isCoreTick ? 1 : 0
+            let patience =
+                isVacant(replica) ? min(patience, Replicator.vacantPatienceMax) : patience
+            return tickCount.isMultiple(of: patience) ? 1 : 0
         }
         // One by one where they may stand for election, so that the first one's word gets around.
         return replica.unclaimedTicks < Int(Replicator.electionTicks) ? 2 : 1
+    }
+
+    /// Whether nobody leads the group, as far as this node knows, or who did says that it does not
+    /// any more. Of a group that is not claimed.
+    private func isVacant(_ replica: GroupReplica) -> Bool {
+        guard let leader = replica.leadership.leader else { return true }
+        guard let said = heard[leader], said.number != nil else { return false }
+        return tickCount - said.tick <= Replicator.claimTicks
     }
 
     private func isClaimed(_ replica: GroupReplica) -> Bool {
