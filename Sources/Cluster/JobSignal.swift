@@ -13,14 +13,6 @@ final class JobSignal: Sendable {
 
     func stop() { state.update { $0.isStopping = true } }
 
-    /// Whether it was raised since; it no longer is.
-    func take() -> Bool {
-        state.withLock { state in
-            defer { state.isRaised = false }
-            return state.isRaised
-        }
-    }
-
     /// Waits until raised; false when it is time to stop.
     func wait() -> Bool {
         state.wait { state in

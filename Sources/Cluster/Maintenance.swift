@@ -93,11 +93,8 @@ final class Maintenance: Sendable {
         runJobs()
     }
 
-    /// A round when something may be to be done: for a node without threads.
-    func roundIfAsked() { if signal.take() { round() } }
-
-    /// What is to be done now.
-    private func round() {
+    /// What is to be done now; for a node without threads the only entry.
+    func round() {
         runJobs()
         for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
         limitWhatIsDue()

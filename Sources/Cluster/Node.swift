@@ -200,9 +200,6 @@ package final class Node: Sendable {
     package func second() {
         clock.second()
         clock.round()
-        maintainIfAsked()
+        maintenance.round()
     }
-
-    /// What the maintenance thread would do now, for the same.
-    package func maintainIfAsked() { maintenance.roundIfAsked() }
 }
