@@ -7,6 +7,7 @@ internal import Synchronization
 /// should be, and compares what replicas have sealed.
 extension ClusterKeeper {
     private static let reportNanosMax: Int64 = 3_000_000_000
+    private static let restRoundsPerLook = 5
 
     func askReports(_ cluster: ClusterState) {
         let reachable = world.links.reachable
@@ -31,6 +32,7 @@ extension ClusterKeeper {
                 }
                 return state.resting
             }
+            if mayRest(rested, replicator) { return }
             var resting: [GroupID: UInt64] = [:]
             var told: [GroupID: GroupReport] = [:]
             for group in world.leaders.own {
@@ -51,6 +53,21 @@ extension ClusterKeeper {
                 state.resting = resting
                 state.isMoving = told.values.contains { $0.waitsFor != nil }
             }
+        }
+    }
+
+    /// Whether all groups led here are at rest as they were the last time, so that a report could
+    /// only tell of jobs done meanwhile: that is looked for now and then.
+    private func mayRest(_ rested: [GroupID: UInt64], _ replicator: Replicator) -> Bool {
+        let own = world.leaders.own
+        let isAtRest =
+            own.count == rested.count
+            && own.allSatisfy { group in
+                rested[group].map { $0 == replicator.wakeCountWhenQuiet(group) } ?? false
+            }
+        return state.withLock { state in
+            state.restRounds = isAtRest ? state.restRounds + 1 : 0
+            return !state.restRounds.isMultiple(of: Self.restRoundsPerLook)
         }
     }
 

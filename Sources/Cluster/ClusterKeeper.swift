@@ -47,6 +47,8 @@ final class ClusterKeeper: Sendable {
         /// that was found, and on what the finding rests besides.
         var resting: [GroupID: UInt64] = [:]
         var restBasis: Basis?
+        /// Rounds in a row that found all of them so.
+        var restRounds = 0
         /// On what it was found that nothing is to be decided, and that replicas are as they should
         /// be: not looked at again before that changes.
         var decided: Decided?

@@ -143,7 +143,6 @@ package final class ClusterMembership: Sendable {
                 shards: world.shards, meta: world.meta, leaders: world.leaders,
                 queue: world.queue, applier: world.applier, calls: world.calls,
                 disk: world.node.disk, time: world.node.time,
-                configuration: { world.configuration.shard },
                 budget: ImageBudget(
                     bytesPerSecond: world.configuration.imageBytesPerSecond,
                     nowNanos: world.node.time.monotonicNanos()),

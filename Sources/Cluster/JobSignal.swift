@@ -1,9 +1,17 @@
 internal import Platform
 
-/// Wakes the maintenance thread: something may be to be done.
+/// Wakes a thread: something may be to be done.
 final class JobSignal: Sendable {
+    enum Wake {
+        /// Something has happened.
+        case asked
+        /// Nothing but time has gone on.
+        case time
+    }
+
     private struct State {
         var isRaised = false
+        var hasTicked = false
         var isStopping = false
     }
 
@@ -11,15 +19,18 @@ final class JobSignal: Sendable {
 
     func raise() { state.update { $0.isRaised = true } }
 
+    /// Time has gone on.
+    func tick() { state.update { $0.hasTicked = true } }
+
     func stop() { state.update { $0.isStopping = true } }
 
-    /// Waits until raised; false when it is time to stop.
-    func wait() -> Bool {
-        state.wait { state in
-            if state.isStopping { return false }
-            guard state.isRaised else { return nil }
-            state.isRaised = false
-            return true
+    /// Waits until raised or ticked; nil when it is time to stop.
+    func wait() -> Wake? {
+        state.wait { state -> Wake?? in
+            if state.isStopping { return .some(nil) }
+            guard state.isRaised || state.hasTicked else { return nil }
+            defer { (state.isRaised, state.hasTicked) = (false, false) }
+            return state.isRaised ? .asked : .time
         }
     }
 }

@@ -9,6 +9,9 @@ final class Maintenance: Sendable {
     private static let expireIntervalNanos: Int64 = 60_000_000_000
     /// How often memory that jobs took is given back to the system.
     private static let memoryIntervalNanos: Int64 = 30_000_000_000
+    /// Without anything new rounds are so far apart, and less where seals are due at a young age.
+    private static let restNanosMax: Int64 = 10_000_000_000
+    private static let restPerSealAge: Int64 = 60
     /// A flush gives up after so many rounds of compaction.
     private static let flushRoundsMax = 64
 
@@ -27,10 +30,17 @@ final class Maintenance: Sendable {
     private let isExpiryWanted = Atomic<Bool>(false)
     /// Jobs since the memory that they took was given back.
     private let jobCount = Atomic<Int>(0)
+    /// A job failed in the last round and is to be tried again.
+    private let hasFailed = Atomic<Bool>(false)
     /// When something was done last; monotonic, ns.
     private struct Clocks {
         var expiry: Int64?
         var memory: Int64?
+        /// The last round began; how many entries had been applied by then, and whether it left
+        /// something to be done.
+        var round: Int64?
+        var appliedCount = 0
+        var isBusy = false
     }
 
     private let clocks = Mutex(Clocks())
@@ -89,12 +99,38 @@ final class Maintenance: Sendable {
     }
 
     private func run() {
-        while signal.wait() { round() }
+        while let wake = signal.wait() {
+            if case .time = wake, isAtRest() { continue }
+            round()
+        }
         runJobs()
+    }
+
+    /// Whether nothing has been applied and nothing has been left undone since the last round, so
+    /// that only age can make something due: that is looked for now and then.
+    private func isAtRest() -> Bool {
+        let restMax = min(
+            bounds.withLock { $0.sealAgeNanos } / Self.restPerSealAge, Self.restNanosMax)
+        let (now, applied) = (time.monotonicNanos(), loop.appliedCount)
+        return clocks.withLock { clocks in
+            guard let last = clocks.round, clocks.appliedCount == applied, !clocks.isBusy else {
+                return false
+            }
+            return now - last < restMax
+        }
     }
 
     /// What is to be done now; for a node without threads the only entry.
     func round() {
+        let (began, applied) = (time.monotonicNanos(), loop.appliedCount)
+        workRound()
+        let isBusy = !underWay.withLock { $0.isEmpty } || hasFailed.load(ordering: .relaxed)
+        clocks.withLock { clocks in
+            (clocks.round, clocks.appliedCount, clocks.isBusy) = (began, applied, isBusy)
+        }
+    }
+
+    private func workRound() {
         runJobs()
         for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
         limitWhatIsDue()
@@ -135,10 +171,12 @@ final class Maintenance: Sendable {
 
     /// All jobs that are queued. A failed one stays queued for the next round.
     private func runJobs() {
+        hasFailed.store(false, ordering: .relaxed)
         for replica in shards.hosted {
             do {
                 jobCount.add(try replica.runJobs(), ordering: .relaxed)
             } catch {
+                hasFailed.store(true, ordering: .relaxed)
                 telemetry.counter(
                     "varve_storage_job_failures_total",
                     help: "Seals, compactions and expiries that failed and are tried again."

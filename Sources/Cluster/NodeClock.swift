@@ -46,13 +46,13 @@ final class NodeClock: Sendable {
     func start() {
         var started = [
             WorkerThread(name: "scrub") { [scrub, scrubber] in
-                while scrub.wait() { scrubber.round() }
+                while scrub.wait() != nil { scrubber.round() }
             }
         ]
         if let membership {
             started.append(
                 WorkerThread(name: "cluster") { [keep] in
-                    while keep.wait() { membership.keeper.round() }
+                    while keep.wait() != nil { membership.keeper.round() }
                 })
         }
         threads.update { $0 = started }
@@ -80,7 +80,7 @@ final class NodeClock: Sendable {
     }
 
     func second() {
-        maintain.raise()
+        maintain.tick()
         keep.raise()
         scrub.raise()
     }

@@ -53,6 +53,8 @@ final class GroupReplica {
     var unclaimedTicks = 0
     /// Stands for the first election.
     var isPreferred = false
+    /// It stands for election without drawing a timeout.
+    var campaigns: Campaigns?
     var unansweredImageTicks: [NodeID: Int] = [:]
 
     init(
@@ -90,6 +92,8 @@ struct LeaderClaim {
 final class HeardClaims {
     /// Nil: none.
     var number: UInt64?
+    /// How many groups had been opened here when it was taken in: later ones have not heard it.
+    var groupCount = 0
     var tick: UInt64 = 0
 }
 

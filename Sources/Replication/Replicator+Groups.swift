@@ -274,6 +274,7 @@ extension Replicator {
     /// The connection to this peer ended: what it claimed holds no more.
     package func disconnected(_ peer: NodeID) {
         heard[peer]?.number = nil
+        isStirred = true
         for replica in inOrder { tellUnreachable(peer, replica) }
     }
 

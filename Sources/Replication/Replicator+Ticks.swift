@@ -27,6 +27,11 @@ extension Replicator {
     static let vacantPatienceMax: UInt64 = 3
     /// Ticks of a core for which a group's preferred leader waits for another one's word after the start.
     static let firstCampaignTicks = 2
+    /// A follower that stands for election because it is plain that it should, and is not elected,
+    /// stands again after so many ticks, so often: voters that began to wait a little later turn the
+    /// first attempt down.
+    static let campaignAgainTicks = 2
+    static let campaignsMax = 4
     /// Ticks after which a follower that was told to get an image is told again: one that gets it
     /// already makes nothing of it, one that gave up would lack it until then.
     static let imageTicks = 20
@@ -43,7 +48,9 @@ extension Replicator {
     /// is what it said before.
     package func receive(claims: [LeaderTerm]?, number: UInt64, from peer: NodeID) {
         let said = heard[peer] ?? HeardClaims()
-        if let claims {
+        if let claims, said.number != number || said.groupCount != openCount {
+            isStirred = true
+            said.groupCount = openCount
             heard[peer] = said
             for claim in claims {
                 replicas[claim.group]?.claim = LeaderClaim(
@@ -57,6 +64,7 @@ extension Replicator {
     /// The groups that this node is to lead: those that have no leader at the start ask for an
     /// election as soon as enough voters can be reached.
     package func prefer(_ groups: [GroupID]) {
+        isStirred = true
         for group in groups { replicas[group]?.isPreferred = true }
     }
 
@@ -72,6 +80,7 @@ extension Replicator {
     /// A peer can be reached again: the groups shared with it look what it lacks. What it was told
     /// before, of an image for one, may be lost or forgotten.
     package func connected(_ peer: NodeID) {
+        isStirred = true
         for group in replicas.keys.sorted() {
             guard let replica = replicas[group],
                 replica.configuration?.members.contains(peer) == true
@@ -100,15 +109,34 @@ extension Replicator {
         tickCount += 1
         self.patience = UInt64(min(max(patience, 1), Replicator.patienceMax))
         isCoreTick = tickCount.isMultiple(of: self.patience)
+        guard isStirred || isQuietTurn || isAnyoneSilent else { return }
+        isStirred = false
         for replica in inOrder where !replica.isSole && replica.fault == nil {
             if replica.leadership.isOwn {
                 tickLeader(replica, reachable)
+                if !replica.isQuiet { isStirred = true }
             } else if isClaimed(replica) {
                 replica.unclaimedTicks = 0
             } else {
                 for _ in 0..<coreTicks(replica, reachable) { tickFollower(replica, reachable) }
+                isStirred = true
             }
         }
+    }
+
+    /// Whether a peer's word that it still leads what it led has stayed away for too long.
+    private var isAnyoneSilent: Bool {
+        heard.values.contains {
+            $0.number != nil && tickCount - $0.tick > Replicator.claimTicks * patience
+        }
+    }
+
+    /// Whether it is some quiet groups' turn.
+    private var isQuietTurn: Bool {
+        guard let last = inOrder.last else { return false }
+        let period = Replicator.quietTicks
+        let turn = (period - tickCount % period) % period
+        return turn <= UInt64(last.id.number) / Replicator.quietGroupsAtOnce
     }
 
     /// What a tick is to a follower's core. Patience is for a leader that may be slow. A node that has
@@ -156,16 +184,19 @@ extension Replicator {
             if replica.leadership.leader == nil { replica.unclaimedTicks = 0 }
             return
         }
-        let isDue: Bool
-        if let leader = replica.leadership.leader {
-            isDue =
-                replica.unclaimedTicks == Int(Replicator.electionTicks) + 1
-                && !reachable.contains(leader) && successor(replica.id, present) == node
-        } else {
-            isDue = replica.isPreferred && replica.unclaimedTicks == Replicator.firstCampaignTicks
+        func begin() {
+            replica.isPreferred = false
+            replica.campaigns = Campaigns(firstTick: replica.unclaimedTicks)
         }
-        guard isDue else { return }
-        replica.isPreferred = false
+        if let leader = replica.leadership.leader {
+            guard replica.unclaimedTicks == Int(Replicator.electionTicks) + 1,
+                !reachable.contains(leader), successor(replica.id, present) == node
+            else { return }
+            begin()
+        } else if replica.isPreferred, replica.unclaimedTicks == Replicator.firstCampaignTicks {
+            begin()
+        }
+        guard replica.campaigns?.isDue(replica.unclaimedTicks) == true else { return }
         drive(replica) { core throws(RaftError) in try core.campaign() }
     }
 
@@ -226,6 +257,17 @@ extension Replicator {
             replica.unansweredImageTicks[member.node] = nil
             tellImageLost(replica, member.node)
         }
+    }
+}
+
+/// When a follower that should lead stands for election, in ticks without a leader's word.
+struct Campaigns {
+    let firstTick: Int
+
+    func isDue(_ tick: Int) -> Bool {
+        let (number, rest) = (tick - firstTick).quotientAndRemainder(
+            dividingBy: Replicator.campaignAgainTicks)
+        return rest == 0 && (0..<Replicator.campaignsMax).contains(number)
     }
 }
 

@@ -45,7 +45,11 @@ package final class Replicator {
     /// What peers claim, as they said last.
     var heard: [NodeID: HeardClaims] = [:]
     /// Groups whose core may have something to do.
-    var dirty: Set<GroupID> = []
+    var dirty: Set<GroupID> = [] { didSet { isStirred = true } }
+    /// Whether something has happened, to any group, since a tick that found all of them at rest.
+    var isStirred = true
+    /// Groups that were opened since the start.
+    private(set) var openCount = 0
     /// What is to be told with the next `commit`.
     var output = ReplicationOutput()
     /// Ticks since the start.
@@ -229,6 +233,8 @@ package final class Replicator {
 
     /// A group is open from now on.
     func add(_ replica: GroupReplica) {
+        isStirred = true
+        openCount += 1
         replicas[replica.id] = replica
         let place = inOrder.firstIndex { $0.id > replica.id } ?? inOrder.count
         inOrder.insert(replica, at: place)
@@ -366,6 +372,8 @@ extension Replicator {
 
     /// A change of leader: proposals that the old one had under way are in doubt.
     func note(_ leadership: Leadership, _ replica: GroupReplica) {
+        if leadership.leader != nil { replica.campaigns = nil }
+        if leadership.isOwn { replica.unclaimedTicks = 0 }
         if replica.leadership.isOwn, !leadership.isOwn {
             for (_, proposal) in replica.underWay.sorted(by: { $0.key < $1.key }) {
                 count(inFlight: -proposal.payload.count)

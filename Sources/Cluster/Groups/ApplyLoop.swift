@@ -2,6 +2,7 @@ internal import Model
 internal import Platform
 internal import Raft
 internal import Storage
+internal import Synchronization
 
 /// The thread that applies committed entries to the state machines, in log order, and tells the
 /// proposers.
@@ -27,6 +28,8 @@ final class ApplyLoop: Sendable {
     /// Gets the lines of what is applied; nil where the router offers them.
     private let hub: FollowHub?
     private let state = Monitor(State())
+    /// Entries since the start, empty ones included.
+    let entryCount = Atomic<Int>(0)
     private let thread: Monitor<WorkerThread?> = Monitor(nil)
     private let onFatal: @Sendable (String) -> Void
     /// Called after an entry that may have made work for the maintenance thread.
@@ -89,6 +92,7 @@ final class ApplyLoop: Sendable {
 
     /// False when the node can not go on.
     private func perform(_ item: Item) -> Bool {
+        entryCount.add(1, ordering: .relaxed)
         switch item {
         case .entry(let group, let index, let payload, let proposal):
             return apply(group, index, payload, proposal)

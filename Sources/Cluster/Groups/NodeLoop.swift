@@ -86,6 +86,9 @@ final class NodeLoop: Sendable {
         applier.stop()
     }
 
+    /// Entries that were applied since the start.
+    var appliedCount: Int { applier.entryCount.load(ordering: .relaxed) }
+
     var diskIsFull: Bool { isDiskFull.load(ordering: .relaxed) }
 
     /// Files of the journal, and the groups that keep the oldest from going.

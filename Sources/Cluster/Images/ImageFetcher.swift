@@ -19,7 +19,6 @@ final class ImageFetcher: Sendable {
         let calls: PeerCalls
         let disk: any Disk
         let time: any TimeSource
-        let configuration: @Sendable () -> ShardConfiguration
         let budget: ImageBudget
         /// Who else has files of the group, nearest first.
         let sources: @Sendable (GroupID) -> [NodeID]

@@ -202,9 +202,7 @@ final class ImageTransfer: Sendable {
             return state.withLock { $0.retry = { [self] in check(replica) } }
         }
         do throws(StorageError) {
-            try image.verify(
-                disk: world.disk, directory: replica.directory,
-                configuration: world.configuration())
+            try image.verify(disk: world.disk, directory: replica.directory)
         } catch {
             replica.endJobs()
             let damaged = image.damagedFiles(disk: world.disk, directory: replica.directory)

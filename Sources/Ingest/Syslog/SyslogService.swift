@@ -65,7 +65,7 @@ package final class SyslogService: Sendable {
         tcpEndpoint = listener?.endpoint
     }
 
-    private static let retryNanos: Int64 = 100_000_000
+    private static let retryNanos: Int64 = 250_000_000
 
     /// Listens from here on. Throws when an address cannot be had; then nothing listens.
     package static func start(

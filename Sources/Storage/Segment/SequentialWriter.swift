@@ -7,6 +7,25 @@ internal import Platform
 struct SequentialWriter {
     private static let bufferBytes = 1 << 20
 
+    /// The digits that `finish` returned for the content that the file has now: reads all of it.
+    static func contentHash(of file: any DiskFile, byteCount: Int) throws(DiskError) -> String {
+        var hash: (high: UInt64, low: UInt64) = (0, 0)
+        var done = 0
+        while done < byteCount {
+            let bytes = try file.read(at: done, count: min(bufferBytes, byteCount - done))
+            hash = SequentialWriter.hash(hash, bytes, at: done)
+            done += bytes.count
+        }
+        return ContentHash.text(hash.high) + ContentHash.text(hash.low)
+    }
+
+    private static func hash(
+        _ hash: (high: UInt64, low: UInt64), _ bytes: [UInt8], at place: Int
+    ) -> (high: UInt64, low: UInt64) {
+        let part = StableHash.hash128(bytes, seed: hash.high ^ UInt64(place))
+        return (part.high, part.low ^ hash.low)
+    }
+
     private let file: any DiskFile
     private var buffer = ByteWriter(reserving: bufferBytes + 4_096)
     private var flushed = 0
@@ -44,8 +63,7 @@ struct SequentialWriter {
 
     private mutating func flush() throws(StorageError) {
         guard buffer.count > 0 else { return }
-        let part = StableHash.hash128(buffer.bytes, seed: hash.high ^ UInt64(flushed))
-        hash = (part.high, part.low ^ hash.low)
+        hash = SequentialWriter.hash(hash, buffer.bytes, at: flushed)
         let (file, bytes, place) = (file, buffer.bytes, flushed)
         try onDisk { () throws(DiskError) in try file.write(bytes, at: place) }
         flushed += buffer.count

@@ -1,4 +1,5 @@
 internal import Encoding
+internal import Model
 package import Platform
 internal import Synchronization
 
@@ -40,15 +41,12 @@ package struct ShardImage: Sendable, Equatable {
         manifest = try Manifest(decoding: bytes, file: "image")
     }
 
-    /// Whether the file of that name in `directory` is one of the image's and what it should be:
-    /// reads all of it. Data files and their indexes are checked in pairs, with the data's name.
-    /// Errors: what is wrong with it.
-    package func verify(
-        disk: any Disk, directory: DiskPath, configuration: ShardConfiguration
-    ) throws(StorageError) {
+    /// Whether the files in `directory` hold what their names and the manifest say: reads all of
+    /// them. Errors: the first that does not.
+    package func verify(disk: any Disk, directory: DiskPath) throws(StorageError) {
         try verifyCheckpoint(disk, directory)
         for segment in manifest.segments {
-            try StorageInspection.verify(disk: disk, directory: directory, segment: segment)
+            try segment.verifyContent(disk: disk, directory: directory)
         }
     }
 
@@ -63,7 +61,7 @@ package struct ShardImage: Sendable, Equatable {
         }
         for segment in manifest.segments {
             do throws(StorageError) {
-                try StorageInspection.verify(disk: disk, directory: directory, segment: segment)
+                try segment.verifyContent(disk: disk, directory: directory)
             } catch {
                 damaged += segment.files
             }
@@ -100,6 +98,30 @@ extension SegmentRecord {
     /// Data and index.
     package var files: [ShardImage.File] {
         [data, index].map { ShardImage.File(name: $0.name, byteCount: $0.byteCount) }
+    }
+
+    /// Whether both files hold what they are named by, without a look inside. Errors: `corrupt`,
+    /// those of the disk.
+    func verifyContent(disk: any Disk, directory: DiskPath) throws(StorageError) {
+        let (data, index, signal) = (data, index, signal)
+        let (digits, checksum) = try onDisk { () throws(DiskError) in
+            let file = try disk.open(directory / data.name, .read)
+            guard try file.size() == data.byteCount else { return ("", UInt64(0)) }
+            let digits: String
+            switch signal {
+            case .metrics:
+                digits = try SequentialWriter.contentHash(of: file, byteCount: data.byteCount)
+            case .logs:
+                digits = ContentHash.text(of: try file.read(at: 0, count: data.byteCount))
+            }
+            return (digits, SegmentIndex.checksum(of: try disk.readAll(directory / index.name)))
+        }
+        guard data.name.dropFirst("m-".count).hasPrefix(digits), !digits.isEmpty else {
+            throw .corrupt(file: data.name, what: "hash", offset: 0)
+        }
+        guard checksum == index.hash else {
+            throw .corrupt(file: index.name, what: "hash", offset: 0)
+        }
     }
 }
 

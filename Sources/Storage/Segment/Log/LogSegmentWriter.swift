@@ -10,13 +10,7 @@ package struct BuiltLogSegment: Sendable {
     package var summary: LogSegmentSummary
 
     /// Both files' name without suffix: the hash of the data, in hex.
-    package var name: String {
-        let (high, low) = StableHash.hash128(data, seed: 0)
-        return [high, low].map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
-    }
+    package var name: String { ContentHash.text(of: data) }
 }
 
 /// What a manifest says of a log segment.
