@@ -85,6 +85,24 @@ import Testing
         #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
     }
 
+    /// The other one's core still counts on the leader then, and turns the first attempt down.
+    @Test(arguments: 1...4) func aVoterThatBeganToWaitLaterHoldsUpNobody(ticksLater: Int) throws {
+        let cluster = try ReplicatorCluster.grown(groups: 8)
+        try cluster.tickAndSettle(30)
+        let lost = try #require(cluster.leader(of: group))
+        cluster.crash(lost.number)
+        let rest = cluster.nodes.values.filter { $0.id != lost }.sorted { $0.id < $1.id }
+        for node in rest { node.replicator?.disconnected(lost) }
+        for _ in 0..<ticksLater {
+            rest[0].replicator?.tick(reachable: Set(rest.map(\.id)))
+            try cluster.settle()
+        }
+        try cluster.tickAndSettle(9)
+        #expect(cluster.leaders.count == 8 && !cluster.leaders.contains(lost))
+        #expect(Set(cluster.leaders).count == 2, "one of them leads all")
+        #expect(cluster.divergences.isEmpty && cluster.faults.isEmpty)
+    }
+
     @Test(arguments: [2, 5, 10]) func patienceMakesElectionsWaitAlike(patience: Int) throws {
         let cluster = try ReplicatorCluster.grown(groups: 8)
         cluster.patience = patience
