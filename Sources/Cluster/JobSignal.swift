@@ -28,9 +28,16 @@ final class JobSignal: Sendable {
     func wait() -> Wake? {
         state.wait { state -> Wake?? in
             if state.isStopping { return .some(nil) }
-            guard state.isRaised || state.hasTicked else { return nil }
-            defer { (state.isRaised, state.hasTicked) = (false, false) }
-            return state.isRaised ? .asked : .time
+            return JobSignal.take(&state).map { .some($0) }
         }
+    }
+
+    /// The same without waiting: nil when neither has happened.
+    func take() -> Wake? { state.withLock { JobSignal.take(&$0) } }
+
+    private static func take(_ state: inout State) -> Wake? {
+        guard state.isRaised || state.hasTicked else { return nil }
+        defer { (state.isRaised, state.hasTicked) = (false, false) }
+        return state.isRaised ? .asked : .time
     }
 }

@@ -99,11 +99,16 @@ final class Maintenance: Sendable {
     }
 
     private func run() {
-        while let wake = signal.wait() {
-            if case .time = wake, isAtRest() { continue }
-            round()
-        }
+        while let wake = signal.wait() { round(wake) }
         runJobs()
+    }
+
+    /// What is to be done now, when the thread would do it: for a node without threads.
+    func roundIfWoken() { if let wake = signal.take() { round(wake) } }
+
+    private func round(_ wake: JobSignal.Wake) {
+        if case .time = wake, isAtRest() { return }
+        round()
     }
 
     /// Whether nothing has been applied and nothing has been left undone since the last round, so
@@ -120,8 +125,7 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// What is to be done now; for a node without threads the only entry.
-    func round() {
+    private func round() {
         let (began, applied) = (time.monotonicNanos(), loop.appliedCount)
         workRound()
         let isBusy = !underWay.withLock { $0.isEmpty } || hasFailed.load(ordering: .relaxed)

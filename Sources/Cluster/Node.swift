@@ -200,6 +200,9 @@ package final class Node: Sendable {
     package func second() {
         clock.second()
         clock.round()
-        maintenance.round()
+        maintainIfWoken()
     }
+
+    /// What the maintenance thread would do now, for the same.
+    package func maintainIfWoken() { maintenance.roundIfWoken() }
 }

@@ -97,8 +97,10 @@ struct NodeParts {
             querier = LocalQuerier(shards: shards, hub: hub)
             membership = nil
         }
-        var rebuild: (@Sendable (GroupID) -> Void)?
-        if let fetcher = membership?.fetcher { rebuild = { fetcher.rebuild($0) } }
+        var rebuild: (@Sendable (GroupID, Int) -> Void)?
+        if let fetcher = membership?.fetcher {
+            rebuild = { fetcher.rebuild($0, attempt: $1) }
+        }
         scrubber = Scrubber(
             shards: shards, repair: membership?.fetcher.repair, rebuild: rebuild, world: world)
         clock = NodeClock(

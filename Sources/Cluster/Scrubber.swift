@@ -37,7 +37,7 @@ final class Scrubber: Sendable {
     /// Nil on a node without peers: damage is counted and told.
     private let repair: SegmentRepair?
     /// Puts another replica's image in place of the one here.
-    private let rebuild: (@Sendable (GroupID) -> Void)?
+    private let rebuild: (@Sendable (GroupID, _ attempt: Int) -> Void)?
     private let note: @Sendable (String) -> Void
     private let damaged: Counter
     private let read: Counter
@@ -45,7 +45,7 @@ final class Scrubber: Sendable {
 
     init(
         shards: ShardTable, repair: SegmentRepair?,
-        rebuild: (@Sendable (GroupID) -> Void)?, world: Node.Surroundings
+        rebuild: (@Sendable (GroupID, _ attempt: Int) -> Void)?, world: Node.Surroundings
     ) {
         self.rebuild = rebuild
         self.shards = shards
@@ -129,7 +129,9 @@ final class Scrubber: Sendable {
                 state.waiting[segment.name] = wait
             }
             // The others have merged it away: what they have now takes the place of all there is.
-            if replica.shard.manifest.segments.contains(segment) { rebuild?(replica.group) }
+            if replica.shard.manifest.segments.contains(segment) {
+                rebuild?(replica.group, attempt)
+            }
         }
     }
 }

@@ -256,6 +256,7 @@ final class ClusterWorld: @unchecked Sendable {
             if isHeld { continue }
             if phase.isMultiple(of: 100) { node.second() }
             if machine.aheadNanos == 0 { work(machine, node) }
+            machine.node?.maintainIfWoken()
         }
     }
 

@@ -66,12 +66,12 @@ final class ImageFetcher: Sendable {
     }
 
     /// The replica here is damaged: whoever has another, the leader before others, gives an image.
-    func rebuild(_ group: GroupID) {
-        let others = world.sources(group)
+    /// `attempt`: from 0; each asks another one, since some may be behind this replica.
+    func rebuild(_ group: GroupID, attempt: Int) {
         let leader = world.leaders.leader(of: group)
-        if let source = others.first(where: { $0 == leader }) ?? others.first {
-            rebuild(group, from: source)
-        }
+        let others = world.sources(group)
+        let order = others.filter { $0 == leader } + others.filter { $0 != leader }
+        if !order.isEmpty { rebuild(group, from: order[attempt % order.count]) }
     }
 
     /// The replica here is not what the group's leader has: its place is taken by an image. What it
