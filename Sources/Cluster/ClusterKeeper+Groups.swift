@@ -22,7 +22,9 @@ extension ClusterKeeper {
     }
 
     func guideGroups(_ cluster: ClusterState) {
-        let basis = Basis(clusterIndex: cluster.appliedIndex, live: live, slow: slow)
+        let basis = Basis(
+            clusterIndex: cluster.appliedIndex, live: live, slow: slow,
+            faulty: reports.faults(with: world.identity.node))
         world.queue.perform { [self] replicator in
             let before = reports.own
             let rested = state.withLock { state in
@@ -83,7 +85,8 @@ extension ClusterKeeper {
             defer { state.stewards[group] = steward }
             return (
                 steward.next(
-                    status, wanted: cluster.wanted(group), live: basis.live, slow: basis.slow),
+                    status, wanted: cluster.wanted(group), live: basis.live, slow: basis.slow,
+                    faulty: basis.faulty[group] ?? []),
                 steward.isPausing
             )
         }

@@ -50,9 +50,12 @@ extension ClusterKeeper {
 
     /// Opens replicas of shards that are assigned here, and gives up those that are not.
     func keepReplicas(_ cluster: ClusterState) {
-        guard cluster.isFounded, let founder = cluster.founder,
-            state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
+        guard cluster.isFounded, let founder = cluster.founder else { return }
+        let faulty = faults.keys.filter { $0 != ClusterState.metaGroup }.map(ShardGroup.shard)
+        guard !faulty.isEmpty || state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
         else { return }
+        // Its members have put it out: then it is to be had anew.
+        for shard in faulty { closeReplica(shard) }
         let hosted = Set(world.shards.hosted.map(\.number))
         var isDone = true
         for shard in 0..<cluster.shardCount {
@@ -62,7 +65,7 @@ extension ClusterKeeper {
             isDone = false
             if isWanted { openReplica(shard, founder) } else { closeReplica(shard) }
         }
-        if isDone { state.withLock { $0.replicasBasis = cluster.appliedIndex } }
+        if isDone, faulty.isEmpty { state.withLock { $0.replicasBasis = cluster.appliedIndex } }
     }
 
     private func openReplica(_ shard: Int, _ founder: NodeID) {
@@ -81,6 +84,7 @@ extension ClusterKeeper {
                         replica.group, as: .newcomer(founder: founder),
                         applied: replica.shard.durableIndex)
                     world.shards.add(replica)
+                    setFault(nil, of: replica.group)
                 } catch {
                     world.note("\(replica.group) cannot be opened: \(error)")
                 }

@@ -69,6 +69,8 @@ final class ClusterKeeper: Sendable {
         var live: Set<NodeID>
         /// Nodes that are to lead nothing.
         var slow: Set<NodeID>
+        /// Whose replicas take no further part.
+        var faulty: [GroupID: Set<NodeID>] = [:]
     }
 
     /// What placement follows from.
@@ -99,8 +101,17 @@ final class ClusterKeeper: Sendable {
     var faults: [GroupID: String] { state.withLock { $0.faults } }
 
     func note(fault reason: String, of group: GroupID) {
-        state.withLock { $0.faults[group] = reason }
+        setFault(reason, of: group)
         world.note("\(group) takes no further part here: \(reason)")
+    }
+
+    /// Nil: it has a new replica here.
+    func setFault(_ reason: String?, of group: GroupID) {
+        let faults = state.withLock { state in
+            state.faults[group] = reason
+            return Set(state.faults.keys)
+        }
+        reports.setFaults(faults)
     }
 
     /// Members that are there, this one included.

@@ -206,7 +206,7 @@ package final class ClusterMembership: Sendable {
     package var health: ClusterHealth {
         ClusterHealth(
             world.meta.cluster, live: keeper.live, reports: keeper.reports.all,
-            slow: keeper.slow)
+            slow: keeper.slow, faulty: keeper.reports.faults(with: place.identity.node))
     }
 
     /// Takes over what is the node's own of these.

@@ -177,15 +177,18 @@ struct NodeOpening {
         try replicator.recover(group, image: image)
     }
 
-    /// A replica was given up and the node stopped before its files were gone.
+    /// A replica was given up and the node stopped before its files were gone. One that is to come
+    /// by an image may have installed it already: that stays.
     private static func wipeGivenUp(
         _ number: Int, _ replicator: Replicator, _ world: Node.Surroundings
     ) throws {
         let group = ShardGroup.group(of: number)
         let directory = ShardReplica.directory(of: number)
-        guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory),
-            try ImageReference.read(world.disk, group) == nil
+        guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory)
         else { return }
+        let reference = try ImageReference.read(world.disk, group)
+        guard reference == nil || replicator.isGivenUp(group) else { return }
+        try world.disk.removeTree(ImageReference.path(of: group))
         try world.disk.removeTree(directory)
     }
 

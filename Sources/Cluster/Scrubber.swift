@@ -12,7 +12,7 @@ final class Scrubber: Sendable {
     /// What could not be repaired is tried again after so long, then after twice as long, up to the
     /// second: whoever has the segment may be away for a moment, or have merged it away.
     private static let retryNanos: Int64 = 1_000_000_000
-    private static let retryNanosMax: Int64 = 5_000_000_000
+    private static let retryNanosMax: Int64 = 2_000_000_000
     /// A repair of which nothing was heard for so long is begun again.
     private static let repairNanosMax: Int64 = 120_000_000_000
 
@@ -25,6 +25,7 @@ final class Scrubber: Sendable {
     }
 
     private struct Wait {
+        let shard: Int
         var untilNanos: Int64
         /// After the next failure.
         var pauseNanos: Int64
@@ -100,25 +101,40 @@ final class Scrubber: Sendable {
         }
     }
 
-    /// Segments that somebody else found damaged.
+    /// Segments that somebody else found damaged, and those that could not be repaired so far.
     private var known: [(ShardReplica, SegmentRecord)] {
-        shards.hosted.flatMap { replica in
-            replica.shard.damagedSegments.map { (replica, $0) }
+        let waiting = state.withLock { $0.waiting.mapValues(\.shard) }
+        let shardsWaiting = Set(waiting.values)
+        let known = shards.hosted.flatMap { replica in
+            var segments = replica.shard.damagedSegments
+            if shardsWaiting.contains(replica.number) {
+                segments += replica.shard.manifest.segments.filter {
+                    waiting[$0.name] == replica.number && !segments.contains($0)
+                }
+            }
+            return segments.map { (replica, $0) }
         }
+        let names = Set(known.map(\.1.name))
+        state.withLock { state in
+            // Merged away, or in an image's place.
+            for name in waiting.keys where !names.contains(name) { state.waiting[name] = nil }
+        }
+        return known
     }
 
     private func heal(_ segment: SegmentRecord, of replica: ShardReplica, _ now: Int64) {
         let attempt = state.withLock { state -> Int? in
+            if state.waiting[segment.name] == nil { damaged.add() }
             var wait =
                 state.waiting[segment.name]
-                ?? Wait(untilNanos: now, pauseNanos: Scrubber.retryNanos)
+                ?? Wait(
+                    shard: replica.number, untilNanos: now, pauseNanos: Scrubber.retryNanos)
             guard wait.untilNanos <= now else { return nil }
             wait.untilNanos = now + Scrubber.repairNanosMax
             state.waiting[segment.name] = wait
             return wait.failureCount
         }
         guard let attempt else { return }
-        damaged.add()
         repair?.repair(segment, of: replica, attempt: attempt) { [self] isSound in
             if isSound { return state.withLock { $0.waiting[segment.name] = nil } }
             state.withLock { state in

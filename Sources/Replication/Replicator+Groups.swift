@@ -322,6 +322,12 @@ extension Replicator {
             group, nothing, HardState(term: max(hardState.term, 1), vote: hardState.vote))
     }
 
+    /// Whether a replica of the group was given up here, and the journal has heard nothing of another
+    /// since.
+    package func isGivenUp(_ group: GroupID) -> Bool {
+        isNew(group) && journal.state(of: group).releasedTerm == 0
+    }
+
     /// Whether the journal knows no more of the group than its beginning.
     package func isNew(_ group: GroupID) -> Bool {
         journal.lastIndex(of: group) <= Replicator.firstImageIndex

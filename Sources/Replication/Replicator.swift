@@ -106,6 +106,7 @@ package final class Replicator {
     /// Whether a round would do something.
     package var hasWork: Bool {
         !queue.isEmpty || !urgentQueue.isEmpty || !written.isEmpty || !dirty.isEmpty
+            || !output.faults.isEmpty
     }
 
     /// Takes a payload for the group's log. Entries of a group commit in the order of their calls

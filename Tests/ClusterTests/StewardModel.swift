@@ -13,6 +13,7 @@ struct StewardModel {
     var live: Set<NodeID>
     var needsImage: Set<NodeID> = []
     var slow: Set<NodeID> = []
+    var faulty: Set<NodeID> = []
     /// Learners that never get the log.
     var stuck: Set<NodeID> = []
     var wanted: WantedGroup
@@ -65,7 +66,7 @@ struct StewardModel {
         let group = GroupID(1)
         var steward = stewards[leader] ?? Steward(group: group, node: leader)
         let action = steward.next(
-            status(for: leader), wanted: wanted, live: live, slow: slow)
+            status(for: leader), wanted: wanted, live: live, slow: slow, faulty: faulty)
         stewards[leader] = steward
         outgoing = []
         if let to = transferee {

@@ -49,6 +49,27 @@ import Testing
         #expect(model.isReached)
     }
 
+    @Test func whoseReplicaTakesNoPartIsPutOutAndComesBack() {
+        var model = StewardModel(voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 3))
+        model.faulty = [node(3)]
+        #expect(model.check() == .change([.remove(node(3))]))
+        model.check()
+        for _ in 0..<5 {
+            #expect(
+                model.check() == .wait(reason: "node 3 gives its replica up to get a new one"))
+        }
+        model.faulty = []
+        #expect(model.settle() == true)
+        #expect(model.isReached && model.voterCounts == [3, 2, 3])
+    }
+
+    @Test func nobodyIsPutOutWhoseVoteIsStillNeeded() {
+        var model = StewardModel(
+            voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 3), live: nodes(1, 3))
+        model.faulty = [node(3)]
+        for _ in 0..<5 { #expect(model.check() != .change([.remove(node(3))])) }
+    }
+
     @Test func leadershipDoesNotGoToASlowNode() {
         var model = StewardModel(voters: nodes(1, 2, 3), leader: node(2), wanted: nodes(1, 2, 3))
         model.slow = [node(1)]

@@ -5,6 +5,7 @@ import Simulator
 import Storage
 
 @testable import Cluster
+@testable import Replication
 
 /// Breaks things in a cluster, one after the other and at the same time, and mends all of them in
 /// the end.
@@ -15,6 +16,8 @@ struct ClusterNemesis {
         case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot, misdirectedWrite
         /// A machine comes back without its disk, and its power goes while it is brought up to date.
         case powerCutInImage
+        /// A replica's core contradicts itself.
+        case brokenReplica
     }
 
     private static let second: Int64 = 1_000_000_000
@@ -43,7 +46,8 @@ struct ClusterNemesis {
         nextNanos =
             world.nanos + Int64.random(in: 300_000_000...3_000_000_000, using: &world.random)
         var fault = Fault.allCases.randomElement(using: &world.random) ?? .crash
-        let losesDisk = fault == .zoneLoss || fault == .powerCutInImage
+        let losesDisk =
+            fault == .zoneLoss || fault == .powerCutInImage || fault == .brokenReplica
         if losesDisk, !mayLoseDisks() || !world.rotten.isEmpty { fault = .crash }
         let machine = world.machines.randomElement(using: &world.random) ?? world.machines[0]
         faultCount += 1
@@ -73,6 +77,7 @@ struct ClusterNemesis {
                 world.nanos + Int64.random(in: 1...40, using: &world.random) * Self.second / 10
             machine.speaksWhileHeld = fault == .slowDisk
         case .rot, .misdirectedWrite: rot(machine, fault)
+        case .brokenReplica: ClusterNemesis.breakReplica(machine, world)
         case .fullDisk:
             machine.disk.faults.capacityBytes = 0
             let disk = machine.disk
@@ -98,6 +103,20 @@ struct ClusterNemesis {
         }
         let piece = (0..<512).map { _ in UInt8.random(in: 0...255, using: &world.random) }
         machine.disk.misdirect(piece, to: replica.directory / file.name, at: byte / 512 * 512)
+    }
+
+    /// Why a replica takes no further part that somebody else broke.
+    static let brokenOnPurpose = "broken on purpose"
+
+    /// Of any shard.
+    static func breakReplica(_ machine: ClusterWorld.Machine, _ world: ClusterWorld) {
+        guard let node = machine.node,
+            let replica = node.cluster?.replicas.randomElement(using: &world.random)
+        else { return }
+        node.look { replicator in
+            guard let broken = replicator.replicas[replica.group] else { return }
+            replicator.fail(broken, brokenOnPurpose)
+        }
     }
 
     /// At any of the calls that fetching and installing an image takes.

@@ -52,7 +52,10 @@ import Testing
         let isAtWork = world.machines.contains { machine in
             machine.node?.cluster?.replicas.contains { $0.hasJob } ?? true
         }
-        return health.isHealthy && !isAtWork
+        let isBroken = world.machines.contains {
+            $0.node?.cluster?.keeper.faults.isEmpty == false
+        }
+        return health.isHealthy && !isAtWork && !isBroken
             && health.groups.allSatisfy {
                 Set($0.voters) == Set(ids) && $0.movement == nil
                     && $0.report?.lags.values.allSatisfy { $0 == 0 } == true

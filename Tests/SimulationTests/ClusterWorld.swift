@@ -278,6 +278,15 @@ final class ClusterWorld: @unchecked Sendable {
 
     // MARK: - Invariants
 
+    /// Files that one has and the other has not.
+    private static func difference(_ image: ShardImage, _ known: [UInt8]) -> String {
+        let own = Set(image.files.map(\.name))
+        var other: Set<String> = []
+        do { other = Set(try ShardImage(decoding: known).files.map(\.name)) } catch {}
+        return
+            "it has \(own.subtracting(other).sorted()), another \(other.subtracting(own).sorted())"
+    }
+
     private func check(_ machine: Machine, _ node: Node) {
         guard let membership = node.cluster, let id = machine.identity else { return }
         for claim in membership.claims {
@@ -296,11 +305,12 @@ final class ClusterWorld: @unchecked Sendable {
             let key = "\(replica.number) \(place)"
             let bytes = image.encoded()
             if let known = sealed[key], known != bytes {
-                violate("shard \(key) differs at \(id)")
+                violate("shard \(key) differs at \(id): \(ClusterWorld.difference(image, known))")
             }
             sealed[key] = bytes
         }
-        for fault in membership.keeper.faults {
+        for fault in membership.keeper.faults
+        where fault.value != ClusterNemesis.brokenOnPurpose {
             violate("\(id) \(fault.key): \(fault.value)")
         }
     }

@@ -94,4 +94,44 @@ struct DamagedSegmentTests {
         try fixture.shard.runJobs()
         #expect(fixture.shard.manifest.segments(of: signal).isEmpty)
     }
+
+    /// Two segments of two tenants, and what they come to when they are merged.
+    private func twoTenants() throws -> ShardFixture {
+        let fixture = try ShardFixture()
+        for round in 0..<2 {
+            for tenant in [Tenant.standard, Tenant("other") ?? .standard] {
+                try fixture.apply(.write(LogCompactionTests.batch(round, tenant: tenant)))
+            }
+            try fixture.seal(at: epoch + Int64(round) * second)
+        }
+        return fixture
+    }
+
+    /// The index of a log segment is made again from the data when any of its bytes has rotted:
+    /// nobody gets another tenant's lines, and a merger has the bytes that it has elsewhere.
+    @Test func aRottenIndexOfLogsChangesNothing() throws {
+        let sound = try twoTenants()
+        let expected = try LogCompactionTests.lines(of: sound.shard)
+        try merge(sound)
+        let merged = sound.shard.manifest.segments
+        let record = try #require(try twoTenants().shard.manifest.segments.first)
+        for byte in stride(from: 3, to: record.index.byteCount, by: 487) {
+            let fixture = try twoTenants()
+            let path = fixture.directory / record.index.name
+            var bytes = try fixture.disk.readAll(path)
+            bytes[byte] ^= 0x04
+            try fixture.disk.replaceDurably(path, with: bytes)
+            try fixture.reopen()
+            #expect(try LogCompactionTests.lines(of: fixture.shard) == expected, "byte \(byte)")
+            try merge(fixture)
+            #expect(fixture.shard.manifest.segments == merged, "byte \(byte)")
+        }
+    }
+
+    private func merge(_ fixture: ShardFixture) throws {
+        let command = try #require(
+            fixture.shard.proposeCompaction(dropBefore: .distantPast, isForced: true))
+        try fixture.apply(command)
+        try fixture.shard.runJobs()
+    }
 }

@@ -12,7 +12,7 @@ final class ImageTransfer: Sendable {
     /// After damage it waits for 2 ticks, then 4, up to so many.
     private static let pauseTicksMax = 32
     /// How often, once a tick, one is asked for whose image is too old to take its place.
-    private static let refusalsMax = 30
+    private static let refusalsMax = 10
 
     /// Why the image is wanted.
     enum Purpose: Sendable {

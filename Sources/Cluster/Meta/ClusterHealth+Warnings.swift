@@ -13,6 +13,19 @@ extension ClusterHealth {
             + slowDisks(members, slow)
     }
 
+    /// Replicas of shards are made anew by themselves; a member's part in the meta group is not.
+    static func outOfService(
+        _ members: [MemberLine], _ faulty: [GroupID: Set<NodeID>]
+    ) -> [String] {
+        let names = members.map(\.member).filter {
+            faulty[ClusterState.metaGroup]?.contains($0.id) == true
+        }.map(\.name)
+        return names.map {
+            "\($0) takes no part in the meta group any more: stop it, remove its data directory and "
+                + "let it join again"
+        }
+    }
+
     private static func slowDisks(_ members: [MemberLine], _ slow: Set<NodeID>) -> [String] {
         members.filter { slow.contains($0.member.id) }.map {
             $0.leaderCount == 0

@@ -19,7 +19,7 @@ package struct ClusterHealth: Sendable {
         /// Nil when nobody told.
         package var report: GroupReport?
         package var wanted: WantedGroup
-        /// Voters that are live and keep up.
+        /// Voters that are live, keep up and take part.
         package var good: Set<NodeID>
         /// Voters that there should be.
         package var wantedCount: Int
@@ -40,13 +40,14 @@ package struct ClusterHealth: Sendable {
     /// Sentences on what is risky though it works.
     package let warnings: [String]
 
-    /// `slow`: members whose disks are slow beside those of others.
+    /// `slow`: members whose disks are slow beside those of others. `faulty`: whose replicas take no
+    /// further part.
     package init(
         _ state: ClusterState, live: Set<NodeID>, reports: [GroupID: GroupReport],
-        slow: Set<NodeID> = []
+        slow: Set<NodeID> = [], faulty: [GroupID: Set<NodeID>] = [:]
     ) {
         let all = [ClusterState.metaGroup] + state.shardGroups
-        let lines = all.map { GroupLine($0, reports[$0], state, live) }
+        let lines = all.map { GroupLine($0, reports[$0], state, live, faulty[$0] ?? []) }
         groups = lines
         var replicas: [NodeID: Int] = [:]
         var leaders: [NodeID: Int] = [:]
@@ -61,7 +62,9 @@ package struct ClusterHealth: Sendable {
                 member: $0, isLive: live.contains($0.id), replicaCount: replicas[$0.id] ?? 0,
                 leaderCount: leaders[$0.id] ?? 0)
         }
-        warnings = ClusterHealth.warnings(state, members, lines, slow)
+        warnings =
+            ClusterHealth.warnings(state, members, lines, slow)
+            + ClusterHealth.outOfService(members, faulty)
     }
 
     package var underReplicated: [GroupID] { groups.filter(\.isUnderReplicated).map(\.group) }
@@ -106,7 +109,8 @@ extension ClusterHealth.GroupLine {
     package var voters: [NodeID] { report?.voters ?? wanted.voters }
 
     init(
-        _ group: GroupID, _ report: GroupReport?, _ state: ClusterState, _ live: Set<NodeID>
+        _ group: GroupID, _ report: GroupReport?, _ state: ClusterState, _ live: Set<NodeID>,
+        _ faulty: Set<NodeID>
     ) {
         self.group = group
         self.report = report
@@ -115,7 +119,10 @@ extension ClusterHealth.GroupLine {
         let voters = report?.voters ?? wanted.voters
         let lags = report?.lags ?? [:]
         good = Set(
-            voters.filter { live.contains($0) && (lags[$0] ?? 0) <= Steward.lagEntriesMax })
+            voters.filter {
+                live.contains($0) && (lags[$0] ?? 0) <= Steward.lagEntriesMax
+                    && !faulty.contains($0)
+            })
         wantedCount = max(wanted.voters.count, Placement.wantedCount(group, state))
         hasLeader = report?.leader.map(live.contains) ?? false
         hasMajority = voters.count(where: live.contains) > voters.count / 2

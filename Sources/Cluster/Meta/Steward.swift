@@ -12,6 +12,7 @@ package import Raft
 ///   all wanted members vote.
 /// - A group grows to three in one change, and is never left with two or four on the way.
 /// - After a step, a majority of the voters is active.
+/// - Whose replica takes no further part goes at once, and comes back as anybody new does.
 ///
 /// Source: raft.md §5 of the design; Ongaro, "Consensus: Bridging Theory and Practice", §4.2, 4.3.
 package struct Steward: Sendable {
@@ -50,9 +51,10 @@ package struct Steward: Sendable {
 
     /// The next step, or nil when the group is as wanted or somebody else leads it. Each call is
     /// one check of the learners. `slow`: whose disks are slow: nobody hands leadership to them
-    /// while another can take it.
+    /// while another can take it. `faulty`: whose replicas take no further part, by their own word.
     package mutating func next(
-        _ status: RaftStatus, wanted: WantedGroup, live: Set<NodeID>, slow: Set<NodeID> = []
+        _ status: RaftStatus, wanted: WantedGroup, live: Set<NodeID>, slow: Set<NodeID> = [],
+        faulty: Set<NodeID> = []
     ) -> Action? {
         guard status.isLeader, !wanted.voters.isEmpty else {
             checks.removeAll()
@@ -70,7 +72,13 @@ package struct Steward: Sendable {
         if let transferee = status.transferee {
             return .wait(reason: "leadership goes to \(transferee)")
         }
-        if let newcomer = scene.missing.first(where: live.contains) {
+        if let broken = scene.present.first(where: { faulty.contains($0) && $0 != node }),
+            let change = scene.expulsion(of: broken)
+        {
+            return change
+        }
+        let isWelcome = { live.contains($0) && !faulty.contains($0) }
+        if let newcomer = scene.missing.first(where: isWelcome) {
             return .change([.addLearner(newcomer)])
         }
         let action =
@@ -128,7 +136,10 @@ package struct Steward: Sendable {
 
     /// What the group waits for, if its members are not as wanted.
     private func obstacle(_ scene: Scene) -> String? {
-        if let missing = scene.missing.first { return "\(missing) is not live" }
+        if let missing = scene.missing.first {
+            return scene.live.contains(missing)
+                ? "\(missing) gives its replica up to get a new one" : "\(missing) is not live"
+        }
         if let late = scene.newcomers.first(where: { !isReady($0) }) {
             guard let member = scene.members[late], member.isActive, scene.live.contains(late)
             else { return "\(late) does not answer" }
@@ -164,6 +175,8 @@ private struct Scene {
     let slow: Set<NodeID>
     let node: NodeID
     let members: [NodeID: RaftStatus.Member]
+    /// Voters and learners.
+    let present: [NodeID]
     /// Wanted and not in the group. Learners only when they are live: they hold up nobody.
     let missing: [NodeID]
     /// Learners that are to vote, in the order of the assignment.
@@ -186,6 +199,7 @@ private struct Scene {
         self.members = members
         let configuration = status.configuration
         let present = Set(configuration.members)
+        self.present = configuration.members
         missing =
             (wanted.voters + wanted.learners.filter(live.contains))
             .filter { !present.contains($0) }
@@ -214,12 +228,22 @@ private struct Scene {
     /// learner stays as one.
     func change(adding: [NodeID], removing: [NodeID]) -> Steward.Action? {
         let voters = status.configuration.voters.filter { !removing.contains($0) } + adding
-        let answering = voters.count {
-            $0 == node || (live.contains($0) && members[$0]?.isActive == true)
-        }
-        guard answering > voters.count / 2 else { return nil }
+        guard canCommit(voters) else { return nil }
         return .change(
             adding.map { .addVoter($0) }
                 + removing.map { wanted.learners.contains($0) ? .addLearner($0) : .remove($0) })
+    }
+    /// The change that puts a member out whatever it is wanted as, or nil as above.
+    func expulsion(of member: NodeID) -> Steward.Action? {
+        canCommit(status.configuration.voters.filter { $0 != member })
+            ? .change([.remove(member)]) : nil
+    }
+
+    /// Whether enough of these voters answer.
+    private func canCommit(_ voters: [NodeID]) -> Bool {
+        let answering = voters.count {
+            $0 == node || (live.contains($0) && members[$0]?.isActive == true)
+        }
+        return answering > voters.count / 2
     }
 }

@@ -10,10 +10,13 @@ final class ReportBoard: Sendable {
         /// Of what was told.
         var number: UInt64
         var reports: [GroupID: GroupReport]
+        var faults: Set<GroupID>
     }
 
     private struct State {
         var own: [GroupID: GroupReport] = [:]
+        /// Replicas here that take no further part.
+        var faults: Set<GroupID> = []
         /// Of what this node says now; another one after each change, and after a restart.
         var number: UInt64
         /// The same, as it travels; nil until somebody asks.
@@ -43,6 +46,29 @@ final class ReportBoard: Sendable {
             state.number += 1
             state.encoded = nil
             state.changed()
+        }
+    }
+
+    /// Which replicas of this node take no further part.
+    func setFaults(_ faults: Set<GroupID>) {
+        state.withLock { state in
+            guard state.faults != faults else { return }
+            state.faults = faults
+            state.number += 1
+            state.encoded = nil
+            state.changed()
+        }
+    }
+
+    /// Whose replicas take no further part, by group: what their nodes say. `node`: this one.
+    func faults(with node: NodeID) -> [GroupID: Set<NodeID>] {
+        state.withLock { state in
+            var faults: [GroupID: Set<NodeID>] = [:]
+            for group in state.faults { faults[group, default: []].insert(node) }
+            for (peer, told) in state.told {
+                for group in told.faults { faults[group, default: []].insert(peer) }
+            }
+            return faults
         }
     }
 
@@ -90,14 +116,15 @@ final class ReportBoard: Sendable {
             var reader = ByteReader(body)
             do { known = try reader.u64() } catch { known = 0 }
         }
-        let (number, reports) = state.withLock { state -> (UInt64, [UInt8]) in
-            if known == state.number { return (state.number, []) }
+        let (number, reports, faults) = state.withLock { state -> (UInt64, [UInt8], [GroupID]) in
+            if known == state.number { return (state.number, [], []) }
             let encoded = state.encoded ?? GroupReport.encode(state.own)
             state.encoded = encoded
-            return (state.number, encoded)
+            return (state.number, encoded, state.faults.sorted())
         }
-        var writer = ByteWriter(reserving: 8)
+        var writer = ByteWriter(reserving: 8 + 4 * faults.count)
         writer.u64(number)
+        for group in faults { writer.u32(group.number) }
         return [writer.bytes, reports]
     }
 
@@ -107,11 +134,15 @@ final class ReportBoard: Sendable {
         guard parts.count == 2 else { return false }
         var reader = ByteReader(parts[0])
         let number: UInt64
-        do { number = try reader.u64() } catch { return false }
+        var faults: Set<GroupID> = []
+        do {
+            number = try reader.u64()
+            while !reader.isAtEnd { faults.insert(GroupID(try reader.u32())) }
+        } catch { return false }
         if parts[1].isEmpty { return state.withLock { $0.told[node]?.number == number } }
         guard let reports = GroupReport.decode(parts[1]) else { return false }
         state.withLock { state in
-            state.told[node] = Told(number: number, reports: reports)
+            state.told[node] = Told(number: number, reports: reports, faults: faults)
             state.changed()
         }
         return true

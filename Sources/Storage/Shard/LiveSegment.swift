@@ -79,7 +79,8 @@ final class LiveSegment: Sendable {
         let (path, indexPath) = (directory / record.data.name, directory / record.index.name)
         var made: LogSegment
         do {
-            made = try LogSegment.open(disk: disk, path: path, indexPath: indexPath)
+            made = try LogSegment.open(
+                disk: disk, path: path, indexPath: indexPath, verifying: record.index.hash)
         } catch StorageError.newerFormat(let file, let version, let versionMax) {
             throw .newerFormat(file: file, version: version, versionMax: versionMax)
         } catch {

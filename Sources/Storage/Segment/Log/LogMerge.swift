@@ -75,7 +75,8 @@ private struct LogCursor {
 
     init(_ segment: LogSegment) throws(StorageError) {
         self.segment = segment
-        streams = try segment.index.series(of: Array(0..<UInt32(segment.index.seriesCount)))
+        // Not the index: it has no checksum over all that says whose a stream is.
+        streams = try segment.streams()
         try openNext()
         stream = lines.streamIndexes.first
     }

@@ -15,11 +15,12 @@ package final class LogSegment: Sendable {
     private let file: any DiskFile
 
     /// Opens the data file at `path` and the index at `indexPath`. Reads trailer and directory;
-    /// blocks are checked when they are read.
+    /// blocks are checked when they are read. `checksum`: of the index's bytes, which are read to
+    /// compare; nil for an index that was just made.
     package static func open(
-        disk: any Disk, path: DiskPath, indexPath: DiskPath
+        disk: any Disk, path: DiskPath, indexPath: DiskPath, verifying checksum: UInt64? = nil
     ) throws(StorageError) -> LogSegment {
-        let index = try SegmentIndex.open(disk: disk, path: indexPath)
+        let index = try SegmentIndex.open(disk: disk, path: indexPath, verifying: checksum)
         return try LogSegment(disk: disk, path: path, index: index)
     }
 
@@ -56,9 +57,8 @@ package final class LogSegment: Sendable {
         disk: any Disk, path: DiskPath
     ) throws(StorageError) -> [UInt8] {
         let (file, directory) = try openData(disk: disk, path: path)
+        let streams = try streams(file, directory, path)
         do {
-            let streams = try LogDirectory.streams(
-                try file.read(at: directory.streamsOffset, count: directory.streamsBytes))
             let tokens = TokenCollector(tokenBytesMax: StorageLimits.tokenBytesMax)
             for block in directory.blocks {
                 let opened = try OpenLogBlock(
@@ -70,6 +70,22 @@ package final class LogSegment: Sendable {
                 series: streams, tokens: TokenDictionary(tokens))
         } catch {
             throw LogSegment.error(error, path, "block", 0)
+        }
+    }
+
+    /// The streams by ordinal, as the data file itself has them, checked.
+    func streams() throws(StorageError) -> [IndexedSeries] {
+        try LogSegment.streams(file, directory, path)
+    }
+
+    private static func streams(
+        _ file: any DiskFile, _ directory: LogDirectory, _ path: DiskPath
+    ) throws(StorageError) -> [IndexedSeries] {
+        do {
+            return try LogDirectory.streams(
+                try file.read(at: directory.streamsOffset, count: directory.streamsBytes))
+        } catch {
+            throw LogSegment.error(error, path, "streams", directory.streamsOffset)
         }
     }
 
