@@ -37,7 +37,9 @@ import Testing
             world.join(machine, through: world.machines[0])
             try world.run(forNanos: second / 2)
         }
-        try world.run(forNanos: 20 * second) {}
+        let end = world.nanos + 20 * second
+        while !isWhole(world), world.nanos < end { try world.run(forNanos: second / 2) }
+        try world.run(forNanos: second)
         return world
     }
 
