@@ -94,8 +94,9 @@ final class ClusterKeeper: Sendable {
     /// Something changed: a round is due.
     func wake() { signal.raise() }
 
-    /// Whether the next step of a group may be due before the next second.
-    var isMoving: Bool { state.withLock { $0.isMoving } }
+    /// Whether the next step of a group, or of a replica that is to be had anew, may be due before the
+    /// next second.
+    var isMoving: Bool { state.withLock { $0.isMoving || !$0.faults.isEmpty } }
 
     /// Replicas here that take no further part, and why.
     var faults: [GroupID: String] { state.withLock { $0.faults } }

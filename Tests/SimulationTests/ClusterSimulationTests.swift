@@ -203,9 +203,12 @@ import Testing
     private static func heal(_ world: ClusterWorld) throws -> (millis: Int64, late: [String]) {
         let mended = world.nanos
         var late: [String] = []
-        let patience = world.machines.compactMap { $0.node?.cluster?.paces.patience }.max() ?? 1
-        let patienceNanos = Int64(patience - 1) * 2 * second
+        var patience = 1
         while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
+            // What was slow until now is known a little later.
+            patience = world.machines.compactMap { $0.node?.cluster?.paces.patience }
+                .reduce(patience, max)
+            let patienceNanos = Int64(patience - 1) * 2 * second
             if late.isEmpty, world.nanos >= mended + patienceNanos + healNanosMax {
                 world.note("it should be whole by now")
                 late = [
