@@ -31,6 +31,8 @@ package struct ServerConfiguration: Sendable {
     /// Nil: a node of one, whatever the directory says.
     package var cluster: ClusterConfiguration?
     package var version = "0.1.0"
+    /// What it was made of, for people to look at.
+    package var shown = ShownSettings()
 
     /// Where statsd listens.
     package struct StatsdEndpoints: Sendable, Hashable {

@@ -34,10 +34,12 @@ package final class VarveServer: Sendable {
     private struct AdjustableLimits: Sendable {
         let query: Adjustable<QueryContext.Limits>
         let ingest: Adjustable<IngestLimits>
+        let shown: Adjustable<ShownSettings>
 
         init(_ configuration: ServerConfiguration) {
             query = Adjustable(configuration.queryLimits)
             ingest = Adjustable(configuration.ingestLimits)
+            shown = Adjustable(configuration.shown)
         }
     }
 
@@ -125,6 +127,7 @@ package final class VarveServer: Sendable {
             bodyBytesMax: configuration.bodyBytesMax, queriesMax: configuration.queriesMax)
         limits.query.value = configuration.queryLimits
         limits.ingest.value = configuration.ingestLimits
+        limits.shown.value = configuration.shown
     }
 
     /// Gives a member its way to the others; where it listens for them.
@@ -185,7 +188,12 @@ package final class VarveServer: Sendable {
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
-        PrometheusAPI(engine: PromQLEngine(), context: context).addRoutes(to: &table)
+        let metrics = PromQLEngine()
+        PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)
+        FederationAPI(context: context, lookbackNanos: metrics.options.lookbackNanos)
+            .addRoutes(to: &table)
+        StatusAPI(context: context, settings: adjustable.shown, started: context.now())
+            .addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)
             .addRoutes(to: &table)

@@ -33,6 +33,13 @@ package enum ProcessFacts {
     /// for a while. Milliseconds per gigabyte.
     package static func returnFreeMemory() { varve_return_free_memory() }
 
+    /// Where relative paths begin; empty when the system does not say.
+    package static var workingDirectory: String {
+        guard let path = unsafe getcwd(nil, 0) else { return "" }
+        defer { unsafe free(path) }
+        return unsafe String(cString: path)
+    }
+
     /// What the machine, or the container, calls itself; empty when it can not be read.
     package static var hostName: String {
         var bytes = [CChar](repeating: 0, count: 256)

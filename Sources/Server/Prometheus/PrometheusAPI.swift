@@ -17,7 +17,6 @@ struct PrometheusAPI: Sendable {
             table.add([.get], "\(prefix)/label/{name}/values", .query, labelValues)
             table.add([.get], "\(prefix)/metadata", .query, metadata)
             table.add(both, "\(prefix)/format_query", .quick, formatQuery)
-            table.add([.get], "\(prefix)/status/buildinfo", .quick, buildInfo)
         }
     }
 
@@ -27,7 +26,7 @@ struct PrometheusAPI: Sendable {
         let budget = try context.budget(for: call)
         let answer = try await engine(for: call).instant(
             text, at: time, tenant: call.tenant, querier: context.querier, budget: budget)
-        return .json(PrometheusJSON.answer(answer))
+        return .json(PrometheusJSON.answer(answer.limited(to: try call.count("limit") ?? 0)))
     }
 
     func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -55,7 +54,7 @@ struct PrometheusAPI: Sendable {
         let answer = try await engine(for: call).range(
             text, start: start, end: end, stepNanos: step, tenant: call.tenant,
             querier: context.querier, budget: budget)
-        return .json(PrometheusJSON.answer(answer))
+        return .json(PrometheusJSON.answer(answer.limited(to: try call.count("limit") ?? 0)))
     }
 
     func series(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -108,17 +107,6 @@ struct PrometheusAPI: Sendable {
         return .json(PrometheusJSON.success { $0.string(String(describing: expression)) })
     }
 
-    func buildInfo(_ call: HTTPCall) async throws -> HTTPAnswer {
-        .json(
-            PrometheusJSON.success { json in
-                // Clients read the version to know which functions and parameters exist.
-                json.raw("{\"version\":\"3.0.0\",\"revision\":")
-                json.string(context.version)
-                json.raw(",\"branch\":\"varve\",\"buildUser\":\"\",\"buildDate\":\"\",")
-                json.raw("\"goVersion\":\"\",\"application\":\"varve\"}")
-            })
-    }
-
     private func engine(for call: HTTPCall) throws(HTTPFailure) -> PromQLEngine {
         guard let text = call.parameters["lookback_delta"], !text.isEmpty else { return engine }
         guard let nanos = TimeText.duration(text), nanos > 0 else {
@@ -153,6 +141,22 @@ struct PrometheusAPI: Sendable {
         json.raw(",\"unit\":")
         json.string(entry.unit)
         json.raw("}")
+    }
+}
+
+extension QueryAnswer {
+    /// The first `seriesMax` series of a vector or matrix, and a warning when there were more; 0: all.
+    func limited(to seriesMax: Int) -> QueryAnswer {
+        var limited = self
+        switch value {
+        case .vector(let samples) where seriesMax > 0 && samples.count > seriesMax:
+            limited.value = .vector(Array(samples.prefix(seriesMax)))
+        case .matrix(let series) where seriesMax > 0 && series.count > seriesMax:
+            limited.value = .matrix(Array(series.prefix(seriesMax)))
+        default: return self
+        }
+        limited.warnings.append("results truncated due to limit")
+        return limited
     }
 }
 

@@ -129,6 +129,9 @@ extension SettingSources {
     func serverConfiguration() throws(SettingError) -> ServerConfiguration {
         var configuration = ServerConfiguration()
         configuration.version = VarveVersion.text
+        configuration.shown = ShownSettings(
+            Setting.allCases.map { ($0.rawValue, self[$0].text) },
+            readNanos: SystemTime().wallNanos())
         configuration.node.shardCount = try count(.shards, 1...4_096)
         configuration.node.retentionNanos = try optionalDuration(.retention, atLeast: second)
         configuration.node.imageBytesPerSecond = try byteCount(.imageRate, atLeast: 1 << 20)

@@ -1,0 +1,104 @@
+"""Prometheus' HTTP API beside queries: federation, limits, and what it says of the server."""
+
+import json
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from conftest import free_port, until
+
+
+def write(server, text):
+    assert server.request("POST", "/api/v1/import/prometheus", text.encode())[0] == 204
+
+
+@pytest.fixture
+def filled(server):
+    write(server, 'hits{app="shop",host="a"} 1\nhits{app="shop",host="b"} 2\n'
+                  'hits{app="\\"q\\"\\\\n",instance="i:1"} 3\ndepth{app="shop"} NaN\n')
+    until(lambda: server.value("sum(hits)") == 6)
+    return server
+
+
+def test_federation_is_the_text_format(filled):
+    text = filled.get_text("/federate", **{"match[]": '{__name__=~"hits|depth"}'})
+    lines = [line.rpartition(" ")[0] if line[0] != "#" else line for line in text.splitlines()]
+    assert lines == [
+        "# TYPE depth untyped",
+        'depth{app="shop",instance=""} NaN',
+        "# TYPE hits untyped",
+        'hits{app="\\"q\\"\\\\n",instance="i:1"} 3',
+        'hits{app="shop",host="a",instance=""} 1',
+        'hits{app="shop",host="b",instance=""} 2',
+    ]
+    assert filled.request("GET", "/federate")[0] == 400
+    assert filled.request("GET", "/federate", **{"match[]": "{"})[0] == 400
+
+
+def test_a_prometheus_federates(filled, need, tmp_path):
+    program = need("prometheus")
+    port = free_port()
+    configuration = tmp_path / "prometheus.yml"
+    configuration.write_text(
+        "global: {scrape_interval: 1s}\n"
+        "scrape_configs:\n"
+        "  - job_name: varve\n    honor_labels: true\n    metrics_path: /federate\n"
+        "    params: {'match[]': ['hits']}\n"
+        f"    static_configs: [{{targets: ['{filled.url.split('//')[1]}']}}]\n")
+    process = subprocess.Popen(
+        [program, f"--config.file={configuration}", f"--storage.tsdb.path={tmp_path}/tsdb",
+         f"--web.listen-address=127.0.0.1:{port}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        def theirs():
+            address = f"http://127.0.0.1:{port}/api/v1/query?query=hits"
+            try:
+                with urllib.request.urlopen(address) as answer:
+                    result = json.load(answer)["data"]["result"]
+            except OSError:
+                return None
+            return sorted(
+                (one["metric"].get("host"), one["metric"].get("instance"), one["value"][1])
+                for one in result if "host" in one["metric"])
+        # Nobody's address was put in place of the instance that there is not.
+        until(lambda: theirs() == [("a", None, "1"), ("b", None, "2")], seconds=60)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_limits_cut_series_and_say_so(filled):
+    answer = filled.get("/api/v1/query", query="hits", limit=2)
+    assert len(answer["data"]["result"]) == 2
+    assert answer["warnings"] == ["results truncated due to limit"]
+    end = time.time()
+    answer = filled.get(
+        "/api/v1/query_range", query="hits", start=end - 10, end=end, step=5, limit=1)
+    assert len(answer["data"]["result"]) == 1 and answer["warnings"]
+    for limit in (0, 3):
+        answer = filled.get("/api/v1/query", query="hits", limit=limit)
+        assert len(answer["data"]["result"]) == 3 and "warnings" not in answer
+    assert "warnings" not in filled.get("/api/v1/query", query="scalar(vector(1))", limit=1)
+
+
+def test_cardinality(filled):
+    data = filled.get("/api/v1/status/tsdb")["data"]
+    assert data["headStats"]["numSeries"] == 4
+    assert data["seriesCountByMetricName"] == [
+        {"name": "hits", "value": 3}, {"name": "depth", "value": 1}]
+    assert data["labelValueCountByLabelName"][0]["value"] == 2
+    assert {"name": "app=shop", "value": 3} in data["seriesCountByLabelValuePair"]
+    one = filled.get("/api/v1/status/tsdb", limit=1)["data"]
+    assert len(one["seriesCountByMetricName"]) == 1
+    assert filled.get("/api/v1/status/tsdb", tenant="other")["data"]["headStats"]["numSeries"] == 0
+    assert filled.request("GET", "/api/v1/status/tsdb", limit=0)[0] == 400
+
+
+def test_status_shows_the_settings_in_force(make_server):
+    server = make_server("--retention", "30d")
+    assert server.get("/api/v1/status/flags")["data"]["retention"] == "30d"
+    assert 'retention: "30d"\n' in server.get("/api/v1/status/config")["data"]["yaml"]
+    info = server.get("/api/v1/status/runtimeinfo")["data"]
+    assert info["storageRetention"] == "30d" and info["startTime"] <= info["serverTime"]
