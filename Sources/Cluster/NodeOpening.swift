@@ -187,7 +187,8 @@ struct NodeOpening {
         guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory)
         else { return }
         let reference = try ImageReference.read(world.disk, group)
-        guard reference == nil || replicator.isGivenUp(group) else { return }
+        guard reference == nil || replicator.isGivenUp(group) && !Mutant.isOn(.givenUpFilesStay)
+        else { return }
         try world.disk.removeTree(ImageReference.path(of: group))
         try world.disk.removeTree(directory)
     }

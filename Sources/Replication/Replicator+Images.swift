@@ -21,11 +21,16 @@ extension Replicator {
     /// `adopted` called, before anything else of the group. False: the core has no use for it.
     package func adopt(_ group: GroupID, _ image: ImageReference) -> Bool {
         guard let replica = replicas[group], replica.fault == nil, replica.outstanding == nil,
-            let message = replica.imageMessage, image.index > replica.commitIndex
+            let message = replica.imageMessage
         else { return false }
         replica.imageMessage = nil
         do {
             try replica.core.step(message, replacingImageBy: image)
+            // What it brings is here, by an image before a power cut say: the core tells the leader.
+            guard image.index > replica.commitIndex else {
+                dirty.insert(group)
+                return false
+            }
             guard let ready = try replica.core.ready() else { return false }
             if let hardState = ready.hardState {
                 replica.hardState = hardState

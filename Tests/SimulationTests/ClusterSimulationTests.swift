@@ -248,7 +248,7 @@ import Testing
     }
 
     /// How a machine sees its cluster, for people.
-    private static func describe(_ machine: ClusterWorld.Machine) -> [String] {
+    static func describe(_ machine: ClusterWorld.Machine) -> [String] {
         guard let cluster = machine.node?.cluster else { return ["\(machine.name) is down"] }
         let lines = cluster.health.groups.map { line in
             "\(line.group): leader \(line.report?.leader?.description ?? "none"),"

@@ -29,7 +29,11 @@ import Testing
             call += step
             let whole = try Self.becomesWhole(world)
             try #require(
-                whole, "call \(call - step): \(world.violations) \(world.trace.suffix(40))")
+                whole,
+                """
+                call \(call - step): \(world.violations) \(world.trace.suffix(40))
+                \(world.machines.flatMap(ClusterSimulationTests.describe).joined(separator: "\n"))
+                """)
         }
         #expect(cutCount >= 3)
         #expect(call < Self.callsMax, "filling a machine came to no end")

@@ -256,7 +256,8 @@ final class NodeLoop: Sendable {
     /// Sends, hands on and tells what a round brought.
     private func use(_ output: ReplicationOutput, _ pending: inout [UInt64: Proposal]) {
         send(output.messages)
-        if !output.leaderChanges.isEmpty || !output.faults.isEmpty {
+        let isBroken = !output.faults.isEmpty && !Mutant.isOn(.brokenLeaderKeepsClaims)
+        if !output.leaderChanges.isEmpty || isBroken {
             leaders.note(output.leaderChanges)
             links.publish(claims: replicator.withLock { $0.claims })
         }

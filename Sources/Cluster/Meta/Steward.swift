@@ -72,7 +72,8 @@ package struct Steward: Sendable {
         if let transferee = status.transferee {
             return .wait(reason: "leadership goes to \(transferee)")
         }
-        if let broken = scene.present.first(where: { faulty.contains($0) && $0 != node }),
+        if !Mutant.isOn(.brokenReplicaStaysIn),
+            let broken = scene.present.first(where: { faulty.contains($0) && $0 != node }),
             let change = scene.expulsion(of: broken)
         {
             return change

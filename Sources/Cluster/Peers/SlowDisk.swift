@@ -1,3 +1,5 @@
+internal import Platform
+
 /// Whether a node's disk is so slow beside those of others that others should lead. A value
 /// without clock, asked again and again; it says the other only when that has been so for a while,
 /// and what makes it slow is more than what keeps it slow.
@@ -30,7 +32,9 @@ struct SlowDisk: Sendable {
     }
 
     private func looksSlow(_ own: Int64?, _ others: [Int64]) -> Bool {
-        guard let own, own > SlowDisk.leastNanos, !others.isEmpty else { return false }
+        guard let own, own > SlowDisk.leastNanos, !others.isEmpty,
+            !Mutant.isOn(.slowDiskLeadsOn)
+        else { return false }
         let median = others.sorted()[(others.count - 1) / 2]
         return own / (isSlow ? SlowDisk.remainsAt : SlowDisk.becomesAt) > median
     }

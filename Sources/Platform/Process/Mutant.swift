@@ -23,6 +23,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case replayMissesLast
     case claimsNeverExpire
     case quietWhileBehind
+    case neverPatient
+    case brokenLeaderKeepsClaims
     // Images.
     case tellsCoreBeforeInstall
     case imageOfAnyTerm
@@ -33,6 +35,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     case appliesTwice
     case appliesRepeats
     case releasesUnsealed
+    case mergesByTheIndex
     // The way in.
     case takesLostForDone
     case sendsWithoutStamp
@@ -47,6 +50,9 @@ package enum Mutant: String, CaseIterable, Sendable {
     case newcomerFounds
     case newcomerVotesAtOnce
     case placementIgnoresZones
+    case brokenReplicaStaysIn
+    case givenUpFilesStay
+    case slowDiskLeadsOn
 
     #if VARVE_MUTANTS
     private static let chosen: String? = unsafe getenv("VARVE_MUTANT").map {
