@@ -207,7 +207,11 @@ struct AggregationFold {
             total.hasResets = total.hasResets || histogram.resetHint == .reset
             total.hasNoResets = total.hasNoResets || histogram.resetHint == .notReset
             do {
-                total.sum = try HistogramArithmetic.add(total.sum, histogram).histogram
+                let outcome = try HistogramArithmetic.add(total.sum, histogram)
+                if outcome.hasReconciledBounds {
+                    annotations.reconciledBounds(in: "aggregation", at: range)
+                }
+                total.sum = outcome.histogram
                 total.count += 1
             } catch {
                 annotations.mixedSchemas(rowLabels.metricName, at: range)

@@ -31,6 +31,15 @@ enum FloatMath {
         }
     }
 
+    /// The larger or smaller; infinity in its direction wins, then NaN.
+    static func extreme(_ a: Double, _ b: Double, isMaximum: Bool) -> Double {
+        let limit = isMaximum ? Double.infinity : -Double.infinity
+        if a == limit || b == limit { return limit }
+        if a.isNaN || b.isNaN { return .nan }
+        if a == 0, b == 0 { return (a.sign == .minus) == isMaximum ? b : a }
+        return isMaximum ? max(a, b) : min(a, b)
+    }
+
     static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
     static func remainder(_ a: Double, _ b: Double) -> Double { fmod(a, b) }
     static func arcTangent(_ y: Double, _ x: Double) -> Double { atan2(y, x) }

@@ -11,6 +11,8 @@ enum HistogramArithmetic {
         var histogram: Histogram
         /// One side said "reset", the other "no reset".
         var hasResetCollision = false
+        /// Custom bounds differed, and only those that both had are left.
+        var hasReconciledBounds = false
     }
 
     static func add(
@@ -47,6 +49,8 @@ enum HistogramArithmetic {
         a.positive = merge(a.positive, b.positive, sign: sign)
         a.negative = merge(a.negative, b.negative, sign: sign)
         var outcome = Outcome(histogram: a)
+        outcome.hasReconciledBounds =
+            a.usesCustomBounds && first.customBounds != second.customBounds
         outcome.hasResetCollision = adjustHint(&outcome.histogram, by: second)
         return outcome
     }

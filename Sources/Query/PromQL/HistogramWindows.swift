@@ -145,13 +145,20 @@ struct HistogramWindows {
                     lowest = min(lowest, histograms[place].schema)
                 }
             }
-            var result = try HistogramArithmetic.subtract(last.reduced(to: lowest), first)
-                .histogram
+            let outcome = try HistogramArithmetic.subtract(last.reduced(to: lowest), first)
+            if outcome.hasReconciledBounds {
+                annotations.reconciledBounds(in: "subtraction", at: range)
+            }
+            var result = outcome.histogram
             if isCounter {
                 var before = first
                 for place in places.dropFirst() {
                     if histograms[place].isReset(after: before) {
-                        result = try HistogramArithmetic.add(result, before).histogram
+                        let sum = try HistogramArithmetic.add(result, before)
+                        if sum.hasReconciledBounds {
+                            annotations.reconciledBounds(in: "addition", at: range)
+                        }
+                        result = sum.histogram
                     }
                     before = histograms[place]
                 }
@@ -190,7 +197,11 @@ struct HistogramWindows {
             var result = b
             if !isRate || !b.isReset(after: a) {
                 do {
-                    result = try HistogramArithmetic.subtract(b, a).histogram
+                    let outcome = try HistogramArithmetic.subtract(b, a)
+                    if outcome.hasReconciledBounds {
+                        annotations.reconciledBounds(in: "subtraction", at: range)
+                    }
+                    result = outcome.histogram
                 } catch {
                     annotations.mixedSchemas(metric, at: range)
                     return nil
@@ -219,6 +230,9 @@ struct HistogramWindows {
                 let outcome = try HistogramArithmetic.add(sum, series.histograms[place])
                 if outcome.hasResetCollision {
                     annotations.resetCollision(in: "aggregation", at: range)
+                }
+                if outcome.hasReconciledBounds {
+                    annotations.reconciledBounds(in: "aggregation", at: range)
                 }
                 sum = outcome.histogram
             }

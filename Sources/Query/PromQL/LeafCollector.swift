@@ -50,12 +50,27 @@ struct LeafCollector {
         case .absent:
             fold = .presence(node.range)
             piece = node.arguments[0]
+        case .info: return try collectInfo(node, grid)
         default: break
         }
         if let stages = try add(piece, grid, key: node.range, fold: fold) { return stages }
         var stages = 0
         for argument in node.arguments { stages = max(stages, try collect(argument, grid)) }
         return stages
+    }
+
+    /// The series that `info` takes labels from are a leaf of their own, named by the word.
+    private mutating func collectInfo(
+        _ node: PromQLExpr.Call, _ grid: StepGrid
+    ) throws(QueryError) -> Int {
+        let stages = try collect(node.arguments[0], grid)
+        let job = LeafJob(
+            key: .init(range: InfoJoin.leafRange(of: node), grid: grid),
+            selector: InfoJoin.selector(of: node), source: .infoTimestamps, fold: nil,
+            range: node.range, reference: grid, isAnchored: false,
+            lookbackNanos: context.lookbackNanos, stage: 0)
+        if !jobs.contains(where: { $0.key == job.key }) { jobs.append(job) }
+        return max(stages, 1)
     }
 
     /// Nil when `expr` is no piece that samples go straight into.
@@ -69,10 +84,7 @@ struct LeafCollector {
             range: range, reference: reference.grid, isAnchored: reference.isAnchored,
             lookbackNanos: context.lookbackNanos, stage: 0)
         // Series whose names differ only in what is dropped are an error that a fold cannot see.
-        let hasOneName = selector.matchers.contains {
-            $0.name == "__name__" && $0.operation == .equal
-        }
-        if let fold, job.dropsMetricName, !hasOneName, !fold.isPresence { return nil }
+        if let fold, job.dropsMetricName, selector.onlyName == nil, !fold.isPresence { return nil }
         if case .window(_, _, let parameters) = source {
             for parameter in parameters {
                 job.stage = max(job.stage, try collect(parameter, grid))

@@ -52,6 +52,8 @@ struct LeafJob {
     enum Source {
         /// The newest sample within the lookback, or its time.
         case instant(givesTimestamps: Bool)
+        /// The time of the newest sample, and the metric name stays; a histogram is an error.
+        case infoTimestamps
         case window(WindowFunction, nanos: Int64, parameters: [PromQLExpr])
     }
 
@@ -78,16 +80,29 @@ struct LeafJob {
 
     private var windowNanos: Int64 {
         switch source {
-        case .instant: lookbackNanos
+        case .instant, .infoTimestamps: lookbackNanos
         case .window(_, let nanos, _): nanos
+        }
+    }
+
+    /// How far it looks beyond the window, backwards and forwards.
+    private var reachNanos: (back: Int64, ahead: Int64) {
+        switch (selector.boundary, source) {
+        case (.plain, _): (0, 0)
+        case (.anchored, _): (lookbackNanos, 0)
+        case (.smoothed, .window): (lookbackNanos, lookbackNanos)
+        case (.smoothed, _): (0, lookbackNanos)
         }
     }
 
     /// The samples it needs: start ≤ t < end, nanoseconds.
     var needed: Range<Int64> {
+        let reach = reachNanos
         let (start, overflow) = reference.startNanos.subtractingReportingOverflow(windowNanos)
-        let low = overflow ? Int64.min : start
-        let end = max(reference.endNanos, low)
+        let (further, overflowToo) = start.subtractingReportingOverflow(reach.back)
+        let low = overflow || overflowToo ? Int64.min : further
+        let (ahead, isPastAll) = reference.endNanos.addingReportingOverflow(reach.ahead)
+        let end = max(isPastAll ? Int64.max : ahead, low)
         return (low == .max ? low : low + 1)..<(end == .max ? end : end + 1)
     }
 
@@ -101,6 +116,7 @@ struct LeafJob {
     var dropsMetricName: Bool {
         switch source {
         case .instant(let givesTimestamps): givesTimestamps
+        case .infoTimestamps: false
         case .window(let function, _, _): !function.keepsMetricName
         }
     }
@@ -115,9 +131,9 @@ struct LeafJob {
         case .call(let call):
             switch call.function.implementation {
             case .timestamp:
-                guard case .vector(let selector)? = call.arguments.first?.withoutParens else {
-                    return nil
-                }
+                guard case .vector(let selector)? = call.arguments.first?.withoutParens,
+                    selector.boundary == .plain
+                else { return nil }
                 return (selector, .instant(givesTimestamps: true), selector.range)
             case .window(let function):
                 let parameters = call.arguments.filter { $0.type == .scalar }

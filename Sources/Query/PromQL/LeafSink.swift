@@ -5,6 +5,9 @@ internal import Model
 final class LeafSink {
     let job: LeafJob
     private let stepCount: Int
+    /// Where windows end.
+    private let reference: StepGrid
+    private let annotations: PromQLAnnotations
     private let budget: QueryBudget
     private var rows: StepMatrix
     private var fold: AggregationFold?
@@ -13,6 +16,8 @@ final class LeafSink {
     private var histogramIndexes: WindowIndexCache
     private var row: [Double]
     private var boxes: [HistogramBox?] = []
+    private var counterNames: CounterNames?
+    private var hasMerged = false
 
     /// `parameters`: of the window function, one value per step or one for all steps.
     init(
@@ -21,6 +26,7 @@ final class LeafSink {
     ) {
         self.job = job
         self.budget = budget
+        self.annotations = annotations
         let isBroadcastable = job.isBroadcastable(parameters)
         let reference =
             job.isAnchored && !isBroadcastable
@@ -28,6 +34,7 @@ final class LeafSink {
             ? StepGrid(
                 startNanos: job.reference.startNanos, stepNanos: 0, count: job.key.grid.count)
             : job.reference
+        self.reference = reference
         stepCount = reference.count
         rows = StepMatrix(stepCount: stepCount)
         row = Array(repeating: StepMatrix.absent, count: stepCount)
@@ -39,6 +46,10 @@ final class LeafSink {
                 annotations: annotations, range: fold.range)
         }
         if case .window(let function, let nanos, _) = job.source {
+            if function == .rate || function == .increase {
+                counterNames = CounterNames(
+                    onlyName: job.selector.onlyName, annotations: annotations, range: job.range)
+            }
             let grid = job.key.grid
             windows = WindowEvaluator(
                 function: function, grid: reference, windowNanos: nanos, parameters: parameters,
@@ -49,12 +60,21 @@ final class LeafSink {
 
     func consume(_ series: SeriesData) throws {
         boxes.removeAll(keepingCapacity: true)
-        if windows != nil {
+        if job.selector.boundary != .plain {
+            try fillExtended(series)
+        } else if windows != nil {
             try windows?.evaluate(series, into: &row, &boxes)
         } else if case .instant(let givesTimestamps) = job.source {
             fillInstant(series)
             if givesTimestamps { replaceByTimestamps(series) }
+        } else {
+            guard series.histograms.isEmpty else {
+                throw QueryError.execution(message: "info sample should be float")
+            }
+            fillInstant(series)
+            replaceByTimestamps(series)
         }
+        counterNames?.check(series.labels, row)
         if fold != nil {
             fold?.add(
                 job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
@@ -76,7 +96,10 @@ final class LeafSink {
     }
 
     /// Takes in a group that another sink of the same job wrote.
-    func merge(_ reader: inout ByteReader) throws(EncodingError) { try fold?.merge(&reader) }
+    func merge(_ reader: inout ByteReader) throws(EncodingError) {
+        hasMerged = true
+        try fold?.merge(&reader)
+    }
 
     // MARK: The end
 
@@ -85,10 +108,25 @@ final class LeafSink {
         let result: StepMatrix
         if let fold {
             result = try fold.finish()
+            if hasMerged { counterNames?.check(.empty, result.values) }
         } else {
             result = try rows.sortedByLabels().merged()
         }
         return result.broadcast(to: job.key.grid.count)
+    }
+
+    private func fillExtended(_ series: SeriesData) throws {
+        let floats = WindowEvaluator.withoutStaleMarkers(series)
+        let windows = ExtendedWindows(
+            boundary: job.selector.boundary, grid: reference, lookbackNanos: job.lookbackNanos,
+            times: floats.column.nanos, values: floats.values, series: series,
+            annotations: annotations, range: job.range)
+        switch job.source {
+        case .window(let function, let nanos, _):
+            windows.fill(function, windowNanos: nanos, &row, &boxes)
+        default: windows.fillInstant(&row, &boxes)
+        }
+        try budget.check()
     }
 
     private func fillInstant(_ series: SeriesData) {

@@ -30,7 +30,7 @@ extension PromQLEvaluator {
         _ matrix: StepMatrix, _ scalars: [Double], _ cells: CellOperator, scalarIsLeft: Bool
     ) throws -> StepMatrix {
         var result = matrix
-        let isFilter = cells.operation.isComparison && !cells.returnsBool
+        let isFilter = cells.operation.keepsMetricName && !cells.returnsBool
         for row in 0..<matrix.rowCount {
             for (step, index) in matrix.cells(row).enumerated() where matrix.isPresent(index) {
                 let cell = matrix.cell(index)
@@ -38,7 +38,9 @@ extension PromQLEvaluator {
                 var outcome =
                     scalarIsLeft ? cells.apply(scalar, cell) : cells.apply(cell, scalar)
                 // A filter keeps the vector's value, whichever side it stands on.
-                if isFilter, scalarIsLeft, !outcome.isAbsent { outcome = cell }
+                if cells.operation.isComparison, isFilter, scalarIsLeft, !outcome.isAbsent {
+                    outcome = cell
+                }
                 result.set(index, outcome)
             }
         }

@@ -43,6 +43,12 @@ extension PromQLEvaluator {
                     HistogramStatistics.value(field, of: $0)
                 })
         case .histogramQuantile: return .vector(try quantile(node, grid))
+        case .histogramQuantiles: return .vector(try quantiles(node, grid))
+        case .info: return .vector(try info(node, grid))
+        case .extreme(let isMaximum):
+            let (a, b) = (try scalar(arguments[0], grid), try scalar(arguments[1], grid))
+            return .scalar(
+                zip(a, b).map { FloatMath.extreme($0, $1, isMaximum: isMaximum) })
         case .histogramFraction: return .vector(try fraction(node, grid))
         case .missing: preconditionFailure("BUG: the parser refuses \(node.function.name)")
         }

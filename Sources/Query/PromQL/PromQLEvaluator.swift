@@ -134,9 +134,15 @@ struct PromQLEvaluator {
         var result = StepMatrix(stepCount: windowGrid.count)
         var row = Array(repeating: StepMatrix.absent, count: windowGrid.count)
         var boxes: [HistogramBox?] = []
+        var counterNames: CounterNames?
+        if function == .rate || function == .increase {
+            counterNames = CounterNames(
+                onlyName: nil, annotations: annotations, range: node.range)
+        }
         for index in 0..<matrix.rowCount {
             let series = SubqueryRow.series(matrix, index, times, shared)
             try windows.evaluate(series, into: &row, &boxes)
+            counterNames?.check(series.labels, row)
             try budget.charge(samples: windowGrid.count)
             result.append(series.labels, row, boxes)
         }

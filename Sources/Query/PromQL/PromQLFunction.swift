@@ -13,7 +13,10 @@ package struct PromQLFunction: Sendable {
         case labelReplace, labelJoin
         case date(DateField)
         case histogramField(HistogramField)
-        case histogramQuantile, histogramFraction
+        case histogramQuantile, histogramFraction, histogramQuantiles
+        case info
+        /// Of two numbers.
+        case extreme(isMaximum: Bool)
         case missing
     }
 
@@ -82,7 +85,8 @@ package struct PromQLFunction: Sendable {
             PromQLFunction(
                 "histogram_fraction", [.scalar, .scalar, .vector], .histogramFraction),
             PromQLFunction(
-                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true, .missing),
+                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true,
+                .histogramQuantiles),
         ]
 
     private static let others: [PromQLFunction] = [
@@ -91,12 +95,16 @@ package struct PromQLFunction: Sendable {
         PromQLFunction("clamp", [.vector, .scalar, .scalar], .clamp),
         PromQLFunction("clamp_max", [.vector, .scalar], .clampMax),
         PromQLFunction("clamp_min", [.vector, .scalar], .clampMin),
-        PromQLFunction("info", [.vector, .vector], optional: 1, .missing),
+        PromQLFunction("info", [.vector, .vector], optional: 1, .info),
         PromQLFunction(
             "label_join", [.vector, .string, .string, .string], optional: 1, isVariadic: true,
             .labelJoin),
         PromQLFunction(
             "label_replace", [.vector, .string, .string, .string, .string], .labelReplace),
+        PromQLFunction(
+            "max_of", [.scalar, .scalar], result: .scalar, .extreme(isMaximum: true)),
+        PromQLFunction(
+            "min_of", [.scalar, .scalar], result: .scalar, .extreme(isMaximum: false)),
         PromQLFunction("pi", [], result: .scalar, .pi),
         PromQLFunction("round", [.vector, .scalar], optional: 1, .round),
         PromQLFunction("scalar", [.vector], result: .scalar, .scalar),

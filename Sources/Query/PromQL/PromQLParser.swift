@@ -17,6 +17,10 @@ package struct PromQLParser {
     private let tokens: [PromQLToken]
     private var place = 0
     private var nesting = 0
+    /// Operators of the duration being read.
+    var durationOperatorCount = 0
+    /// Whether the selector being read may match every series: the labels that `info` asks for.
+    var allowsEmptyMatchers = false
 
     private init(_ text: [UInt8]) throws(QueryError) {
         self.text = text
@@ -78,8 +82,8 @@ package struct PromQLParser {
         case .lessOrEqual: return .lessOrEqual
         case .greater: return .greater
         case .greaterOrEqual: return .greaterOrEqual
-        case .trimLower: throw unsupported("operator >/")
-        case .trimUpper: throw unsupported("operator </")
+        case .trimLower: return .trimLower
+        case .trimUpper: return .trimUpper
         case .identifier(let name):
             switch name.lowercased() {
             case "and": return .and
@@ -117,10 +121,44 @@ package struct PromQLParser {
         } else if isKeyword("group_left") || isKeyword("group_right") {
             throw unexpected("in binary expression, expected on or ignoring before it")
         }
-        for word in ["fill", "fill_left", "fill_right"]
-        where isKeyword(word) && peek(1).kind == .leftParen {
-            throw unsupported("modifier \(word)")
+        try fillModifiers(of: &node.matching)
+    }
+
+    private mutating func fillModifiers(
+        of matching: inout PromQLExpr.VectorMatching
+    ) throws(QueryError) {
+        while peek(1).kind == .leftParen {
+            let isLeft = isKeyword("fill_left")
+            let isRight = isKeyword("fill_right")
+            guard isLeft || isRight || isKeyword("fill") else { return }
+            advance()
+            advance()
+            let value = try signedNumber(in: "fill modifier")
+            guard current.kind == .rightParen else {
+                throw unexpected("in fill modifier, expected \")\"")
+            }
+            advance()
+            if !isRight { matching.fillLeft = value }
+            if !isLeft { matching.fillRight = value }
         }
+    }
+
+    private mutating func signedNumber(in context: String) throws(QueryError) -> Double {
+        var sign = 1.0
+        if current.kind == .subtract || current.kind == .add {
+            if current.kind == .subtract { sign = -1 }
+            advance()
+        }
+        let value: Double
+        switch current.kind {
+        case .number(let number): value = number
+        case .duration(let nanos): value = Double(nanos) / 1e9
+        case .identifier where isKeyword("inf"): value = .infinity
+        case .identifier where isKeyword("nan"): value = .nan
+        default: throw unexpected("in \(context), expected a number")
+        }
+        advance()
+        return sign * value
     }
 
     private mutating func unary() throws(QueryError) -> Parsed {
@@ -142,189 +180,6 @@ package struct PromQLParser {
         let node = PromQLExpr.Unary(
             isNegation: isNegation, operand: operand.expr, range: range)
         return Parsed(expr: .unary(node), depth: operand.depth + 1)
-    }
-
-    // MARK: Operands
-
-    private mutating func postfix() throws(QueryError) -> Parsed {
-        var operand = try primary()
-        while true {
-            switch current.kind {
-            case .leftBracket: operand = try windowOrSubquery(of: operand)
-            case .at: operand = try anchor(of: operand)
-            case .identifier:
-                if isKeyword("offset") {
-                    operand = try offset(of: operand)
-                } else if isKeyword("anchored") || isKeyword("smoothed") {
-                    throw unsupported(
-                        "modifier \(current.describe(in: text).split(separator: "\"")[1])")
-                } else {
-                    return operand
-                }
-            default: return operand
-            }
-        }
-    }
-
-    private mutating func primary() throws(QueryError) -> Parsed {
-        let token = current
-        switch token.kind {
-        case .number(let value):
-            advance()
-            return leaf(.number(.init(value: value, isDuration: false, range: token.range)))
-        case .duration(let nanos):
-            advance()
-            let seconds = Double(nanos) / 1e9
-            return leaf(.number(.init(value: seconds, isDuration: true, range: token.range)))
-        case .string(let value):
-            advance()
-            return leaf(.string(.init(value: value, range: token.range)))
-        case .leftParen:
-            advance()
-            let inner = try expression()
-            guard current.kind == .rightParen else {
-                throw unexpected("in paren expression, expected \")\"")
-            }
-            let end = advance().range.upperBound
-            try checkDepth(inner.depth + 1)
-            return Parsed(
-                expr: .parens(.init(inner: inner.expr, range: token.range.lowerBound..<end)),
-                depth: inner.depth + 1)
-        case .leftBrace: return leaf(.vector(try selector()))
-        case .identifier(let name): return try named(name)
-        default: throw unexpected("expected an expression")
-        }
-    }
-
-    private mutating func named(_ name: String) throws(QueryError) -> Parsed {
-        let token = current
-        let folded = name.lowercased()
-        if let operation = PromQLExpr.Aggregate.Operation(rawValue: folded),
-            followsAggregation(peek(1))
-        {
-            return try aggregate(operation)
-        }
-        if peek(1).kind == .leftParen {
-            guard let function = PromQLFunction.named(name) else {
-                throw failure("unknown function with name \(QuotedText.quote(name))")
-            }
-            if case .missing = function.implementation {
-                throw unsupported("function \(name)")
-            }
-            return try call(function)
-        }
-        if folded == "inf" || folded == "nan" {
-            advance()
-            let value: Double = folded == "inf" ? .infinity : .nan
-            return leaf(.number(.init(value: value, isDuration: false, range: token.range)))
-        }
-        if [
-            "and", "or", "unless", "atan2", "bool", "on", "ignoring", "group_left",
-            "group_right",
-        ].contains(folded) {
-            throw unexpected("expected an expression")
-        }
-        return leaf(.vector(try selector()))
-    }
-
-    private func followsAggregation(_ token: PromQLToken) -> Bool {
-        switch token.kind {
-        case .leftParen: true
-        case .identifier(let word): ["by", "without"].contains(word.lowercased())
-        default: false
-        }
-    }
-
-    private mutating func call(_ function: PromQLFunction) throws(QueryError) -> Parsed {
-        let start = advance().range.lowerBound
-        let (arguments, end) = try argumentList(in: "function call")
-        let node = PromQLExpr.Call(
-            function: function, arguments: arguments.map(\.expr), range: start..<end)
-        let depth = (arguments.map(\.depth).max() ?? 0) + 1
-        try checkDepth(depth)
-        return Parsed(expr: .call(node), depth: depth)
-    }
-
-    private mutating func aggregate(
-        _ operation: PromQLExpr.Aggregate.Operation
-    ) throws(QueryError) -> Parsed {
-        let start = advance().range.lowerBound
-        var grouping = try groupingClause()
-        var (arguments, end) = try argumentList(in: "aggregation")
-        if grouping == nil, let after = try groupingClause() {
-            grouping = after
-            end = previous.range.upperBound
-        }
-        let expected = operation.takesParameter ? 2 : 1
-        guard arguments.count == expected else {
-            let message =
-                arguments.isEmpty
-                ? "no arguments for aggregate expression provided"
-                : "wrong number of arguments for aggregate expression provided, "
-                    + "expected \(expected), got \(arguments.count)"
-            throw failure(message, at: start)
-        }
-        let operand = arguments[expected - 1]
-        let parameter = operation.takesParameter ? arguments[0] : nil
-        let node = PromQLExpr.Aggregate(
-            operation: operation, parameter: parameter?.expr, operand: operand.expr,
-            grouping: grouping ?? .all, range: start..<end)
-        let depth = max(operand.depth, parameter?.depth ?? 0) + 1
-        try checkDepth(depth)
-        return Parsed(expr: .aggregate(node), depth: depth)
-    }
-
-    private mutating func groupingClause() throws(QueryError) -> LabelGrouping? {
-        let isWithout = isKeyword("without")
-        guard isWithout || isKeyword("by") else { return nil }
-        advance()
-        return LabelGrouping(names: try labelList(), isWithout: isWithout)
-    }
-
-    private mutating func argumentList(
-        in context: String
-    ) throws(QueryError) -> (arguments: [Parsed], end: Int) {
-        guard current.kind == .leftParen else {
-            throw unexpected("in \(context), expected \"(\"")
-        }
-        advance()
-        var arguments: [Parsed] = []
-        while current.kind != .rightParen {
-            arguments.append(try expression())
-            if current.kind == .comma {
-                advance()
-                if current.kind == .rightParen, context == "function call" {
-                    throw failure("trailing commas not allowed in function call args")
-                }
-            } else if current.kind != .rightParen {
-                throw unexpected("in \(context), expected \",\" or \")\"")
-            }
-        }
-        return (arguments, advance().range.upperBound)
-    }
-
-    /// `(a, "b.c", by)`: any word may be a label name here.
-    private mutating func labelList() throws(QueryError) -> [String] {
-        guard current.kind == .leftParen else {
-            throw unexpected("in grouping opts, expected \"(\"")
-        }
-        advance()
-        var names: [String] = []
-        while current.kind != .rightParen {
-            switch current.kind {
-            case .identifier(let name) where !name.contains(":"): names.append(name)
-            case .string(let name) where !name.isEmpty: names.append(name)
-            default: throw unexpected("in grouping opts, expected label")
-            }
-            advance()
-            if current.kind == .comma {
-                advance()
-            } else if current.kind != .rightParen {
-                throw unexpected("in grouping opts, expected \",\" or \")\"")
-            }
-        }
-        advance()
-        return names
     }
 
     // MARK: Tokens
@@ -357,10 +212,12 @@ package struct PromQLParser {
 
     // MARK: Errors
 
-    private mutating func enter() throws(QueryError) {
+    mutating func enter() throws(QueryError) {
         nesting += 1
         try checkDepth(nesting)
     }
+
+    mutating func leave() { nesting -= 1 }
 
     func checkDepth(_ depth: Int) throws(QueryError) {
         guard depth <= PromQLParser.depthMax else {

@@ -80,7 +80,9 @@ struct PromQLReduction {
     func jobs() -> [LeafJob]? {
         var collector = LeafCollector(context: context)
         do throws(QueryError) {
-            let expr = try PromQLParser.parse(String(decoding: text, as: UTF8.self))
+            let expr = try DurationResolver(
+                grid: grid, lookbackNanos: context.lookbackNanos, text: text
+            ).resolve(try PromQLParser.parse(String(decoding: text, as: UTF8.self)))
             try collector.collect(expr, grid)
         } catch {
             return nil
@@ -108,6 +110,7 @@ extension LeafJob {
         guard fold != nil else { return false }
         switch source {
         case .instant: return true
+        case .infoTimestamps: return false
         case .window(let function, _, let parameters):
             return parameters.isEmpty && function != .predictLinear
         }

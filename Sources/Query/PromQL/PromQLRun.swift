@@ -15,7 +15,9 @@ struct PromQLRun {
         querier: any Querier, budget: QueryBudget
     ) throws(QueryError) {
         text = Array(query.utf8)
-        expr = try PromQLParser.parse(query)
+        expr = try DurationResolver(
+            grid: grid, lookbackNanos: options.lookbackNanos, text: text
+        ).resolve(try PromQLParser.parse(query))
         self.grid = grid
         context = PromQLContext(
             startNanos: grid.startNanos, endNanos: grid.endNanos,
@@ -148,7 +150,7 @@ struct PromQLRun {
         do {
             let completeness = try await querier.selectSeries(
                 SeriesRequest(
-                    tenant: tenant, selector: Selector(node.selector.matchers), start: start,
+                    tenant: tenant, selector: node.selector.selector, start: start,
                     end: end.advanced(byNanos: 1), budget: budget)
             ) { batch in
                 for item in batch {
@@ -184,13 +186,25 @@ struct PromQLRun {
 struct FetchGroup {
     private(set) var jobs: [LeafJob]
     private var needed: Range<Int64>
+    /// Of the selector that all jobs share; the order of matchers does not count.
+    private let alternatives: Set<Set<Matcher>>
+
+    private init(_ job: LeafJob) {
+        jobs = [job]
+        needed = job.needed
+        alternatives = FetchGroup.alternatives(of: job)
+    }
+
+    private static func alternatives(of job: LeafJob) -> Set<Set<Matcher>> {
+        Set(job.selector.selector.alternatives.map { Set($0) })
+    }
 
     static func groups(of jobs: [LeafJob]) -> [FetchGroup] {
         var result: [FetchGroup] = []
         for job in jobs {
             let needed = job.needed
             let place = result.firstIndex { group in
-                Set(group.jobs[0].selector.matchers) == Set(job.selector.matchers)
+                group.alternatives == FetchGroup.alternatives(of: job)
                     && group.needed.lowerBound <= needed.upperBound
                     && needed.lowerBound <= group.needed.upperBound
             }
@@ -202,7 +216,7 @@ struct FetchGroup {
                         union.lowerBound, needed.lowerBound)..<max(
                         union.upperBound, needed.upperBound)
             } else {
-                result.append(FetchGroup(jobs: [job], needed: needed))
+                result.append(FetchGroup(job))
             }
         }
         return result
@@ -210,7 +224,7 @@ struct FetchGroup {
 
     func request(tenant: Tenant, budget: QueryBudget) -> SeriesRequest {
         SeriesRequest(
-            tenant: tenant, selector: Selector(jobs[0].selector.matchers),
+            tenant: tenant, selector: jobs[0].selector.selector,
             start: Timestamp(nanos: needed.lowerBound), end: Timestamp(nanos: needed.upperBound),
             budget: budget)
     }

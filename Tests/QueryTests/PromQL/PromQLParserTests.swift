@@ -105,6 +105,33 @@ import Testing
         Refusal("a +\n  )", "2:3", "unexpected \")\""),
         Refusal("a\n+\nb{c=}", "3:5", "expected string"),
         Refusal("and", "1:1", "unexpected identifier \"and\""),
+        Refusal("a[0*1m]", "1:3", "duration must be greater than 0"),
+        Refusal("a[1m/0]", "1:3", "division by zero"),
+        Refusal("a[1m%0]", "1:3", "modulo by zero"),
+        Refusal("a[1m+]", "1:6", "expected a duration"),
+        Refusal("a[(1m]", "1:6", "expected \")\""),
+        Refusal("a[steps()]", "1:3", "expected a duration"),
+        Refusal("a[max(1m)]", "1:9", "expected \",\""),
+        Refusal("a[1m^1e9]", "1:3", "duration out of range"),
+        Refusal("deriv(a[5m] smoothed)", "1:7", "smoothed modifier can only be used with"),
+        Refusal(
+            "max_over_time(a[5m] anchored)", "1:15",
+            "changes, delta, increase, rate, resets - not with max_over_time"),
+        Refusal("changes(a[5m] smoothed)", "1:9", "- not with changes"),
+        Refusal("rate(a[5m] smoothed anchored)", "1:21", "cannot be used together"),
+        Refusal("rate(a[5m] smoothed smoothed)", "1:21", "may not be set multiple times"),
+        Refusal("a anchored", "1:3", "can only be used with range vector selectors"),
+        Refusal("rate(a[5m:1m] smoothed)", "1:15", "must be preceded by a vector selector"),
+        Refusal("a smoothed[5m]", "1:11", "no smoothed modifiers allowed before range"),
+        Refusal("a and fill(0) b", "1:1", "not allowed for set operators"),
+        Refusal("a + fill(0) 1", "1:1", "only allowed between instant vectors"),
+        Refusal("a + fill(b) c", "1:10", "in fill modifier, expected a number"),
+        Refusal("1 </ 2", "1:1", "not allowed between scalars"),
+        Refusal("a </ bool 2", "1:6", "bool modifier can only be used on comparison"),
+        Refusal("info(a, b)", "1:9", "expected label selectors only"),
+        Refusal("info(a, sum(b))", "1:9", "expected label selectors"),
+        Refusal("{a=\"b\" or }", "1:11", "in label matching, expected identifier"),
+        Refusal("{a=\"b\" or c=\"\"}", "1:1", "at least one non-empty matcher"),
         Refusal("label_replace(a, \"b\", \"\", \"c\", \"(\")", "1:32", "invalid regular"),
     ]
 
@@ -121,12 +148,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("info(a)", "function info"), ("rate(a[5m] smoothed)", "modifier smoothed"),
-        ("increase(a[5m] anchored)", "modifier anchored"),
-        ("a + fill(0) b", "modifier fill"), ("a[5m+1m]", "duration expression"),
-        ("a[step()]", "duration expression"), ("a >/ 5", "operator >/"),
-        ("a </ 5", "operator </"), ("{a=\"b\" or c=\"d\"}", "or between matchers"),
-        ("histogram_quantiles(a, \"q\", 0.5)", "function histogram_quantiles"),
+        ("start_timestamp(a)", "function start_timestamp")
     ])
     func namesWhatIsNotBuiltYet(query: String, name: String) {
         do {
@@ -170,6 +192,20 @@ import Testing
         (#"'it"s'"#, #""it\"s""#), ("`a\\b`", #""a\\b""#),
         ("x{a!=\"b\",c=~\"d\",e!~\"f\"}", "x{a!=\"b\",c=~\"d\",e!~\"f\"}"),
         ("rate(x[5m]) # comment", "rate(x[5m])"), ("pi()", "pi()"),
+        ("x[5m+ 30]", "x[5m + 30]"), ("x[2m*(1+STEP())]", "x[2m * (1 + step())]"),
+        ("x[max(range(),1m):step()]", "x[max(range(), 1m):step()]"),
+        ("x offset -min( step(),1s)", "x offset -min(step(), 1s)"),
+        ("x offset (1m+1m)", "x offset (1m + 1m)"), ("x offset 1m + 1", "x offset 1m + 1"),
+        ("rate(x[5m] anchored offset 1m)", "rate(x[5m] anchored offset 1m)"),
+        ("increase(x[5m] offset 1m SMOOTHED)", "increase(x[5m] smoothed offset 1m)"),
+        ("x smoothed", "x smoothed"), ("a >/ 5", "a >/ 5"), ("a </ b", "a </ b"),
+        ("a + fill(0) b", "a + fill (0) b"),
+        (
+            "a / on(x) fill_right(1) fill_left(-Inf) b",
+            "a / on (x) fill_left (-Inf) fill_right (1) b"
+        ),
+        (#"x{a="b" or c="d",e="f"}"#, #"x{a="b" or c="d",e="f"}"#),
+        (#"{or="b"}"#, #"{or="b"}"#), ("info(a, {b=~'.*'})", #"info(a, {b=~".*"})"#),
         ("count_values(\"v\", x)", "count_values(\"v\", x)"),
     ])
     func printsCanonically(query: String, printed: String) throws {
