@@ -47,7 +47,12 @@ struct AggregationFold {
     }
 
     /// Whether `operation` is one of those that fold.
-    static func folds(_ operation: Operation) -> Bool { !operation.takesParameter }
+    static func folds(_ operation: Operation) -> Bool {
+        switch operation {
+        case .sum, .avg, .min, .max, .count, .group, .stddev, .stdvar: true
+        default: false
+        }
+    }
 
     /// Adds a row of `stepCount` cells; `boxes` is empty or as long.
     mutating func add(_ rowLabels: Labels, _ row: [Double], _ boxes: [HistogramBox?]) {

@@ -39,7 +39,8 @@ struct CellOperator {
         case .trimUpper, .trimLower:
             _ = refused("float", "float")
             return StepMatrix.absent
-        case .and, .or, .unless: preconditionFailure("BUG: a set operator has no cells")
+        case .and, .or, .unless, .default, .if, .ifnot:
+            preconditionFailure("BUG: a set operator has no cells")
         }
         if returnsBool { return holds ? 1 : 0 }
         return holds ? a : StepMatrix.absent

@@ -5,8 +5,7 @@ struct DurationResolver {
 
     /// `grid`: of the whole query. `text`: the query's, for places in errors.
     init(grid: StepGrid, lookbackNanos: Int64, text: [UInt8]) {
-        let isInstant = grid.count == 1 && grid.stepNanos == 1
-        let step = isInstant ? 0 : grid.stepNanos
+        let step = grid.resolutionNanos
         surroundings = .init(
             stepSeconds: StepGrid.seconds(nanos: step),
             rangeSeconds: StepGrid.seconds(nanos: grid.endNanos &- grid.startNanos),

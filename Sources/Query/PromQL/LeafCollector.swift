@@ -83,6 +83,9 @@ struct LeafCollector {
             key: .init(range: key, grid: grid), selector: selector, source: source, fold: fold,
             range: range, reference: reference.grid, isAnchored: reference.isAnchored,
             lookbackNanos: context.lookbackNanos, stage: 0)
+        if case .call(let call) = expr.withoutParens {
+            job.keepsMetricNames = call.keepsMetricNames
+        }
         // Series whose names differ only in what is dropped are an error that a fold cannot see.
         if let fold, job.dropsMetricName, selector.onlyName == nil, !fold.isPresence { return nil }
         if case .window(_, _, let parameters) = source {

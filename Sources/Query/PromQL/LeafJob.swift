@@ -10,6 +10,17 @@ struct PromQLContext {
     /// Limit `query.subquery_steps_max`.
     let subqueryStepsMax: Int
 
+    /// Of the whole query; 0 for an instant query.
+    let stepNanos: Int64
+
+    func seconds(_ bound: QueryBound) -> Double {
+        switch bound {
+        case .start: StepGrid.seconds(nanos: startNanos)
+        case .end: StepGrid.seconds(nanos: endNanos)
+        case .step: StepGrid.seconds(nanos: stepNanos)
+        }
+    }
+
     /// Where windows end that are asked for at `grid`: moved by `offset`, or one instant when there
     /// is an `@`.
     func reference(
@@ -113,11 +124,15 @@ struct LeafJob {
         return isAnchored && parameters.allSatisfy { $0.count == 1 }
     }
 
+    /// `keep_metric_names`
+    var keepsMetricNames = false
+
     var dropsMetricName: Bool {
+        if keepsMetricNames { return false }
         switch source {
-        case .instant(let givesTimestamps): givesTimestamps
-        case .infoTimestamps: false
-        case .window(let function, _, _): !function.keepsMetricName
+        case .instant(let givesTimestamps): return givesTimestamps
+        case .infoTimestamps: return false
+        case .window(let function, _, _): return !function.keepsMetricName
         }
     }
 
@@ -136,7 +151,7 @@ struct LeafJob {
                 else { return nil }
                 return (selector, .instant(givesTimestamps: true), selector.range)
             case .window(let function):
-                let parameters = call.arguments.filter { $0.type == .scalar }
+                let parameters = call.windowParameters
                 let window = call.arguments.first { $0.type == .matrix }
                 guard case .matrix(let node)? = window?.withoutParens else { return nil }
                 let source = Source.window(

@@ -7,6 +7,10 @@ extension PromQLEvaluator {
         let cells = CellOperator(
             operation: node.operation, returnsBool: node.returnsBool, annotations: annotations,
             range: node.range)
+        if node.operation.isGapOperator {
+            return .vector(
+                GapOperator(node).apply(left.asGaps, right.asGaps, stepCount: grid.count))
+        }
         switch (left, right) {
         case (.scalar(let a), .scalar(let b)):
             return .scalar(zip(a, b).map { cells.floats($0, $1) })
@@ -45,6 +49,6 @@ extension PromQLEvaluator {
             }
         }
         result.dropEmptyRows()
-        return isFilter ? result : try result.withoutMetricNames()
+        return isFilter ? result : try unnamed(result)
     }
 }

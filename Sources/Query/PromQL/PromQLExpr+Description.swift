@@ -6,10 +6,18 @@ extension PromQLExpr: CustomStringConvertible {
         switch self {
         case .number(let node): node.text
         case .string(let node): QuotedText.quote(node.value)
-        case .parens(let node): "(\(node.inner))"
+        case .parens(let node):
+            if case .binary(let inner) = node.inner, inner.keepsMetricNames {
+                "(\(node.inner)) keep_metric_names"
+            } else {
+                "(\(node.inner))"
+            }
         case .vector(let node): node.text(window: "")
         case .matrix(let node):
-            node.selector.text(window: "[\(node.window.text(nanos: node.windowNanos))]")
+            node.selector.text(
+                window: node.window == .implicit
+                    ? "" : "[\(node.window.text(nanos: node.windowNanos))]")
+        case .subquery(let node) where node.window == .implicit: node.inner.description
         case .subquery(let node):
             "\(node.inner)[\(node.window.text(nanos: node.windowNanos)):"
                 + (node.stepNanos.map { node.step.text(nanos: $0) } ?? "")
@@ -17,6 +25,7 @@ extension PromQLExpr: CustomStringConvertible {
         case .call(let node):
             node.function.name + "("
                 + node.arguments.map(\.description).joined(separator: ", ") + ")"
+                + (node.keepsMetricNames ? " keep_metric_names" : "")
         case .aggregate(let node): node.text
         case .unary(let node): (node.isNegation ? "-" : "+") + node.operand.description
         case .binary(let node):
@@ -90,6 +99,7 @@ extension PromQLExpr.Aggregate {
             text += " by (\(QuotedText.list(grouping.names))) "
         }
         return text + "(" + (parameter.map { "\($0), " } ?? "") + "\(operand))"
+            + (limit.map { " limit \($0)" } ?? "")
     }
 }
 

@@ -98,6 +98,8 @@ extension PromQLExpr {
     package struct Call: Sendable {
         package var function: PromQLFunction
         package var arguments: [PromQLExpr]
+        /// `f(x) keep_metric_names`
+        package var keepsMetricNames = false
         package var range: Range<Int>
     }
 
@@ -110,10 +112,45 @@ extension PromQLExpr {
             case limitk
             case limitRatio = "limit_ratio"
 
+            // MetricsQL's.
+            case any, distinct, geomean, histogram, iqr, mad, median, mode, share, sum2, zscore
+            case outliersIQR = "outliers_iqr"
+            case outliersMAD = "outliers_mad"
+            case outliersk
+            case topkAverage = "topk_avg"
+            case topkLast = "topk_last"
+            case topkMaximum = "topk_max"
+            case topkMedian = "topk_median"
+            case topkMinimum = "topk_min"
+            case bottomkAverage = "bottomk_avg"
+            case bottomkLast = "bottomk_last"
+            case bottomkMaximum = "bottomk_max"
+            case bottomkMedian = "bottomk_median"
+            case bottomkMinimum = "bottomk_min"
+
             package var takesParameter: Bool {
                 switch self {
-                case .topk, .bottomk, .quantile, .countValues, .limitk, .limitRatio: true
-                default: false
+                case .topk, .bottomk, .quantile, .countValues, .limitk, .limitRatio,
+                    .outliersMAD, .outliersk:
+                    true
+                default: rowRanking != nil
+                }
+            }
+
+            /// Rows are ranked by one number of each.
+            var rowRanking: (isTop: Bool, by: RowFunction)? {
+                switch self {
+                case .topkAverage: (true, .rangeAverage)
+                case .topkLast: (true, .rangeLast)
+                case .topkMaximum: (true, .rangeMaximum)
+                case .topkMedian: (true, .rangeMedian)
+                case .topkMinimum: (true, .rangeMinimum)
+                case .bottomkAverage: (false, .rangeAverage)
+                case .bottomkLast: (false, .rangeLast)
+                case .bottomkMaximum: (false, .rangeMaximum)
+                case .bottomkMedian: (false, .rangeMedian)
+                case .bottomkMinimum: (false, .rangeMinimum)
+                default: nil
                 }
             }
         }
@@ -122,6 +159,8 @@ extension PromQLExpr {
         package var parameter: PromQLExpr?
         package var operand: PromQLExpr
         package var grouping: LabelGrouping
+        /// `limit 10`: of the resulting series, by labels.
+        package var limit: Int?
         package var range: Range<Int>
     }
 
@@ -152,6 +191,12 @@ extension PromQLExpr {
         case trimUpper = "</"
         /// Of a histogram and a number: the observations from it on.
         case trimLower = ">/"
+        /// The left side, and where it has nothing the right one.
+        case `default`
+        /// The left side where the right one has something.
+        case `if`
+        /// The left side where the right one has nothing.
+        case ifnot
 
         package var isComparison: Bool {
             switch self {
@@ -162,6 +207,9 @@ extension PromQLExpr {
 
         package var isSetOperator: Bool { self == .and || self == .or || self == .unless }
 
+        /// MetricsQL's: both sides may be numbers, the result is a vector.
+        package var isGapOperator: Bool { self == .default || self == .if || self == .ifnot }
+
         package var isTrim: Bool { self == .trimUpper || self == .trimLower }
 
         /// Whether results are samples of the left side, so that their names stay.
@@ -170,6 +218,8 @@ extension PromQLExpr {
         /// Higher binds tighter.
         var precedence: Int {
             switch self {
+            case .default: -1
+            case .if, .ifnot: 0
             case .or: 1
             case .and, .unless: 2
             case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual: 3
@@ -204,6 +254,8 @@ extension PromQLExpr {
         package var left: PromQLExpr
         package var right: PromQLExpr
         package var returnsBool: Bool
+        /// `(a + b) keep_metric_names`
+        package var keepsMetricNames = false
         package var matching: VectorMatching
         package var range: Range<Int>
     }

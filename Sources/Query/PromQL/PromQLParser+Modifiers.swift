@@ -19,7 +19,7 @@ extension PromQLParser {
                 inner: operand.expr, windowNanos: window.nanos, window: written,
                 stepNanos: step?.nanos,
                 step: step.flatMap { $0.expr.isLiteral ? nil : $0.expr }, shift: .none,
-                range: start..<end)
+                range: PromQLParser.span(start, end))
             return Parsed(expr: .subquery(node), depth: operand.depth + 1)
         }
         guard case .vector(let selector) = operand.expr else {
@@ -43,7 +43,7 @@ extension PromQLParser {
             .matrix(
                 .init(
                     selector: selector, windowNanos: window.nanos, window: written,
-                    range: start..<end)))
+                    range: PromQLParser.span(start, end))))
     }
 
     private mutating func closeBracket() throws(QueryError) -> Int {
@@ -91,11 +91,11 @@ extension PromQLParser {
                     at: word.range.lowerBound)
             }
             try set(&node)
-            node.range = node.range.lowerBound..<word.range.upperBound
+            node.range = PromQLParser.span(node.range.lowerBound, word.range.upperBound)
             result.expr = .vector(node)
         case .matrix(var node):
             try set(&node.selector)
-            node.range = node.range.lowerBound..<word.range.upperBound
+            node.range = PromQLParser.span(node.range.lowerBound, word.range.upperBound)
             result.expr = .matrix(node)
         default:
             throw failure(
@@ -158,15 +158,15 @@ extension PromQLParser {
         switch operand.expr {
         case .vector(var node):
             problem = change(&node.shift)
-            node.range = node.range.lowerBound..<end
+            node.range = PromQLParser.span(node.range.lowerBound, end)
             result.expr = .vector(node)
         case .matrix(var node):
             problem = change(&node.selector.shift)
-            node.range = node.range.lowerBound..<end
+            node.range = PromQLParser.span(node.range.lowerBound, end)
             result.expr = .matrix(node)
         case .subquery(var node):
             problem = change(&node.shift)
-            node.range = node.range.lowerBound..<end
+            node.range = PromQLParser.span(node.range.lowerBound, end)
             result.expr = .subquery(node)
         default:
             problem =

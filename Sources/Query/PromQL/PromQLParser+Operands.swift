@@ -9,6 +9,8 @@ extension PromQLParser {
             case .identifier:
                 if isKeyword("offset") {
                     operand = try offset(of: operand)
+                } else if isKeyword("keep_metric_names") {
+                    operand = try keepingNames(of: operand)
                 } else if isKeyword("anchored") || isKeyword("smoothed") {
                     operand = try boundary(of: operand)
                 } else {
@@ -17,6 +19,26 @@ extension PromQLParser {
             default: return operand
             }
         }
+    }
+
+    private mutating func keepingNames(of operand: Parsed) throws(QueryError) -> Parsed {
+        var result = operand
+        switch operand.expr {
+        case .call(var node):
+            node.keepsMetricNames = true
+            result.expr = .call(node)
+        case .parens(var node):
+            guard case .binary(var inner) = node.inner else { fallthrough }
+            inner.keepsMetricNames = true
+            node.inner = .binary(inner)
+            result.expr = .parens(node)
+        default:
+            throw failure(
+                "keep_metric_names must be preceded by a function call or an operation in "
+                    + "parentheses")
+        }
+        advance()
+        return result
     }
 
     private mutating func primary() throws(QueryError) -> Parsed {
@@ -41,7 +63,8 @@ extension PromQLParser {
             let end = advance().range.upperBound
             try checkDepth(inner.depth + 1)
             return Parsed(
-                expr: .parens(.init(inner: inner.expr, range: token.range.lowerBound..<end)),
+                expr: .parens(
+                    .init(inner: inner.expr, range: PromQLParser.span(token.range.lowerBound, end))),
                 depth: inner.depth + 1)
         case .leftBrace: return leaf(.vector(try selector()))
         case .identifier(let name): return try named(name)
@@ -52,6 +75,11 @@ extension PromQLParser {
     private mutating func named(_ name: String) throws(QueryError) -> Parsed {
         let token = current
         let folded = name.lowercased()
+        if let template = templates[name] { return try expand(template) }
+        if folded == "with", peek(1).kind == .leftParen { return try withTemplates() }
+        if peek(1).kind == .leftParen, let macro = PromQLMacro(rawValue: name) {
+            return try expand(macro)
+        }
         if let operation = PromQLExpr.Aggregate.Operation(rawValue: folded),
             followsAggregation(peek(1))
         {
@@ -92,11 +120,36 @@ extension PromQLParser {
         let start = advance().range.lowerBound
         let (arguments, end) = try argumentList(
             in: "function call", isInfo: function.name == "info")
+        return try call(function, arguments, range: PromQLParser.span(start, end))
+    }
+
+    func call(
+        _ function: PromQLFunction, _ arguments: [Parsed], range: Range<Int>
+    ) throws(QueryError) -> Parsed {
+        let expressions = arguments.enumerated().map { place, argument in
+            function.parameter(place) == .matrix
+                ? PromQLParser.withWindow(argument.expr) : argument.expr
+        }
         let node = PromQLExpr.Call(
-            function: function, arguments: arguments.map(\.expr), range: start..<end)
+            function: function, arguments: expressions, range: range)
         let depth = (arguments.map(\.depth).max() ?? 0) + 1
         try checkDepth(depth)
         return Parsed(expr: .call(node), depth: depth)
+    }
+
+    /// A vector in the place of a range vector: its window is left to the query.
+    private static func withWindow(_ expr: PromQLExpr) -> PromQLExpr {
+        if case .vector(let selector) = expr.withoutParens {
+            return .matrix(
+                .init(
+                    selector: selector, windowNanos: 0, window: .implicit,
+                    range: selector.range))
+        }
+        guard expr.type == .vector else { return expr }
+        return .subquery(
+            .init(
+                inner: expr, windowNanos: 0, window: .implicit, stepNanos: nil, shift: .none,
+                range: expr.range))
     }
 
     private mutating func aggregate(
@@ -118,11 +171,20 @@ extension PromQLParser {
                     + "expected \(expected), got \(arguments.count)"
             throw failure(message, at: start)
         }
+        var limit: Int?
+        if isKeyword("limit"), case .number(let value) = peek(1).kind {
+            advance()
+            guard let count = Int(exactly: value), count >= 0 else {
+                throw unexpected("in limit, expected a whole number")
+            }
+            end = advance().range.upperBound
+            limit = count
+        }
         let operand = arguments[expected - 1]
         let parameter = operation.takesParameter ? arguments[0] : nil
         let node = PromQLExpr.Aggregate(
             operation: operation, parameter: parameter?.expr, operand: operand.expr,
-            grouping: grouping ?? .all, range: start..<end)
+            grouping: grouping ?? .all, limit: limit, range: PromQLParser.span(start, end))
         let depth = max(operand.depth, parameter?.depth ?? 0) + 1
         try checkDepth(depth)
         return Parsed(expr: .aggregate(node), depth: depth)
@@ -135,7 +197,7 @@ extension PromQLParser {
         return LabelGrouping(names: try labelList(), isWithout: isWithout)
     }
 
-    private mutating func argumentList(
+    mutating func argumentList(
         in context: String, isInfo: Bool = false
     ) throws(QueryError) -> (arguments: [Parsed], end: Int) {
         guard current.kind == .leftParen else {

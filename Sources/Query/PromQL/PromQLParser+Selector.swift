@@ -8,7 +8,7 @@ extension PromQLParser {
             name: "", matchers: [], shift: .none, range: start..<current.range.upperBound)
         if case .identifier(let name) = current.kind {
             node.name = name
-            node.range = start..<advance().range.upperBound
+            node.range = PromQLParser.span(start, advance().range.upperBound)
         }
         if current.kind == .leftBrace {
             advance()
@@ -27,7 +27,7 @@ extension PromQLParser {
             alternatives.append(node.matchers)
             node.matchers = alternatives[0]
             node.others = Array(alternatives.dropFirst())
-            node.range = start..<advance().range.upperBound
+            node.range = PromQLParser.span(start, advance().range.upperBound)
         }
         for place in node.others.indices { addName(of: node, to: &node.others[place]) }
         addName(of: node, to: &node.matchers)
@@ -66,6 +66,8 @@ extension PromQLParser {
         let nameToken = current
         let name: String
         switch nameToken.kind {
+        case .identifier(let word) where templates[word] != nil && !isMatcherAhead:
+            return try addMatchers(of: word, to: &node)
         case .identifier(let word) where !word.contains(":"): name = word
         case .string(let word): name = word
         case .end: throw unexpected("inside braces")
@@ -84,11 +86,32 @@ extension PromQLParser {
             }
             node.matchers.append(matcher)
         }
+        try endOfMatcher()
+    }
+
+    private mutating func endOfMatcher() throws(QueryError) {
         if current.kind == .comma {
             advance()
         } else if current.kind != .rightBrace, !isKeyword("or") || isMatcherAhead {
             throw unexpected("in label matching, expected \",\" or \"}\"")
         }
+    }
+
+    /// `{common}` where `common` is a template of matchers.
+    private mutating func addMatchers(
+        of word: String, to node: inout PromQLExpr.VectorSelector
+    ) throws(QueryError) {
+        let place = current
+        guard let template = templates[word],
+            case .vector(let selector) = try expand(template).expr.withoutParens,
+            selector.others.isEmpty, selector.shift.isNone
+        else {
+            throw failure(
+                "template \(QuotedText.quote(word)) must be of matchers",
+                at: place.range.lowerBound)
+        }
+        node.matchers += selector.matchers
+        try endOfMatcher()
     }
 
     private func setName(
@@ -117,15 +140,31 @@ extension PromQLParser {
             throw unexpected("in label matching, expected one of \"=\", \"!=\", \"=~\", \"!~\"")
         }
         advance()
-        guard case .string(let value) = current.kind else {
-            throw unexpected("in label matching, expected string")
-        }
+        let place = current.range.lowerBound
+        let value = try matcherValue()
         do {
-            let matcher = try Matcher(name, operation, value)
-            advance()
-            return matcher
+            return try Matcher(name, operation, value)
         } catch {
-            throw failure("\(error)")
+            throw failure("\(error)", at: place)
         }
+    }
+
+    private mutating func matcherValue() throws(QueryError) -> String {
+        let token = current
+        switch token.kind {
+        case .string(let value):
+            advance()
+            return value
+        case .identifier(let word):
+            guard let template = templates[word] else { break }
+            if case .string(let literal) = try expand(template).expr.withoutParens {
+                return literal.value
+            }
+            throw failure(
+                "template \(QuotedText.quote(word)) must be a string",
+                at: token.range.lowerBound)
+        default: break
+        }
+        throw unexpected("in label matching, expected string")
     }
 }

@@ -15,7 +15,14 @@ package struct PromQLParser {
 
     let text: [UInt8]
     private let tokens: [PromQLToken]
-    private var place = 0
+    /// Where it is among the tokens.
+    private(set) var place = 0
+    /// Whether templates or macros stood in the text.
+    var isRewritten = false
+    /// Templates that can be named here.
+    var templates: [String: PromQLTemplate] = [:]
+    /// Tokens read so far, those of templates as often as they were used.
+    private var readCount = 0
     private var nesting = 0
     /// Operators of the duration being read.
     var durationOperatorCount = 0
@@ -29,14 +36,40 @@ package struct PromQLParser {
 
     /// The expression that `text` is, with its types checked.
     package static func parse(_ text: String) throws(QueryError) -> PromQLExpr {
+        try read(Array(text.utf8)).expr
+    }
+
+    /// The expression and the text that its ranges are of: where templates and macros stood, the
+    /// text is printed with what they are and read once more.
+    static func read(_ text: [UInt8]) throws(QueryError) -> (expr: PromQLExpr, text: [UInt8]) {
+        let (expr, isRewritten) = try readOnce(text)
+        guard isRewritten else { return (expr, text) }
+        let expanded = Array(expr.description.utf8)
+        let (result, isUnfinished) = try readOnce(expanded)
+        precondition(!isUnfinished, "BUG: a macro is made of macros")
+        return (result, expanded)
+    }
+
+    private static func readOnce(
+        _ text: [UInt8]
+    ) throws(QueryError) -> (expr: PromQLExpr, isRewritten: Bool) {
+        var parser = try PromQLParser(text)
+        let result = try parser.whole()
+        if !parser.isRewritten { try PromQLTypeCheck(text: text).check(result.expr) }
+        return (result.expr, parser.isRewritten)
+    }
+
+    /// What the text of a macro stands for. Not checked yet, and of ranges that mean nothing.
+    static func expansion(_ text: String) throws(QueryError) -> Parsed {
         var parser = try PromQLParser(Array(text.utf8))
-        guard parser.current.kind != .end else {
-            throw parser.failure("no expression found in input")
-        }
-        let result = try parser.expression()
-        guard parser.current.kind == .end else { throw parser.unexpected("after expression") }
-        try PromQLTypeCheck(text: parser.text).check(result.expr)
-        return result.expr
+        return try parser.whole()
+    }
+
+    private mutating func whole() throws(QueryError) -> Parsed {
+        guard current.kind != .end else { throw failure("no expression found in input") }
+        let result = try expression()
+        guard current.kind == .end else { throw unexpected("after expression") }
+        return result
     }
 
     // MARK: Operators
@@ -44,7 +77,7 @@ package struct PromQLParser {
     mutating func expression() throws(QueryError) -> Parsed {
         try enter()
         defer { nesting -= 1 }
-        return try binary(precedenceMin: 1)
+        return try binary(precedenceMin: PromQLExpr.BinaryOperator.default.precedence)
     }
 
     private mutating func binary(precedenceMin: Int) throws(QueryError) -> Parsed {
@@ -61,7 +94,8 @@ package struct PromQLParser {
             let right = try binary(precedenceMin: next)
             nesting -= 1
             node.right = right.expr
-            node.range = left.expr.range.lowerBound..<right.expr.range.upperBound
+            node.range = PromQLParser.span(
+                left.expr.range.lowerBound, right.expr.range.upperBound)
             left = Parsed(expr: .binary(node), depth: max(left.depth, right.depth) + 1)
             try checkDepth(left.depth)
         }
@@ -90,6 +124,9 @@ package struct PromQLParser {
             case "or": return .or
             case "unless": return .unless
             case "atan2": return .atan2
+            case "default": return .default
+            case "if": return .if
+            case "ifnot": return .ifnot
             default: return nil
             }
         default: return nil
@@ -170,7 +207,7 @@ package struct PromQLParser {
         let sign = advance()
         let isNegation = sign.kind == .subtract
         let operand = try binary(precedenceMin: PromQLExpr.BinaryOperator.power.precedence)
-        let range = sign.range.lowerBound..<operand.expr.range.upperBound
+        let range = PromQLParser.span(sign.range.lowerBound, operand.expr.range.upperBound)
         try checkDepth(operand.depth + 1)
         if case .number(var node) = operand.expr {
             if isNegation { node.value = -node.value }
@@ -194,8 +231,12 @@ package struct PromQLParser {
     mutating func advance() -> PromQLToken {
         let token = tokens[place]
         if place + 1 < tokens.count { place += 1 }
+        readCount += 1
         return token
     }
+
+    /// Goes on reading elsewhere: in the body of a template, or behind it.
+    mutating func jump(to place: Int) { self.place = place }
 
     func isKeyword(_ word: String) -> Bool {
         guard case .identifier(let name) = current.kind else { return false }
@@ -210,11 +251,17 @@ package struct PromQLParser {
 
     func leaf(_ expr: PromQLExpr) -> Parsed { Parsed(expr: expr, depth: 1) }
 
+    /// Between two places of the text; with templates the later one may be read first.
+    static func span(_ a: Int, _ b: Int) -> Range<Int> { min(a, b)..<max(a, b) }
+
     // MARK: Errors
 
     mutating func enter() throws(QueryError) {
         nesting += 1
         try checkDepth(nesting)
+        guard readCount < tokens.count + PromQLLexer.textBytesMax else {
+            throw .limit(name: "query.text_bytes_max", allowed: PromQLLexer.textBytesMax)
+        }
     }
 
     mutating func leave() { nesting -= 1 }

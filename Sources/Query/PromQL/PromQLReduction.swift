@@ -66,7 +66,8 @@ struct PromQLReduction {
         }
         context = PromQLContext(
             startNanos: start, endNanos: end, lookbackNanos: lookback,
-            subqueryStepNanos: subqueryStep, subqueryStepsMax: stepsMax)
+            subqueryStepNanos: subqueryStep, subqueryStepsMax: stepsMax,
+            stepNanos: grid.resolutionNanos)
         keys = []
         for _ in 0..<(try reader.count(limit: PromQLReduction.jobCountMax)) {
             let low = try reader.count(limit: text.count)
@@ -112,7 +113,8 @@ extension LeafJob {
         case .instant: return true
         case .infoTimestamps: return false
         case .window(let function, _, let parameters):
-            return parameters.isEmpty && function != .predictLinear
+            // Histograms are not among what comes back.
+            return parameters.isEmpty && function != .predictLinear && function != .histogram
         }
     }
 }

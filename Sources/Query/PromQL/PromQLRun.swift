@@ -14,15 +14,16 @@ struct PromQLRun {
         _ query: String, grid: StepGrid, options: PromQLEngine.Options, tenant: Tenant,
         querier: any Querier, budget: QueryBudget
     ) throws(QueryError) {
-        text = Array(query.utf8)
+        let (parsed, text) = try PromQLParser.read(Array(query.utf8))
+        self.text = text
         expr = try DurationResolver(
             grid: grid, lookbackNanos: options.lookbackNanos, text: text
-        ).resolve(try PromQLParser.parse(query))
+        ).resolve(parsed)
         self.grid = grid
         context = PromQLContext(
             startNanos: grid.startNanos, endNanos: grid.endNanos,
             lookbackNanos: options.lookbackNanos, subqueryStepNanos: options.subqueryStepNanos,
-            subqueryStepsMax: options.subqueryStepsMax)
+            subqueryStepsMax: options.subqueryStepsMax, stepNanos: grid.resolutionNanos)
         self.tenant = tenant
         self.querier = querier
         self.budget = budget

@@ -98,6 +98,16 @@ struct PromQLTypeCheck {
             return nil
         }
         switch node.function.implementation {
+        case .window where strings.count == 2 && node.function.parameter(1) == .string:
+            guard let name = strings[1], PairSummary(rawValue: name) != nil else {
+                throw failure("expected \"min\", \"max\" or \"avg\"", at: node.arguments[1])
+            }
+        case .labelEdit(let edit):
+            guard edit.allows(strings.count - 1) else {
+                throw failure(
+                    "odd number of labels and values in call to function "
+                        + QuotedText.quote(node.function.name), at: node.range.lowerBound)
+            }
         case .labelReplace:
             if let expression = strings[4] {
                 do { _ = try RegularExpression(expression, dotMatchesNewline: true) } catch {
@@ -147,6 +157,15 @@ struct PromQLTypeCheck {
             throw failure("comparisons between scalars must use BOOL modifier", at: whole)
         }
         let areVectors = left == .vector && right == .vector
+        let matching = node.matching
+        let hasFill = matching.fillLeft != nil || matching.fillRight != nil
+        if operation.isGapOperator {
+            guard matching.cardinality == .oneToOne, !hasFill else {
+                throw failure(
+                    "no grouping allowed for \"\(operation.rawValue)\" operation", at: whole)
+            }
+            return
+        }
         if operation.isSetOperator, !areVectors {
             throw failure(
                 "set operator \"\(operation.rawValue)\" not allowed in binary scalar expression",
@@ -156,7 +175,6 @@ struct PromQLTypeCheck {
             throw failure(
                 "operator \"\(operation.rawValue)\" not allowed between scalars", at: whole)
         }
-        let hasFill = node.matching.fillLeft != nil || node.matching.fillRight != nil
         if hasFill, !areVectors {
             throw failure(
                 "filling in missing series only allowed between instant vectors", at: whole)
@@ -165,7 +183,6 @@ struct PromQLTypeCheck {
             throw failure(
                 "filling in missing series not allowed for set operators", at: whole)
         }
-        let matching = node.matching
         if !areVectors, matching != .standard {
             throw failure("vector matching only allowed between instant vectors", at: whole)
         }

@@ -7,10 +7,12 @@ struct VectorMatch {
     private let cells: CellOperator
     private let matching: PromQLExpr.VectorMatching
     private let signature: LabelGrouping
+    private let keepsMetricNames: Bool
 
     init(node: PromQLExpr.Binary, cells: CellOperator) {
         self.cells = cells
         matching = node.matching
+        keepsMetricNames = node.keepsMetricNames
         signature = LabelGrouping(
             names: node.matching.labels, isWithout: !node.matching.isOn)
     }
@@ -141,7 +143,7 @@ struct VectorMatch {
 
     func resultLabels(_ many: Labels, _ one: Labels) -> Labels {
         var labels = many
-        if !cells.operation.keepsMetricName || cells.returnsBool {
+        if !keepsMetricNames, !cells.operation.keepsMetricName || cells.returnsBool {
             labels = labels.withoutMetricName
         }
         if matching.cardinality == .oneToOne {

@@ -34,7 +34,7 @@ import Testing
         Refusal("rate(a[5m],)", "1:12", "trailing commas not allowed"),
         Refusal("rate(a[5m]", "1:11", "unexpected end of input in function call"),
         Refusal("rate()", "1:1", "expected 1 argument(s) in call to \"rate\", got 0"),
-        Refusal("rate(a)", "1:6", "expected type range vector in call to function \"rate\""),
+        Refusal("rate(1)", "1:6", "expected type range vector in call to function \"rate\""),
         Refusal("abs(a[5m])", "1:5", "expected type instant vector in call to function \"abs\""),
         Refusal("round(a, 1, 2)", "1:1", "expected at most 2 argument(s)"),
         Refusal("label_join(a)", "1:1", "expected at least 3 argument(s)"),
@@ -258,10 +258,17 @@ import Testing
             #"histogram_quantile(0.9, sum without(i)(rate(h[1h:5m] @ end())))"#,
             #"a{b="\x41\u00e9"} * on(c) group_left(d) -e ^ 0x1F or topk(3, f) > bool 1e-3"#,
             #"label_replace(m, "d", "$1", "s", "(.*)") unless absent(n{x='y'}) @ 1.5"#,
+            #"increase(a[max(5m*2,step()):range()+1m] anchored) + on(b) fill_left(-1) c </ 2"#,
+            #"WITH (f(x, y) = rate(x[5m]) / y, q = {a="b" or c="d"}) f(m{q} smoothed, 2)"#,
+            #"rollup(a, "max") default (b if c) keep_metric_names ifnot sum(d) by (e) limit 3"#,
+            #"quantiles("q", 0.5, info(a, {b=~".*"})) or label_set(running_sum(c), "d", "e")"#,
         ]
         let pieces = [
             "(", ")", "{", "}", "[", "]", "\"", "\\", "`", ",", ":", "@", "offset", "by", "5m",
             "1e999", "0x", "-", "^", "bool", "on", "group_left", "\u{0}", "é", "#", "\n", "or",
+            "WITH (a = b) ", "default", "if", "limit 2", "keep_metric_names", "anchored",
+            "smoothed",
+            "fill(0)", "</", ">/", "step()", "rollup(", "+1m",
             "NaN", "start()", "[5m]", "sum", "rate(", "1y", "=~", "..",
         ]
         let store = PromQLMemoryStore([])
@@ -273,7 +280,7 @@ import Testing
             return Int(state % UInt64(max(bound, 1)))
         }
         var readCount = 0
-        for round in 0..<6_000 {
+        for round in 0..<12_000 {
             var bytes = Array(seeds[round % seeds.count].utf8)
             for _ in 0...next(4) {
                 let place = next(bytes.count + 1)
