@@ -28,7 +28,7 @@ struct AggregationFold {
 
     /// What a cell's histograms add up to.
     private struct HistogramTotal {
-        var sum: Histogram
+        var sum: CompensatedHistogram
         var count = 1.0
         var isIncompatible = false
         var hasResets = false
@@ -204,7 +204,7 @@ struct AggregationFold {
         case .sum, .avg:
             guard var total = histograms[cell] else {
                 histograms[cell] = HistogramTotal(
-                    sum: histogram, hasResets: histogram.resetHint == .reset,
+                    sum: CompensatedHistogram(histogram), hasResets: histogram.resetHint == .reset,
                     hasNoResets: histogram.resetHint == .notReset)
                 return
             }
@@ -212,11 +212,10 @@ struct AggregationFold {
             total.hasResets = total.hasResets || histogram.resetHint == .reset
             total.hasNoResets = total.hasNoResets || histogram.resetHint == .notReset
             do {
-                let outcome = try HistogramArithmetic.add(total.sum, histogram)
+                let outcome = try total.sum.add(histogram)
                 if outcome.hasReconciledBounds {
                     annotations.reconciledBounds(in: "aggregation", at: range)
                 }
-                total.sum = outcome.histogram
                 total.count += 1
             } catch {
                 annotations.mixedSchemas(rowLabels.metricName, at: range)
@@ -247,7 +246,7 @@ struct AggregationFold {
             if total.hasResets, total.hasNoResets {
                 annotations.resetCollision(in: "aggregation", at: range)
             }
-            let sum = total.sum.compacted()
+            let sum = total.sum.total.compacted()
             result.set(
                 cell,
                 operation == .avg ? HistogramArithmetic.divide(sum, by: total.count) : sum)

@@ -224,25 +224,24 @@ struct HistogramWindows {
             annotations.mixedFloatsAndHistograms(metric, at: range)
             return nil
         }
-        var sum = series.histograms[content.histograms.lowerBound]
+        var sum = CompensatedHistogram(series.histograms[content.histograms.lowerBound])
         do {
             for place in content.histograms.dropFirst() {
-                let outcome = try HistogramArithmetic.add(sum, series.histograms[place])
+                let outcome = try sum.add(series.histograms[place])
                 if outcome.hasResetCollision {
                     annotations.resetCollision(in: "aggregation", at: range)
                 }
                 if outcome.hasReconciledBounds {
                     annotations.reconciledBounds(in: "aggregation", at: range)
                 }
-                sum = outcome.histogram
             }
         } catch {
             annotations.mixedSchemas(metric, at: range)
             return nil
         }
-        guard function == .avg else { return .histogram(sum) }
+        guard function == .avg else { return .histogram(sum.total) }
         return .histogram(
-            HistogramArithmetic.divide(sum, by: Double(content.histograms.count)))
+            HistogramArithmetic.divide(sum.total, by: Double(content.histograms.count)))
     }
 
     private func edge(_ content: Content, isFirst: Bool) -> (nanos: Int64, isFloat: Bool) {

@@ -140,13 +140,31 @@ struct PromQLLexer {
                 }
             }
         }
+        let end = offset
+        let factor = unitFactor()
         let isCutOff = isLetter(peek(0)) || isDigit(peek(0)) || peek(0) == UInt8(ascii: ".")
-        guard !isCutOff, let value = NumberText.parse(text[start..<offset]) else {
+        guard !isCutOff, let value = NumberText.parse(text[start..<end]) else {
             if isCutOff { offset += 1 }
             let shown = String(decoding: text[start..<offset], as: UTF8.self)
             throw failure("bad number or duration syntax: \"\(shown)\"", at: start)
         }
-        return .number(value)
+        return .number(value * factor)
+    }
+
+    /// MetricsQL's `K`, `Mi`, `GB`, `TiB`: of thousands, or of 1024s. 1 when there is none.
+    private mutating func unitFactor() -> Double {
+        let units: [UInt8] = [
+            UInt8(ascii: "K"), UInt8(ascii: "M"), UInt8(ascii: "G"), UInt8(ascii: "T"),
+        ]
+        guard let place = units.firstIndex(of: peek(0)) else { return 1 }
+        offset += 1
+        var base = 1000.0
+        if peek(0) == UInt8(ascii: "i") {
+            base = 1024
+            offset += 1
+        }
+        if peek(0) == UInt8(ascii: "B") { offset += 1 }
+        return FloatMath.power(base, Double(place + 1))
     }
 
     private func duration(from start: Int) throws(QueryError) -> PromQLToken.Kind {

@@ -57,6 +57,7 @@ extension PromQLParser {
         case .leftParen:
             advance()
             let inner = try expression()
+            if current.kind == .comma { return try union(after: inner, from: token) }
             guard current.kind == .rightParen else {
                 throw unexpected("in paren expression, expected \")\"")
             }
@@ -70,6 +71,23 @@ extension PromQLParser {
         case .identifier(let name): return try named(name)
         default: throw unexpected("expected an expression")
         }
+    }
+
+    /// `(a, b)`: all of both.
+    private mutating func union(
+        after first: Parsed, from start: PromQLToken
+    ) throws(QueryError) -> Parsed {
+        var parts = [first]
+        while current.kind == .comma {
+            advance()
+            if current.kind != .rightParen { parts.append(try expression()) }
+        }
+        guard current.kind == .rightParen, let function = PromQLFunction.named("union") else {
+            throw unexpected("in paren expression, expected \")\"")
+        }
+        let end = advance().range.upperBound
+        return try call(
+            function, parts, range: PromQLParser.span(start.range.lowerBound, end))
     }
 
     private mutating func named(_ name: String) throws(QueryError) -> Parsed {

@@ -97,6 +97,7 @@ import Testing
         Refusal("\"\\q\"", "1:2", "unknown escape sequence"),
         Refusal("\"\\xZZ\"", "1:4", "illegal character in escape sequence"),
         Refusal("\"\\ud800\"", "1:8", "invalid Unicode code point"),
+        Refusal("(a,", "1:4", "unexpected end of input"),
         Refusal("1.2.3", "1:1", "bad number or duration syntax"),
         Refusal("0x", "1:1", "bad number or duration syntax"),
         Refusal("1e", "1:1", "bad number or duration syntax"),
