@@ -66,6 +66,8 @@ struct LeafJob {
         /// The time of the newest sample, and the metric name stays; a histogram is an error.
         case infoTimestamps
         case window(WindowFunction, nanos: Int64, parameters: [PromQLExpr])
+        /// How often each value is in the window: a row for each, told apart by the label.
+        case valueCounts(label: String, nanos: Int64)
     }
 
     /// What a row is folded into.
@@ -92,7 +94,7 @@ struct LeafJob {
     private var windowNanos: Int64 {
         switch source {
         case .instant, .infoTimestamps: lookbackNanos
-        case .window(_, let nanos, _): nanos
+        case .window(_, let nanos, _), .valueCounts(_, let nanos): nanos
         }
     }
 
@@ -132,6 +134,7 @@ struct LeafJob {
         switch source {
         case .instant(let givesTimestamps): return givesTimestamps
         case .infoTimestamps: return false
+        case .valueCounts: return true
         case .window(let function, _, _): return !function.keepsMetricName
         }
     }
@@ -157,6 +160,14 @@ struct LeafJob {
                 let source = Source.window(
                     function, nanos: node.windowNanos, parameters: parameters)
                 return (node.selector, source, node.range)
+            case .countValuesOverTime:
+                guard case .matrix(let node) = call.arguments[1].withoutParens,
+                    case .string(let label) = call.arguments[0].withoutParens
+                else { return nil }
+                return (
+                    node.selector, .valueCounts(label: label.value, nanos: node.windowNanos),
+                    node.range
+                )
             case .absentOverTime:
                 guard case .matrix(let node)? = call.arguments.first?.withoutParens else {
                     return nil

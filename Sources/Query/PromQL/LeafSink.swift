@@ -38,7 +38,9 @@ final class LeafSink {
         stepCount = reference.count
         rows = StepMatrix(stepCount: stepCount)
         row = Array(repeating: StepMatrix.absent, count: stepCount)
-        floatIndexes = WindowIndexCache(grid: reference, windowNanos: job.lookbackNanos)
+        var windowNanos = job.lookbackNanos
+        if case .valueCounts(_, let nanos) = job.source { windowNanos = nanos }
+        floatIndexes = WindowIndexCache(grid: reference, windowNanos: windowNanos)
         histogramIndexes = floatIndexes
         if let fold = job.fold {
             self.fold = AggregationFold(
@@ -60,6 +62,15 @@ final class LeafSink {
 
     func consume(_ series: SeriesData) throws {
         boxes.removeAll(keepingCapacity: true)
+        if case .valueCounts(let label, _) = job.source {
+            let floats = WindowEvaluator.withoutStaleMarkers(series)
+            let counts = ValueCounts(
+                floatIndexes.index(for: floats.column), floats.values, label: label)
+            for (labels, row) in counts.rows(of: series.labels) {
+                try take(job.keepsMetricNames ? labels : labels.withoutMetricName, row)
+            }
+            return
+        }
         if job.selector.boundary != .plain {
             try fillExtended(series)
         } else if windows != nil {
@@ -75,16 +86,19 @@ final class LeafSink {
             replaceByTimestamps(series)
         }
         counterNames?.check(series.labels, row)
+        try take(job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row)
+    }
+
+    /// Folds or keeps a row and what is in `boxes`.
+    private func take(_ labels: Labels, _ row: [Double]) throws {
         if fold != nil {
-            fold?.add(
-                job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+            fold?.add(labels, row, boxes)
             return
         }
         let isEmpty = row.allSatisfy(\.isStaleMarker) && boxes.allSatisfy { $0 == nil }
         guard !isEmpty else { return }
         try budget.charge(samples: stepCount)
-        rows.append(
-            job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+        rows.append(labels, row, boxes)
     }
 
     // MARK: Partial results of a job that folds

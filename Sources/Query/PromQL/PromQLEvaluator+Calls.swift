@@ -50,6 +50,7 @@ extension PromQLEvaluator {
             return .scalar(
                 zip(a, b).map { FloatMath.extreme($0, $1, isMaximum: isMaximum) })
         case .histogramFraction: return .vector(try fraction(node, grid))
+        case .countValuesOverTime: return .vector(try countValuesOverTime(node, grid))
         case .row(let function): return .vector(try transformRows(function, node, grid))
         case .labelEdit, .labelValue, .graphiteGroup, .dropCommonLabels, .union, .limitOffset,
             .bitmap:

@@ -30,6 +30,7 @@ extension PromQLFunction {
         PromQLFunction("bitmap_and", [.vector, .scalar], .bitmap(.and)),
         PromQLFunction("bitmap_or", [.vector, .scalar], .bitmap(.or)),
         PromQLFunction("bitmap_xor", [.vector, .scalar], .bitmap(.xor)),
+        PromQLFunction("count_values_over_time", [.string, .matrix], .countValuesOverTime),
         PromQLFunction("drop_common_labels", [.vector], isVariadic: true, .dropCommonLabels),
         PromQLFunction("end", [], result: .scalar, .queryBound(.end)),
         PromQLFunction(

@@ -17,6 +17,7 @@ package struct PromQLFunction: Sendable {
         case info
         /// Of two numbers.
         case extreme(isMaximum: Bool)
+        case countValuesOverTime
         case row(RowFunction)
         case labelEdit(LabelEdit)
         case labelValue, graphiteGroup, dropCommonLabels

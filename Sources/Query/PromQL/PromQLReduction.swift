@@ -111,7 +111,7 @@ extension LeafJob {
         guard fold != nil else { return false }
         switch source {
         case .instant: return true
-        case .infoTimestamps: return false
+        case .infoTimestamps, .valueCounts: return false
         case .window(let function, _, let parameters):
             // Histograms are not among what comes back.
             return parameters.isEmpty && function != .predictLinear && function != .histogram
