@@ -3,6 +3,9 @@ internal import Model
 /// Walks a query and lists the pieces that need samples, with the grids at which they are needed.
 /// The evaluator derives the same grids and finds the results by `LeafJob.Key`.
 struct LeafCollector {
+    /// Limit `query.selectors_max`: pieces of one query that need samples.
+    static let jobCountMax = 10_000
+
     let context: PromQLContext
     private(set) var jobs: [LeafJob] = []
 
@@ -69,8 +72,16 @@ struct LeafCollector {
             selector: InfoJoin.selector(of: node), source: .infoTimestamps, fold: nil,
             range: node.range, reference: grid, isAnchored: false,
             lookbackNanos: context.lookbackNanos, stage: 0)
-        if !jobs.contains(where: { $0.key == job.key }) { jobs.append(job) }
+        try append(job)
         return max(stages, 1)
+    }
+
+    private mutating func append(_ job: LeafJob) throws(QueryError) {
+        guard !jobs.contains(where: { $0.key == job.key }) else { return }
+        guard jobs.count < LeafCollector.jobCountMax else {
+            throw .limit(name: "query.selectors_max", allowed: LeafCollector.jobCountMax)
+        }
+        jobs.append(job)
     }
 
     /// Nil when `expr` is no piece that samples go straight into.
@@ -93,7 +104,7 @@ struct LeafCollector {
                 job.stage = max(job.stage, try collect(parameter, grid))
             }
         }
-        if !jobs.contains(where: { $0.key == job.key }) { jobs.append(job) }
+        try append(job)
         return job.stage + 1
     }
 }

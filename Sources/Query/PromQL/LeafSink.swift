@@ -66,7 +66,7 @@ final class LeafSink {
             let floats = WindowEvaluator.withoutStaleMarkers(series)
             let counts = ValueCounts(
                 floatIndexes.index(for: floats.column), floats.values, label: label)
-            for (labels, row) in counts.rows(of: series.labels) {
+            for (labels, row) in try counts.rows(of: series.labels, budget: budget) {
                 try take(job.keepsMetricNames ? labels : labels.withoutMetricName, row)
             }
             return

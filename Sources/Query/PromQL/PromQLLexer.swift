@@ -124,6 +124,12 @@ struct PromQLLexer {
             while isHexDigit(peek(0)) || peek(0) == UInt8(ascii: "_") { offset += 1 }
         } else {
             skipDigits()
+            if peek(0) == UInt8(ascii: "i"), !isLetter(peek(1)), !isDigit(peek(1)),
+                let count = NumberText.parse(text[start..<offset])
+            {
+                offset += 1
+                return .steps(count)
+            }
             if isUnit(peek(0)) {
                 while isDigit(peek(0)) || isLetter(peek(0)) { offset += 1 }
                 return try duration(from: start)
@@ -131,6 +137,7 @@ struct PromQLLexer {
             if peek(0) == UInt8(ascii: ".") {
                 offset += 1
                 skipDigits()
+                if isUnit(peek(0)) { return try fractionalDuration(from: start) }
             }
             if peek(0) | 0x20 == UInt8(ascii: "e") {
                 let sign = peek(1) == UInt8(ascii: "+") || peek(1) == UInt8(ascii: "-")
@@ -176,6 +183,20 @@ struct PromQLLexer {
         } catch {
             throw failure("bad number or duration syntax: \"\(shown)\"", at: start)
         }
+    }
+
+    /// `1.5h`: one unit, of MetricsQL.
+    private mutating func fractionalDuration(
+        from start: Int
+    ) throws(QueryError) -> PromQLToken.Kind {
+        let end = offset
+        while isDigit(peek(0)) || isLetter(peek(0)) { offset += 1 }
+        let shown = String(decoding: text[start..<offset], as: UTF8.self)
+        guard let value = NumberText.parse(text[start..<end]),
+            let unit = try? DurationText.parse([UInt8(ascii: "1")] + text[end..<offset]),
+            value * Double(unit) < 9.2e18
+        else { throw failure("bad number or duration syntax: \"\(shown)\"", at: start) }
+        return .duration(Int64((value * Double(unit)).rounded()))
     }
 
     private mutating func skipDigits() {

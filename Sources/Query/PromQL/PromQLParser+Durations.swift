@@ -92,6 +92,9 @@ extension PromQLParser {
         case .number(let value):
             advance()
             return .number(value)
+        case .steps(let count):
+            advance()
+            return .parens(.binary(.multiply, .number(count), .step))
         case .leftParen:
             advance()
             let inner = try durationExpression(precedenceMin: 1, in: context)

@@ -20,7 +20,9 @@ extension PromQLParser {
                 stepNanos: step?.nanos,
                 step: step.flatMap { $0.expr.isLiteral ? nil : $0.expr }, shift: .none,
                 range: PromQLParser.span(start, end))
-            return Parsed(expr: .subquery(node), depth: operand.depth + 1)
+            return Parsed(
+                expr: .subquery(node), depth: operand.depth + 1,
+                size: operand.size + max(1, end - bracket.range.lowerBound))
         }
         guard case .vector(let selector) = operand.expr else {
             throw failure(

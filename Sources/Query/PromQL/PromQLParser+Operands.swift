@@ -66,7 +66,7 @@ extension PromQLParser {
             return Parsed(
                 expr: .parens(
                     .init(inner: inner.expr, range: PromQLParser.span(token.range.lowerBound, end))),
-                depth: inner.depth + 1)
+                depth: inner.depth + 1, size: inner.size + 2)
         case .leftBrace: return leaf(.vector(try selector()))
         case .identifier(let name): return try named(name)
         default: throw unexpected("expected an expression")
@@ -152,7 +152,9 @@ extension PromQLParser {
             function: function, arguments: expressions, range: range)
         let depth = (arguments.map(\.depth).max() ?? 0) + 1
         try checkDepth(depth)
-        return Parsed(expr: .call(node), depth: depth)
+        let size = arguments.reduce(function.name.utf8.count + 2) { $0 + $1.size + 2 }
+        try checkSize(size)
+        return Parsed(expr: .call(node), depth: depth, size: size)
     }
 
     /// A vector in the place of a range vector: its window is left to the query.
@@ -205,7 +207,9 @@ extension PromQLParser {
             grouping: grouping ?? .all, limit: limit, range: PromQLParser.span(start, end))
         let depth = max(operand.depth, parameter?.depth ?? 0) + 1
         try checkDepth(depth)
-        return Parsed(expr: .aggregate(node), depth: depth)
+        let size = operand.size + (parameter?.size ?? 0) + abs(end - start)
+        try checkSize(size)
+        return Parsed(expr: .aggregate(node), depth: depth, size: size)
     }
 
     private mutating func groupingClause() throws(QueryError) -> LabelGrouping? {

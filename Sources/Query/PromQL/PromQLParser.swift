@@ -7,10 +7,15 @@ package struct PromQLParser {
     /// Limit `query.depth_max`.
     package static let depthMax = 250
 
+    /// Limit `query.expanded_tokens_max`: what templates add to a query.
+    package static let expandedTokensMax = 1 << 16
+
     /// An expression and the height of its tree.
     struct Parsed {
         var expr: PromQLExpr
         var depth: Int
+        /// About as many bytes as it prints with; what grows without end with templates.
+        var size = 1
     }
 
     let text: [UInt8]
@@ -88,6 +93,7 @@ package struct PromQLParser {
                 operation: operation, left: left.expr, right: left.expr, returnsBool: false,
                 matching: .standard, range: operatorToken.range)
             try binaryModifiers(of: &node)
+            let modifiers = previous.range.upperBound - operatorToken.range.lowerBound
             // Only ^ binds to the right.
             try enter()
             let next = operation == .power ? operation.precedence : operation.precedence + 1
@@ -96,8 +102,11 @@ package struct PromQLParser {
             node.right = right.expr
             node.range = PromQLParser.span(
                 left.expr.range.lowerBound, right.expr.range.upperBound)
-            left = Parsed(expr: .binary(node), depth: max(left.depth, right.depth) + 1)
+            left = Parsed(
+                expr: .binary(node), depth: max(left.depth, right.depth) + 1,
+                size: left.size + right.size + max(1, modifiers))
             try checkDepth(left.depth)
+            try checkSize(left.size)
         }
         return left
     }
@@ -212,11 +221,12 @@ package struct PromQLParser {
         if case .number(var node) = operand.expr {
             if isNegation { node.value = -node.value }
             node.range = range
-            return Parsed(expr: .number(node), depth: operand.depth)
+            return Parsed(expr: .number(node), depth: operand.depth, size: operand.size + 1)
         }
         let node = PromQLExpr.Unary(
             isNegation: isNegation, operand: operand.expr, range: range)
-        return Parsed(expr: .unary(node), depth: operand.depth + 1)
+        return Parsed(
+            expr: .unary(node), depth: operand.depth + 1, size: operand.size + 1)
     }
 
     // MARK: Tokens
@@ -249,7 +259,9 @@ package struct PromQLParser {
         return true
     }
 
-    func leaf(_ expr: PromQLExpr) -> Parsed { Parsed(expr: expr, depth: 1) }
+    func leaf(_ expr: PromQLExpr) -> Parsed {
+        Parsed(expr: expr, depth: 1, size: max(1, expr.range.count))
+    }
 
     /// Between two places of the text; with templates the later one may be read first.
     static func span(_ a: Int, _ b: Int) -> Range<Int> { min(a, b)..<max(a, b) }
@@ -259,8 +271,9 @@ package struct PromQLParser {
     mutating func enter() throws(QueryError) {
         nesting += 1
         try checkDepth(nesting)
-        guard readCount < tokens.count + PromQLLexer.textBytesMax else {
-            throw .limit(name: "query.text_bytes_max", allowed: PromQLLexer.textBytesMax)
+        guard readCount < tokens.count + PromQLParser.expandedTokensMax else {
+            throw .limit(
+                name: "query.expanded_tokens_max", allowed: PromQLParser.expandedTokensMax)
         }
     }
 
@@ -269,6 +282,13 @@ package struct PromQLParser {
     func checkDepth(_ depth: Int) throws(QueryError) {
         guard depth <= PromQLParser.depthMax else {
             throw .limit(name: "query.depth_max", allowed: PromQLParser.depthMax)
+        }
+    }
+
+    /// Of what templates make.
+    func checkSize(_ size: Int) throws(QueryError) {
+        guard !isRewritten || size <= text.count + PromQLLexer.textBytesMax else {
+            throw .limit(name: "query.text_bytes_max", allowed: PromQLLexer.textBytesMax)
         }
     }
 

@@ -131,7 +131,7 @@ extension PromQLParser {
             try checkDepth(parsed.depth + 1)
             return Parsed(
                 expr: .parens(.init(inner: parsed.expr, range: parsed.expr.range)),
-                depth: parsed.depth + 1)
+                depth: parsed.depth + 1, size: parsed.size + 2)
         default: return parsed
         }
     }

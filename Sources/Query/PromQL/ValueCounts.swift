@@ -14,7 +14,10 @@ struct ValueCounts {
     }
 
     /// A row for each value, ascending; a value that a window does not hold has no cell there.
-    func rows(of labels: Labels) -> [(labels: Labels, row: [Double])] {
+    /// Each new row is charged. Errors: `QueryLimitError`.
+    func rows(
+        of labels: Labels, budget: QueryBudget
+    ) throws -> [(labels: Labels, row: [Double])] {
         let blank = Array(repeating: StepMatrix.absent, count: index.lows.count)
         var places: [String: Int] = [:]
         var result: [(value: Double, text: String, row: [Double])] = []
@@ -24,6 +27,7 @@ struct ValueCounts {
                 let place = places[text] ?? result.count
                 if place == result.count {
                     places[text] = place
+                    try budget.charge(samples: blank.count)
                     result.append((values[sample], text, blank))
                 }
                 let known = result[place].row[step]
@@ -62,10 +66,9 @@ extension PromQLEvaluator {
             }
             let index = WindowIndex(
                 TimestampColumn(nanos), grid: reference, windowNanos: subquery.windowNanos)
-            for (labels, row) in ValueCounts(index, values, label: label)
-                .rows(of: matrix.labels[row])
+            for (labels, row) in try ValueCounts(index, values, label: label)
+                .rows(of: matrix.labels[row], budget: budget)
             {
-                try budget.charge(samples: row.count)
                 result.append(labels, row)
             }
         }

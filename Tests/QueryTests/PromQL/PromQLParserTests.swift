@@ -193,6 +193,18 @@ import Testing
         (#"'it"s'"#, #""it\"s""#), ("`a\\b`", #""a\\b""#),
         ("x{a!=\"b\",c=~\"d\",e!~\"f\"}", "x{a!=\"b\",c=~\"d\",e!~\"f\"}"),
         ("rate(x[5m]) # comment", "rate(x[5m])"), ("pi()", "pi()"),
+        ("rate( x )", "rate(x)"), ("max_over_time(x+y)", "max_over_time(x + y)"),
+        ("a DEFAULT b if c ifnot 1", "a default b if c ifnot 1"),
+        ("sum(x)by(y)limit 3", "sum by (y) (x) limit 3"),
+        ("abs(x)keep_metric_names", "abs(x) keep_metric_names"),
+        ("(x+1)keep_metric_names", "(x + 1) keep_metric_names"),
+        ("WITH (f(a, b) = a * b) f(x, 1 + y)", "(x * (1 + y))"),
+        ("2 ^ WITH (a = -x) a", "2 ^ (-x)"),
+        ("WITH (c = {a=\"b\"}) x{c,d=\"e\"}", "x{a=\"b\",d=\"e\"}"),
+        ("rollup(x[5m], \"max\")", "max_over_time(x[5m])"),
+        ("quantiles(\"q\", 0.5, x)", "union(label_set(quantile(0.5, x), \"q\", \"0.5\"))"),
+        ("(a, b)", "union(a, b)"), ("1Ki", "1024"), ("x[1.5h]", "x[1h30m]"),
+        ("x[5i]", "x[(5 * step())]"), ("x offset -2i", "x offset -(2 * step())"),
         ("x[5m+ 30]", "x[5m + 30]"), ("x[2m*(1+STEP())]", "x[2m * (1 + step())]"),
         ("x[max(range(),1m):step()]", "x[max(range(), 1m):step()]"),
         ("x offset -min( step(),1s)", "x offset -min(step(), 1s)"),
@@ -214,6 +226,32 @@ import Testing
         #expect(expr.description == printed)
         // What is printed reads back as the same.
         #expect(try PromQLEngine.parseOnly(printed).description == printed)
+    }
+
+    /// Templates of templates: a limit, at once.
+    @Test func refusesWhatGrowsWithoutEnd() {
+        let doubling = (1...60).map { "t\($0) = t\($0 - 1) + t\($0 - 1)" }
+        let queries = [
+            "WITH (t0 = x, " + doubling.joined(separator: ", ") + ") t60",
+            "WITH (t0(x) = x, "
+                + (1...60).map { "t\($0)(x) = t\($0 - 1)(x + x)" }.joined(separator: ", ")
+                + ") t60(y)",
+            String(repeating: "rollup(", count: 60) + "x[5m]" + String(repeating: ")", count: 60),
+            "x[" + Array(repeating: "1m", count: 400).joined(separator: "+") + "]",
+            "x[" + String(repeating: "(", count: 400) + "1m" + String(repeating: ")", count: 400)
+                + "]",
+        ]
+        for query in queries {
+            do {
+                let expr = try PromQLEngine.parseOnly(query)
+                Issue.record("\(query.prefix(60)) was read as \(expr.description.count) bytes")
+            } catch {
+                guard case .limit = error else {
+                    Issue.record("\(query.prefix(60)): \(error)")
+                    continue
+                }
+            }
+        }
     }
 
     @Test func refusesDeepNesting() {
