@@ -40,6 +40,11 @@ enum FloatMath {
         return isMaximum ? max(a, b) : min(a, b)
     }
 
+    /// The whole number in `value`, from 0 to `limit`; a NaN is 0.
+    static func count(_ value: Double, atMost limit: Int) -> Int {
+        value >= Double(limit) ? limit : value >= 1 ? Int(value) : 0
+    }
+
     static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
     static func remainder(_ a: Double, _ b: Double) -> Double { fmod(a, b) }
     static func arcTangent(_ y: Double, _ x: Double) -> Double { atan2(y, x) }

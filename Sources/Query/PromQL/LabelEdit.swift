@@ -143,9 +143,9 @@ enum VectorEdit {
     /// Up to `count` rows behind the first `offset`, by labels.
     static func limit(_ matrix: StepMatrix, count: Double, offset: Double) -> StepMatrix {
         let rows = matrix.sortedByLabels()
-        let low = Int(min(max(offset, 0), Double(rows.rowCount)))
-        let high = Int(min(Double(low) + max(count, 0), Double(rows.rowCount)))
-        return rows.selecting(Array(low..<max(low, high)))
+        let low = FloatMath.count(offset, atMost: rows.rowCount)
+        let size = FloatMath.count(count, atMost: rows.rowCount - low)
+        return rows.selecting(Array(low..<low + size))
     }
 
     /// Without labels that all rows share.

@@ -199,6 +199,6 @@ extension PromQLEvaluator {
         _ rows: [Int], _ count: Double, _ isBefore: (Int, Int) -> Bool
     ) -> [Int] {
         let sorted = rows.sorted { isBefore($0, $1) || (!isBefore($1, $0) && $0 < $1) }
-        return Array(sorted.prefix(Int(min(max(count, 0), Double(rows.count)))))
+        return Array(sorted.prefix(FloatMath.count(count, atMost: rows.count)))
     }
 }

@@ -145,7 +145,8 @@ struct RowTransform {
     private func regress(_ row: inout [Double], _ seconds: [Double]) {
         var nanos: [Int64] = []
         for step in row.indices where !row[step].isStaleMarker {
-            nanos.append(Int64(((seconds[step] - seconds[0]) * 1e9).rounded()))
+            let offset = min((seconds[step] - seconds[0]) * 1e9, 9e18)
+            nanos.append(Int64(offset.rounded()))
         }
         let line = LinearRegression(points.span, nanos.span, 0, points.count, originNanos: 0)
         for step in row.indices {
