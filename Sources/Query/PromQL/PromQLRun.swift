@@ -144,6 +144,12 @@ struct PromQLRun {
     private func rawSamples(
         _ node: PromQLExpr.MatrixSelector
     ) async throws(QueryError) -> QueryAnswer {
+        guard node.selector.boundary == .plain else {
+            throw .parse(
+                message: "\(node.selector.boundary.rawValue) modifier can only be used within a "
+                    + "function call",
+                position: QueryPosition(offset: node.range.lowerBound, in: text))
+        }
         let reference = context.reference(node.selector.shift, grid).grid
         let end = Timestamp(nanos: reference.endNanos)
         let start = end.advanced(byNanos: -node.windowNanos).advanced(byNanos: 1)
