@@ -32,7 +32,9 @@ import Testing
     @Test(arguments: [
         "sum by (job) (rate(m[1m]))", "avg(m)", "min without (i) (m)", "max(m)", "count(m)",
         "stddev by (job) (m)", "absent(m)", "sum(m offset 1m)", "sum(m) / count(m)",
-        "max_over_time(sum(m)[1m:10s])",
+        "max_over_time(sum(m)[1m:10s])", "sum(increase(m[1m] anchored))", "sum(m smoothed)",
+        "sum(rate(m[step() * 3]))", "WITH (s = sum(m)) s / s", "sum(rate(m))",
+        "sum by (job) (m{i=\"1\" or i=\"2\"})", "sum by (job) (distinct_over_time(m[1m])) limit 1",
     ])
     func firstAggregationsAreGivenAway(query: String) async throws {
         #expect(try await Self.parts(query, Self.store()) > 0)
@@ -40,7 +42,9 @@ import Testing
 
     @Test(arguments: [
         "m", "rate(m[1m])", "topk(2, m)", "quantile(0.5, m)", "sum(predict_linear(m[1m], 60))",
-        "sum(quantile_over_time(0.5, m[1m]))", "sum(m) + on () group_right m",
+        "sum(quantile_over_time(0.5, m[1m]))", "sum(count_gt_over_time(m[1m], 2))",
+        "sum(histogram_over_time(m[1m]))", "median(m)", "any by (job) (m)", "sum(running_sum(m))",
+        "sum(info(m))", "sum({i=\"1\" or i=\"2\"} + m)", "sum(m) + on () group_right m",
     ])
     func whatNeedsTheSeriesIsNot(query: String) async throws {
         #expect(try await Self.parts(query, Self.store()) == 0)

@@ -28,7 +28,7 @@ struct AggregationFold {
 
     /// What a cell's histograms add up to.
     private struct HistogramTotal {
-        var sum: Histogram
+        var sum: CompensatedHistogram
         var count = 1.0
         var isIncompatible = false
         var hasResets = false
@@ -47,7 +47,12 @@ struct AggregationFold {
     }
 
     /// Whether `operation` is one of those that fold.
-    static func folds(_ operation: Operation) -> Bool { !operation.takesParameter }
+    static func folds(_ operation: Operation) -> Bool {
+        switch operation {
+        case .sum, .avg, .min, .max, .count, .group, .stddev, .stdvar: true
+        default: false
+        }
+    }
 
     /// Adds a row of `stepCount` cells; `boxes` is empty or as long.
     mutating func add(_ rowLabels: Labels, _ row: [Double], _ boxes: [HistogramBox?]) {
@@ -199,7 +204,7 @@ struct AggregationFold {
         case .sum, .avg:
             guard var total = histograms[cell] else {
                 histograms[cell] = HistogramTotal(
-                    sum: histogram, hasResets: histogram.resetHint == .reset,
+                    sum: CompensatedHistogram(histogram), hasResets: histogram.resetHint == .reset,
                     hasNoResets: histogram.resetHint == .notReset)
                 return
             }
@@ -207,7 +212,10 @@ struct AggregationFold {
             total.hasResets = total.hasResets || histogram.resetHint == .reset
             total.hasNoResets = total.hasNoResets || histogram.resetHint == .notReset
             do {
-                total.sum = try HistogramArithmetic.add(total.sum, histogram).histogram
+                let outcome = try total.sum.add(histogram)
+                if outcome.hasReconciledBounds {
+                    annotations.reconciledBounds(in: "aggregation", at: range)
+                }
                 total.count += 1
             } catch {
                 annotations.mixedSchemas(rowLabels.metricName, at: range)
@@ -238,7 +246,7 @@ struct AggregationFold {
             if total.hasResets, total.hasNoResets {
                 annotations.resetCollision(in: "aggregation", at: range)
             }
-            let sum = total.sum.compacted()
+            let sum = total.sum.total.compacted()
             result.set(
                 cell,
                 operation == .avg ? HistogramArithmetic.divide(sum, by: total.count) : sum)

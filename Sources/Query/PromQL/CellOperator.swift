@@ -36,7 +36,11 @@ struct CellOperator {
         case .lessOrEqual: holds = a <= b
         case .greater: holds = a > b
         case .greaterOrEqual: holds = a >= b
-        case .and, .or, .unless: preconditionFailure("BUG: a set operator has no cells")
+        case .trimUpper, .trimLower:
+            _ = refused("float", "float")
+            return StepMatrix.absent
+        case .and, .or, .unless, .default, .if, .ifnot:
+            preconditionFailure("BUG: a set operator has no cells")
         }
         if returnsBool { return holds ? 1 : 0 }
         return holds ? a : StepMatrix.absent
@@ -53,6 +57,10 @@ struct CellOperator {
                 return cell(HistogramArithmetic.scale(left.histogram, by: b.value))
             case .divide:
                 return cell(HistogramArithmetic.divide(left.histogram, by: b.value))
+            case .trimUpper, .trimLower:
+                let trimmed = HistogramTrim.trim(
+                    left.histogram, at: b.value, keepsLower: operation == .trimUpper)
+                return Cell(value: StepMatrix.absent, box: HistogramBox(trimmed))
             default: return refused("histogram", "float")
             }
         case (nil, let right?):
@@ -76,6 +84,10 @@ struct CellOperator {
                     : try HistogramArithmetic.subtract(a, b)
                 if outcome.hasResetCollision {
                     annotations.resetCollision(
+                        in: isSum ? "addition" : "subtraction", at: range)
+                }
+                if outcome.hasReconciledBounds {
+                    annotations.reconciledBounds(
                         in: isSum ? "addition" : "subtraction", at: range)
                 }
                 if !isSum { outcome.histogram.resetHint = .gauge }

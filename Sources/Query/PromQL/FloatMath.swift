@@ -31,9 +31,25 @@ enum FloatMath {
         }
     }
 
+    /// The larger or smaller; infinity in its direction wins, then NaN.
+    static func extreme(_ a: Double, _ b: Double, isMaximum: Bool) -> Double {
+        let limit = isMaximum ? Double.infinity : -Double.infinity
+        if a == limit || b == limit { return limit }
+        if a.isNaN || b.isNaN { return .nan }
+        if a == 0, b == 0 { return (a.sign == .minus) == isMaximum ? b : a }
+        return isMaximum ? max(a, b) : min(a, b)
+    }
+
+    /// The whole number in `value`, from 0 to `limit`; a NaN is 0.
+    static func count(_ value: Double, atMost limit: Int) -> Int {
+        value >= Double(limit) ? limit : value >= 1 ? Int(value) : 0
+    }
+
     static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
     static func remainder(_ a: Double, _ b: Double) -> Double { fmod(a, b) }
     static func arcTangent(_ y: Double, _ x: Double) -> Double { atan2(y, x) }
+    static func logarithm(_ value: Double) -> Double { log(value) }
+    static func exponential(_ value: Double) -> Double { exp(value) }
     static func logarithm2(_ value: Double) -> Double { log2(value) }
     static func power2(_ exponent: Double) -> Double { exp2(exponent) }
 }

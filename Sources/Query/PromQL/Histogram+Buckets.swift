@@ -45,16 +45,20 @@ extension Histogram {
             upper: Histogram.bound(index, schema: schema), count: count)
     }
 
+    /// The bucket at `place` of one side, with its bounds.
+    func bucket(_ place: Int, isPositive: Bool) -> HistogramBucket {
+        if isPositive { return positiveBucket(place) }
+        let index = negative.indexes[place]
+        return HistogramBucket(
+            lower: -Histogram.bound(index, schema: schema),
+            upper: -Histogram.bound(index &- 1, schema: schema), count: negative.counts[place])
+    }
+
     /// All buckets ascending by bounds, the zero bucket among them, empty ones left out.
     package var allBuckets: [HistogramBucket] {
         var result: [HistogramBucket] = []
         for place in negative.indexes.indices.reversed() where negative.counts[place] != 0 {
-            let index = negative.indexes[place]
-            result.append(
-                HistogramBucket(
-                    lower: -Histogram.bound(index, schema: schema),
-                    upper: -Histogram.bound(index &- 1, schema: schema),
-                    count: negative.counts[place]))
+            result.append(bucket(place, isPositive: false))
         }
         if zeroCount != 0 {
             result.append(

@@ -11,6 +11,8 @@ enum HistogramArithmetic {
         var histogram: Histogram
         /// One side said "reset", the other "no reset".
         var hasResetCollision = false
+        /// Custom bounds differed, and only those that both had are left.
+        var hasReconciledBounds = false
     }
 
     static func add(
@@ -28,6 +30,23 @@ enum HistogramArithmetic {
     private static func combine(
         _ first: Histogram, _ second: Histogram, sign: Double
     ) throws(IncompatibleSchemas) -> Outcome {
+        var (a, b) = try reconciled(first, second)
+        a.zeroCount += sign * b.zeroCount
+        a.count += sign * b.count
+        a.sum += sign * b.sum
+        a.positive = merge(a.positive, b.positive, sign: sign)
+        a.negative = merge(a.negative, b.negative, sign: sign)
+        var outcome = Outcome(histogram: a)
+        outcome.hasReconciledBounds =
+            a.usesCustomBounds && first.customBounds != second.customBounds
+        outcome.hasResetCollision = adjustHint(&outcome.histogram, by: second)
+        return outcome
+    }
+
+    /// Both in their common form.
+    static func reconciled(
+        _ first: Histogram, _ second: Histogram
+    ) throws(IncompatibleSchemas) -> (Histogram, Histogram) {
         guard first.usesCustomBounds == second.usesCustomBounds else {
             throw IncompatibleSchemas()
         }
@@ -41,14 +60,7 @@ enum HistogramArithmetic {
             a = a.reduced(to: schema)
             b = b.reduced(to: schema)
         }
-        a.zeroCount += sign * b.zeroCount
-        a.count += sign * b.count
-        a.sum += sign * b.sum
-        a.positive = merge(a.positive, b.positive, sign: sign)
-        a.negative = merge(a.negative, b.negative, sign: sign)
-        var outcome = Outcome(histogram: a)
-        outcome.hasResetCollision = adjustHint(&outcome.histogram, by: second)
-        return outcome
+        return (a, b)
     }
 
     /// Every count times `factor`; a negative one makes a gauge.
@@ -80,7 +92,8 @@ enum HistogramArithmetic {
         return result
     }
 
-    private static func adjustHint(_ result: inout Histogram, by other: Histogram) -> Bool {
+    /// The hint of a sum. Returns whether one side was reset and the other was not.
+    static func adjustHint(_ result: inout Histogram, by other: Histogram) -> Bool {
         switch (result.resetHint, other.resetHint) {
         case (let a, let b) where a == b: return false
         case (.gauge, _): return false

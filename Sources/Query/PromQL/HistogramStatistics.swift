@@ -32,6 +32,13 @@ enum HistogramStatistics {
         return (sum.sum + sum.compensation) / histogram.count
     }
 
+    /// Whether NaNs were observed: they count, but are in no bucket.
+    static func hasNotNumbers(_ histogram: Histogram) -> Bool {
+        guard histogram.sum.isNaN else { return false }
+        let inBuckets = histogram.allBuckets.reduce(0) { $0 + $1.count }
+        return inBuckets < histogram.count
+    }
+
     // MARK: Native
 
     static func quantile(_ quantile: Double, of histogram: Histogram) -> Double {

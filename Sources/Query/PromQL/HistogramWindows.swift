@@ -145,13 +145,20 @@ struct HistogramWindows {
                     lowest = min(lowest, histograms[place].schema)
                 }
             }
-            var result = try HistogramArithmetic.subtract(last.reduced(to: lowest), first)
-                .histogram
+            let outcome = try HistogramArithmetic.subtract(last.reduced(to: lowest), first)
+            if outcome.hasReconciledBounds {
+                annotations.reconciledBounds(in: "subtraction", at: range)
+            }
+            var result = outcome.histogram
             if isCounter {
                 var before = first
                 for place in places.dropFirst() {
                     if histograms[place].isReset(after: before) {
-                        result = try HistogramArithmetic.add(result, before).histogram
+                        let sum = try HistogramArithmetic.add(result, before)
+                        if sum.hasReconciledBounds {
+                            annotations.reconciledBounds(in: "addition", at: range)
+                        }
+                        result = sum.histogram
                     }
                     before = histograms[place]
                 }
@@ -190,7 +197,11 @@ struct HistogramWindows {
             var result = b
             if !isRate || !b.isReset(after: a) {
                 do {
-                    result = try HistogramArithmetic.subtract(b, a).histogram
+                    let outcome = try HistogramArithmetic.subtract(b, a)
+                    if outcome.hasReconciledBounds {
+                        annotations.reconciledBounds(in: "subtraction", at: range)
+                    }
+                    result = outcome.histogram
                 } catch {
                     annotations.mixedSchemas(metric, at: range)
                     return nil
@@ -213,22 +224,24 @@ struct HistogramWindows {
             annotations.mixedFloatsAndHistograms(metric, at: range)
             return nil
         }
-        var sum = series.histograms[content.histograms.lowerBound]
+        var sum = CompensatedHistogram(series.histograms[content.histograms.lowerBound])
         do {
             for place in content.histograms.dropFirst() {
-                let outcome = try HistogramArithmetic.add(sum, series.histograms[place])
+                let outcome = try sum.add(series.histograms[place])
                 if outcome.hasResetCollision {
                     annotations.resetCollision(in: "aggregation", at: range)
                 }
-                sum = outcome.histogram
+                if outcome.hasReconciledBounds {
+                    annotations.reconciledBounds(in: "aggregation", at: range)
+                }
             }
         } catch {
             annotations.mixedSchemas(metric, at: range)
             return nil
         }
-        guard function == .avg else { return .histogram(sum) }
+        guard function == .avg else { return .histogram(sum.total) }
         return .histogram(
-            HistogramArithmetic.divide(sum, by: Double(content.histograms.count)))
+            HistogramArithmetic.divide(sum.total, by: Double(content.histograms.count)))
     }
 
     private func edge(_ content: Content, isFirst: Bool) -> (nanos: Int64, isFloat: Bool) {

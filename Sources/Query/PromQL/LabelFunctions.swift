@@ -64,6 +64,7 @@ enum LabelFunctions {
         case .matrix(let node): selector = node.selector
         default: return .empty
         }
+        guard selector.others.isEmpty else { return .empty }
         var builder = LabelsBuilder()
         for matcher in selector.matchers where matcher.name != "__name__" {
             let isAlone = selector.matchers.filter { $0.name == matcher.name }.count == 1

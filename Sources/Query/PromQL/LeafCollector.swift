@@ -3,6 +3,9 @@ internal import Model
 /// Walks a query and lists the pieces that need samples, with the grids at which they are needed.
 /// The evaluator derives the same grids and finds the results by `LeafJob.Key`.
 struct LeafCollector {
+    /// Limit `query.selectors_max`: pieces of one query that need samples.
+    static let jobCountMax = 10_000
+
     let context: PromQLContext
     private(set) var jobs: [LeafJob] = []
 
@@ -50,12 +53,35 @@ struct LeafCollector {
         case .absent:
             fold = .presence(node.range)
             piece = node.arguments[0]
+        case .info: return try collectInfo(node, grid)
         default: break
         }
         if let stages = try add(piece, grid, key: node.range, fold: fold) { return stages }
         var stages = 0
         for argument in node.arguments { stages = max(stages, try collect(argument, grid)) }
         return stages
+    }
+
+    /// The series that `info` takes labels from are a leaf of their own, named by the word.
+    private mutating func collectInfo(
+        _ node: PromQLExpr.Call, _ grid: StepGrid
+    ) throws(QueryError) -> Int {
+        let stages = try collect(node.arguments[0], grid)
+        let job = LeafJob(
+            key: .init(range: InfoJoin.leafRange(of: node), grid: grid),
+            selector: InfoJoin.selector(of: node), source: .infoTimestamps, fold: nil,
+            range: node.range, reference: grid, isAnchored: false,
+            lookbackNanos: context.lookbackNanos, stage: 0)
+        try append(job)
+        return max(stages, 1)
+    }
+
+    private mutating func append(_ job: LeafJob) throws(QueryError) {
+        guard !jobs.contains(where: { $0.key == job.key }) else { return }
+        guard jobs.count < LeafCollector.jobCountMax else {
+            throw .limit(name: "query.selectors_max", allowed: LeafCollector.jobCountMax)
+        }
+        jobs.append(job)
     }
 
     /// Nil when `expr` is no piece that samples go straight into.
@@ -68,17 +94,17 @@ struct LeafCollector {
             key: .init(range: key, grid: grid), selector: selector, source: source, fold: fold,
             range: range, reference: reference.grid, isAnchored: reference.isAnchored,
             lookbackNanos: context.lookbackNanos, stage: 0)
-        // Series whose names differ only in what is dropped are an error that a fold cannot see.
-        let hasOneName = selector.matchers.contains {
-            $0.name == "__name__" && $0.operation == .equal
+        if case .call(let call) = expr.withoutParens {
+            job.keepsMetricNames = call.keepsMetricNames
         }
-        if let fold, job.dropsMetricName, !hasOneName, !fold.isPresence { return nil }
+        // Series whose names differ only in what is dropped are an error that a fold cannot see.
+        if let fold, job.dropsMetricName, selector.onlyName == nil, !fold.isPresence { return nil }
         if case .window(_, _, let parameters) = source {
             for parameter in parameters {
                 job.stage = max(job.stage, try collect(parameter, grid))
             }
         }
-        if !jobs.contains(where: { $0.key == job.key }) { jobs.append(job) }
+        try append(job)
         return job.stage + 1
     }
 }

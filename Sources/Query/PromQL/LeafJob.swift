@@ -10,6 +10,17 @@ struct PromQLContext {
     /// Limit `query.subquery_steps_max`.
     let subqueryStepsMax: Int
 
+    /// Of the whole query; 0 for an instant query.
+    let stepNanos: Int64
+
+    func seconds(_ bound: QueryBound) -> Double {
+        switch bound {
+        case .start: StepGrid.seconds(nanos: startNanos)
+        case .end: StepGrid.seconds(nanos: endNanos)
+        case .step: StepGrid.seconds(nanos: stepNanos)
+        }
+    }
+
     /// Where windows end that are asked for at `grid`: moved by `offset`, or one instant when there
     /// is an `@`.
     func reference(
@@ -52,7 +63,11 @@ struct LeafJob {
     enum Source {
         /// The newest sample within the lookback, or its time.
         case instant(givesTimestamps: Bool)
+        /// The time of the newest sample, and the metric name stays; a histogram is an error.
+        case infoTimestamps
         case window(WindowFunction, nanos: Int64, parameters: [PromQLExpr])
+        /// How often each value is in the window: a row for each, told apart by the label.
+        case valueCounts(label: String, nanos: Int64)
     }
 
     /// What a row is folded into.
@@ -78,16 +93,29 @@ struct LeafJob {
 
     private var windowNanos: Int64 {
         switch source {
-        case .instant: lookbackNanos
-        case .window(_, let nanos, _): nanos
+        case .instant, .infoTimestamps: lookbackNanos
+        case .window(_, let nanos, _), .valueCounts(_, let nanos): nanos
+        }
+    }
+
+    /// How far it looks beyond the window, backwards and forwards.
+    private var reachNanos: (back: Int64, ahead: Int64) {
+        switch (selector.boundary, source) {
+        case (.plain, _): (0, 0)
+        case (.anchored, _): (lookbackNanos, 0)
+        case (.smoothed, .window): (lookbackNanos, lookbackNanos)
+        case (.smoothed, _): (0, lookbackNanos)
         }
     }
 
     /// The samples it needs: start ≤ t < end, nanoseconds.
     var needed: Range<Int64> {
+        let reach = reachNanos
         let (start, overflow) = reference.startNanos.subtractingReportingOverflow(windowNanos)
-        let low = overflow ? Int64.min : start
-        let end = max(reference.endNanos, low)
+        let (further, overflowToo) = start.subtractingReportingOverflow(reach.back)
+        let low = overflow || overflowToo ? Int64.min : further
+        let (ahead, isPastAll) = reference.endNanos.addingReportingOverflow(reach.ahead)
+        let end = max(isPastAll ? Int64.max : ahead, low)
         return (low == .max ? low : low + 1)..<(end == .max ? end : end + 1)
     }
 
@@ -98,10 +126,16 @@ struct LeafJob {
         return isAnchored && parameters.allSatisfy { $0.count == 1 }
     }
 
+    /// `keep_metric_names`
+    var keepsMetricNames = false
+
     var dropsMetricName: Bool {
+        if keepsMetricNames { return false }
         switch source {
-        case .instant(let givesTimestamps): givesTimestamps
-        case .window(let function, _, _): !function.keepsMetricName
+        case .instant(let givesTimestamps): return givesTimestamps
+        case .infoTimestamps: return false
+        case .valueCounts: return true
+        case .window(let function, _, _): return !function.keepsMetricName
         }
     }
 
@@ -115,17 +149,25 @@ struct LeafJob {
         case .call(let call):
             switch call.function.implementation {
             case .timestamp:
-                guard case .vector(let selector)? = call.arguments.first?.withoutParens else {
-                    return nil
-                }
+                guard case .vector(let selector)? = call.arguments.first?.withoutParens,
+                    selector.boundary == .plain
+                else { return nil }
                 return (selector, .instant(givesTimestamps: true), selector.range)
             case .window(let function):
-                let parameters = call.arguments.filter { $0.type == .scalar }
+                let parameters = call.windowParameters
                 let window = call.arguments.first { $0.type == .matrix }
                 guard case .matrix(let node)? = window?.withoutParens else { return nil }
                 let source = Source.window(
                     function, nanos: node.windowNanos, parameters: parameters)
                 return (node.selector, source, node.range)
+            case .countValuesOverTime:
+                guard case .matrix(let node) = call.arguments[1].withoutParens,
+                    case .string(let label) = call.arguments[0].withoutParens
+                else { return nil }
+                return (
+                    node.selector, .valueCounts(label: label.value, nanos: node.windowNanos),
+                    node.range
+                )
             case .absentOverTime:
                 guard case .matrix(let node)? = call.arguments.first?.withoutParens else {
                     return nil

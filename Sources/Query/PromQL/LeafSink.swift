@@ -5,6 +5,9 @@ internal import Model
 final class LeafSink {
     let job: LeafJob
     private let stepCount: Int
+    /// Where windows end.
+    private let reference: StepGrid
+    private let annotations: PromQLAnnotations
     private let budget: QueryBudget
     private var rows: StepMatrix
     private var fold: AggregationFold?
@@ -13,6 +16,8 @@ final class LeafSink {
     private var histogramIndexes: WindowIndexCache
     private var row: [Double]
     private var boxes: [HistogramBox?] = []
+    private var counterNames: CounterNames?
+    private var hasMerged = false
 
     /// `parameters`: of the window function, one value per step or one for all steps.
     init(
@@ -21,6 +26,7 @@ final class LeafSink {
     ) {
         self.job = job
         self.budget = budget
+        self.annotations = annotations
         let isBroadcastable = job.isBroadcastable(parameters)
         let reference =
             job.isAnchored && !isBroadcastable
@@ -28,10 +34,13 @@ final class LeafSink {
             ? StepGrid(
                 startNanos: job.reference.startNanos, stepNanos: 0, count: job.key.grid.count)
             : job.reference
+        self.reference = reference
         stepCount = reference.count
         rows = StepMatrix(stepCount: stepCount)
         row = Array(repeating: StepMatrix.absent, count: stepCount)
-        floatIndexes = WindowIndexCache(grid: reference, windowNanos: job.lookbackNanos)
+        var windowNanos = job.lookbackNanos
+        if case .valueCounts(_, let nanos) = job.source { windowNanos = nanos }
+        floatIndexes = WindowIndexCache(grid: reference, windowNanos: windowNanos)
         histogramIndexes = floatIndexes
         if let fold = job.fold {
             self.fold = AggregationFold(
@@ -39,6 +48,10 @@ final class LeafSink {
                 annotations: annotations, range: fold.range)
         }
         if case .window(let function, let nanos, _) = job.source {
+            if function == .rate || function == .increase {
+                counterNames = CounterNames(
+                    onlyName: job.selector.onlyName, annotations: annotations, range: job.range)
+            }
             let grid = job.key.grid
             windows = WindowEvaluator(
                 function: function, grid: reference, windowNanos: nanos, parameters: parameters,
@@ -49,22 +62,43 @@ final class LeafSink {
 
     func consume(_ series: SeriesData) throws {
         boxes.removeAll(keepingCapacity: true)
-        if windows != nil {
+        if case .valueCounts(let label, _) = job.source {
+            let floats = WindowEvaluator.withoutStaleMarkers(series)
+            let counts = ValueCounts(
+                floatIndexes.index(for: floats.column), floats.values, label: label)
+            for (labels, row) in try counts.rows(of: series.labels, budget: budget) {
+                try take(job.keepsMetricNames ? labels : labels.withoutMetricName, row)
+            }
+            return
+        }
+        if job.selector.boundary != .plain {
+            try fillExtended(series)
+        } else if windows != nil {
             try windows?.evaluate(series, into: &row, &boxes)
         } else if case .instant(let givesTimestamps) = job.source {
             fillInstant(series)
             if givesTimestamps { replaceByTimestamps(series) }
+        } else {
+            guard series.histograms.isEmpty else {
+                throw QueryError.execution(message: "info sample should be float")
+            }
+            fillInstant(series)
+            replaceByTimestamps(series)
         }
+        counterNames?.check(series.labels, row)
+        try take(job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row)
+    }
+
+    /// Folds or keeps a row and what is in `boxes`.
+    private func take(_ labels: Labels, _ row: [Double]) throws {
         if fold != nil {
-            fold?.add(
-                job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+            fold?.add(labels, row, boxes)
             return
         }
         let isEmpty = row.allSatisfy(\.isStaleMarker) && boxes.allSatisfy { $0 == nil }
         guard !isEmpty else { return }
         try budget.charge(samples: stepCount)
-        rows.append(
-            job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row, boxes)
+        rows.append(labels, row, boxes)
     }
 
     // MARK: Partial results of a job that folds
@@ -76,7 +110,10 @@ final class LeafSink {
     }
 
     /// Takes in a group that another sink of the same job wrote.
-    func merge(_ reader: inout ByteReader) throws(EncodingError) { try fold?.merge(&reader) }
+    func merge(_ reader: inout ByteReader) throws(EncodingError) {
+        hasMerged = true
+        try fold?.merge(&reader)
+    }
 
     // MARK: The end
 
@@ -85,10 +122,25 @@ final class LeafSink {
         let result: StepMatrix
         if let fold {
             result = try fold.finish()
+            if hasMerged { counterNames?.check(.empty, result.values) }
         } else {
             result = try rows.sortedByLabels().merged()
         }
         return result.broadcast(to: job.key.grid.count)
+    }
+
+    private func fillExtended(_ series: SeriesData) throws {
+        let floats = WindowEvaluator.withoutStaleMarkers(series)
+        let windows = ExtendedWindows(
+            boundary: job.selector.boundary, grid: reference, lookbackNanos: job.lookbackNanos,
+            times: floats.column.nanos, values: floats.values, series: series,
+            annotations: annotations, range: job.range)
+        switch job.source {
+        case .window(let function, let nanos, _):
+            windows.fill(function, windowNanos: nanos, &row, &boxes)
+        default: windows.fillInstant(&row, &boxes)
+        }
+        try budget.check()
     }
 
     private func fillInstant(_ series: SeriesData) {

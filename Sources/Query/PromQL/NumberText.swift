@@ -43,6 +43,12 @@ package enum NumberText {
         return sign + plain(digits, pointAt: pointPlace + exponent)
     }
 
+    /// As a label of OpenMetrics: `1.0`, `0.5`, `+Inf`, `NaN`.
+    static func openMetrics(_ value: Double) -> String {
+        let text = format(value)
+        return value.isFinite && !text.contains(".") ? text + ".0" : text
+    }
+
     private static func plain(_ digits: [UInt8], pointAt point: Int) -> String {
         var digits = digits
         var point = point

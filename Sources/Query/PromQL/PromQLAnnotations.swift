@@ -87,6 +87,16 @@ extension PromQLAnnotations {
                 + "\(QuotedText.quote(operation)): \(left) \(operation) \(right)", at: range)
     }
 
+    func reconciledBounds(in operation: String, at range: Range<Int>) {
+        inform("mismatched custom buckets were reconciled during \(operation)", at: range)
+    }
+
+    func possiblyNoCounter(_ metric: String, at range: Range<Int>) {
+        inform(
+            "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
+                + QuotedText.quote(metric), at: range)
+    }
+
     func resetCollision(in operation: String, at range: Range<Int>) {
         warn(
             "conflicting counter resets during histogram \(operation)", at: range)

@@ -17,17 +17,19 @@ extension PromQLEvaluator {
             return try fold.finish()
         }
         guard let parameter = node.parameter else {
-            preconditionFailure("BUG: \(node.operation.rawValue) without its parameter")
+            return try evaluateExtra(matrix, node, [])
         }
         switch node.operation {
         case .countValues: return countValues(matrix, node, label: string(parameter))
         case .quantile: return quantiles(matrix, node, try scalar(parameter, grid))
-        default: return try selection(matrix, node, try scalar(parameter, grid))
+        case .topk, .bottomk, .limitk, .limitRatio:
+            return try selection(matrix, node, try scalar(parameter, grid))
+        default: return try evaluateExtra(matrix, node, try scalar(parameter, grid))
         }
     }
 
     /// The rows of each group, groups ascending by labels.
-    private func groups(
+    func groups(
         _ matrix: StepMatrix, _ grouping: LabelGrouping
     ) -> [(labels: Labels, rows: [Int])] {
         var rows: [Labels: [Int]] = [:]
@@ -95,7 +97,7 @@ extension PromQLEvaluator {
         return result.sortedByLabels()
     }
 
-    private func noteIgnoredHistograms(_ matrix: StepMatrix, _ node: PromQLExpr.Aggregate) {
+    func noteIgnoredHistograms(_ matrix: StepMatrix, _ node: PromQLExpr.Aggregate) {
         if matrix.histograms.contains(where: { $0 != nil }) {
             annotations.histogramIgnored(in: node.operation.rawValue, at: node.operand.range)
         }

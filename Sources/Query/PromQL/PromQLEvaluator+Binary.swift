@@ -7,6 +7,10 @@ extension PromQLEvaluator {
         let cells = CellOperator(
             operation: node.operation, returnsBool: node.returnsBool, annotations: annotations,
             range: node.range)
+        if node.operation.isGapOperator {
+            return .vector(
+                GapOperator(node).apply(left.asGaps, right.asGaps, stepCount: grid.count))
+        }
         switch (left, right) {
         case (.scalar(let a), .scalar(let b)):
             return .scalar(zip(a, b).map { cells.floats($0, $1) })
@@ -30,7 +34,7 @@ extension PromQLEvaluator {
         _ matrix: StepMatrix, _ scalars: [Double], _ cells: CellOperator, scalarIsLeft: Bool
     ) throws -> StepMatrix {
         var result = matrix
-        let isFilter = cells.operation.isComparison && !cells.returnsBool
+        let isFilter = cells.operation.keepsMetricName && !cells.returnsBool
         for row in 0..<matrix.rowCount {
             for (step, index) in matrix.cells(row).enumerated() where matrix.isPresent(index) {
                 let cell = matrix.cell(index)
@@ -38,11 +42,13 @@ extension PromQLEvaluator {
                 var outcome =
                     scalarIsLeft ? cells.apply(scalar, cell) : cells.apply(cell, scalar)
                 // A filter keeps the vector's value, whichever side it stands on.
-                if isFilter, scalarIsLeft, !outcome.isAbsent { outcome = cell }
+                if cells.operation.isComparison, isFilter, scalarIsLeft, !outcome.isAbsent {
+                    outcome = cell
+                }
                 result.set(index, outcome)
             }
         }
         result.dropEmptyRows()
-        return isFilter ? result : try result.withoutMetricNames()
+        return isFilter ? result : try unnamed(result)
     }
 }

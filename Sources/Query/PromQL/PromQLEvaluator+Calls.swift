@@ -43,7 +43,20 @@ extension PromQLEvaluator {
                     HistogramStatistics.value(field, of: $0)
                 })
         case .histogramQuantile: return .vector(try quantile(node, grid))
+        case .histogramQuantiles: return .vector(try quantiles(node, grid))
+        case .info: return .vector(try info(node, grid))
+        case .extreme(let isMaximum):
+            let (a, b) = (try scalar(arguments[0], grid), try scalar(arguments[1], grid))
+            return .scalar(
+                zip(a, b).map { FloatMath.extreme($0, $1, isMaximum: isMaximum) })
         case .histogramFraction: return .vector(try fraction(node, grid))
+        case .countValuesOverTime: return .vector(try countValuesOverTime(node, grid))
+        case .row(let function): return .vector(try transformRows(function, node, grid))
+        case .labelEdit, .labelValue, .graphiteGroup, .dropCommonLabels, .union, .limitOffset,
+            .bitmap:
+            return .vector(try edit(node, grid))
+        case .queryBound(let bound):
+            return .scalar(Array(repeating: context.seconds(bound), count: grid.count))
         case .missing: preconditionFailure("BUG: the parser refuses \(node.function.name)")
         }
     }
@@ -71,7 +84,7 @@ extension PromQLEvaluator {
             }
         }
         result.histograms = []
-        return try result.withoutMetricNames()
+        return try unnamed(result)
     }
 
     /// Every float replaced; histograms and names dropped.
@@ -87,7 +100,7 @@ extension PromQLEvaluator {
             }
         }
         result.dropEmptyRows()
-        return try result.withoutMetricNames()
+        return try unnamed(result)
     }
 
     private func mapHistograms(
@@ -100,7 +113,7 @@ extension PromQLEvaluator {
                 matrix.histogram(cell).map { body($0.histogram) } ?? StepMatrix.absent
         }
         result.dropEmptyRows()
-        return try result.withoutMetricNames()
+        return try unnamed(result)
     }
 
     private func bounded(_ node: PromQLExpr.Call, _ grid: StepGrid) throws -> StepMatrix {
@@ -132,7 +145,7 @@ extension PromQLEvaluator {
         guard case .subquery(let subquery)? = operand?.withoutParens else {
             preconditionFailure("BUG: a selector was not fetched")
         }
-        let scalars = node.arguments.filter { $0.type == .scalar }
+        let scalars = node.windowParameters
         return try overSubquery(subquery, function, parameters(scalars, grid), grid)
     }
 
@@ -190,71 +203,5 @@ extension PromQLEvaluator {
                 if x == y { return a < b }
                 return isDescending ? x > y : x < y
             })
-    }
-}
-
-/// `max(low, min(high, value))` where a NaN wins.
-enum Clamp {
-    static func apply(_ value: Double, _ low: Double, _ high: Double) -> Double {
-        if value.isNaN || low.isNaN || high.isNaN { return .nan }
-        return max(low, min(high, value))
-    }
-}
-
-/// Parts of a time in UTC, proleptic Gregorian.
-enum CivilTime {
-    /// NaN when `seconds` is not a time that can be said.
-    static func field(_ field: DateField, atSeconds seconds: Double) -> Double {
-        guard seconds.magnitude < 1e14 else { return .nan }
-        let whole = Int64(seconds)
-        let days = whole >= 0 ? whole / 86_400 : (whole - 86_399) / 86_400
-        let secondOfDay = whole - days * 86_400
-        let date = civil(days)
-        return switch field {
-        case .minute: Double(secondOfDay / 60 % 60)
-        case .hour: Double(secondOfDay / 3600)
-        case .dayOfWeek: Double(((days + 4) % 7 + 7) % 7)
-        case .dayOfMonth: Double(date.day)
-        case .month: Double(date.month)
-        case .year: Double(date.year)
-        case .dayOfYear: Double(days - daysTo(year: date.year) + 1)
-        case .daysInMonth: Double(daysIn(month: date.month, year: date.year))
-        }
-    }
-
-    private static func isLeap(_ year: Int64) -> Bool {
-        year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-    }
-
-    private static func daysIn(month: Int64, year: Int64) -> Int {
-        switch month {
-        case 2: isLeap(year) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
-
-    /// Days from the epoch to 1 January.
-    private static func daysTo(year: Int64) -> Int64 {
-        let y = year - 1
-        let leaps = floorDiv(y, 4) - floorDiv(y, 100) + floorDiv(y, 400)
-        return y * 365 + leaps - 719_162
-    }
-
-    private static func floorDiv(_ a: Int64, _ b: Int64) -> Int64 {
-        a >= 0 ? a / b : (a - b + 1) / b
-    }
-
-    private static func civil(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        var year = 1970 + floorDiv(days, 365)
-        while daysTo(year: year) > days { year -= 1 + max(0, (daysTo(year: year) - days) / 366) }
-        while daysTo(year: year + 1) <= days { year += 1 }
-        var rest = Int(days - daysTo(year: year))
-        var month: Int64 = 1
-        while rest >= daysIn(month: month, year: year) {
-            rest -= daysIn(month: month, year: year)
-            month += 1
-        }
-        return (year, month, Int64(rest) + 1)
     }
 }

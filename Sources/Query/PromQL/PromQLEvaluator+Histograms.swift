@@ -9,8 +9,43 @@ extension PromQLEvaluator {
             annotations.quantileOutOfRange(quantile, at: node.arguments[0].range)
         }
         let range = node.arguments[1].range
-        return try overHistograms(vector(node.arguments[1], grid), at: range) { step, native in
-            HistogramStatistics.quantile(quantiles[step], of: native)
+        return try quantile(quantiles, of: vector(node.arguments[1], grid), at: range)
+    }
+
+    /// `histogram_quantiles`: the rows of each quantile, told apart by a label.
+    func quantiles(_ node: PromQLExpr.Call, _ grid: StepGrid) throws -> StepMatrix {
+        let matrix = try vector(node.arguments[0], grid)
+        let label = string(node.arguments[1])
+        var result = StepMatrix(stepCount: grid.count)
+        for argument in node.arguments.dropFirst(2) {
+            let quantiles = try scalar(argument, grid)
+            for quantile in quantiles where !(quantile >= 0 && quantile <= 1) {
+                annotations.quantileOutOfRange(quantile, at: argument.range)
+            }
+            let rows = try quantile(quantiles, of: matrix, at: node.arguments[0].range)
+            for row in 0..<rows.rowCount {
+                for (step, cell) in rows.cells(row).enumerated() where rows.isPresent(cell) {
+                    var builder = LabelsBuilder(rows.labels[row])
+                    builder.set(label, NumberText.openMetrics(quantiles[step]))
+                    result.appendBlank(builder.build())
+                    result.values[(result.rowCount - 1) * grid.count + step] = rows.values[cell]
+                }
+            }
+        }
+        return try result.merged()
+    }
+
+    private func quantile(
+        _ quantiles: [Double], of matrix: StepMatrix, at range: Range<Int>
+    ) throws -> StepMatrix {
+        try overHistograms(matrix, at: range) { step, native in
+            let value = HistogramStatistics.quantile(quantiles[step], of: native)
+            if HistogramStatistics.hasNotNumbers(native), !quantiles[step].isNaN {
+                annotations.inform(
+                    "input to histogram_quantile has NaN observations, result is "
+                        + (value.isNaN ? "NaN" : "skewed higher"), at: range)
+            }
+            return value
         } classic: { step, buckets in
             let (value, isForced) = HistogramStatistics.quantile(quantiles[step], of: buckets)
             if isForced {
@@ -27,8 +62,14 @@ extension PromQLEvaluator {
         let lowers = try scalar(node.arguments[0], grid)
         let uppers = try scalar(node.arguments[1], grid)
         let matrix = try vector(node.arguments[2], grid)
-        return try overHistograms(matrix, at: node.arguments[2].range) { step, native in
-            HistogramStatistics.fraction(from: lowers[step], to: uppers[step], of: native)
+        let range = node.arguments[2].range
+        return try overHistograms(matrix, at: range) { step, native in
+            if HistogramStatistics.hasNotNumbers(native) {
+                annotations.inform(
+                    "input to histogram_fraction has NaN observations, which are excluded from "
+                        + "all fractions", at: range)
+            }
+            return HistogramStatistics.fraction(from: lowers[step], to: uppers[step], of: native)
         } classic: { step, buckets in
             HistogramStatistics.fraction(from: lowers[step], to: uppers[step], of: buckets)
         }

@@ -15,6 +15,8 @@ struct PromQLEvaluator {
     let annotations: PromQLAnnotations
     let budget: QueryBudget
     var leaves: [LeafJob.Key: StepMatrix] = [:]
+    /// Whether the call or operator that is being evaluated says `keep_metric_names`.
+    var keepsMetricNames = false
 
     init(context: PromQLContext, annotations: PromQLAnnotations, budget: QueryBudget) {
         self.context = context
@@ -27,6 +29,7 @@ struct PromQLEvaluator {
         if let known = leaves[LeafJob.Key(range: expr.range, grid: grid)],
             isFetched(expr)
         {
+            if case .aggregate(let node) = expr { return .vector(limited(known, node)) }
             return .vector(known)
         }
         switch expr {
@@ -38,13 +41,32 @@ struct PromQLEvaluator {
             let operand = try evaluate(node.operand, grid)
             guard node.isNegation else { return operand }
             return try negate(operand)
-        case .binary(let node): return try evaluate(node, grid)
-        case .aggregate(let node): return .vector(try evaluate(node, grid))
-        case .call(let node): return try evaluate(node, grid)
+        case .binary(let node):
+            return try keepingNames(node.keepsMetricNames).evaluate(node, grid)
+        case .aggregate(let node): return .vector(limited(try evaluate(node, grid), node))
+        case .call(let node):
+            return try keepingNames(node.keepsMetricNames).evaluate(node, grid)
         case .vector: preconditionFailure("BUG: a selector was not fetched")
         case .matrix, .subquery:
             preconditionFailure("BUG: a range vector is evaluated outside of its function")
         }
+    }
+
+    private func keepingNames(_ keepsMetricNames: Bool) -> PromQLEvaluator {
+        guard keepsMetricNames != self.keepsMetricNames else { return self }
+        var result = self
+        result.keepsMetricNames = keepsMetricNames
+        return result
+    }
+
+    /// Without metric names, unless the query wants them kept.
+    func unnamed(_ matrix: StepMatrix) throws -> StepMatrix {
+        keepsMetricNames ? try matrix.merged() : try matrix.withoutMetricNames()
+    }
+
+    private func limited(_ matrix: StepMatrix, _ node: PromQLExpr.Aggregate) -> StepMatrix {
+        guard let limit = node.limit, limit < matrix.rowCount else { return matrix }
+        return matrix.selecting(Array(0..<limit))
     }
 
     /// Whether results under the range of `expr` are those of `expr`: parentheses and `absent`
@@ -134,14 +156,20 @@ struct PromQLEvaluator {
         var result = StepMatrix(stepCount: windowGrid.count)
         var row = Array(repeating: StepMatrix.absent, count: windowGrid.count)
         var boxes: [HistogramBox?] = []
+        var counterNames: CounterNames?
+        if function == .rate || function == .increase {
+            counterNames = CounterNames(
+                onlyName: nil, annotations: annotations, range: node.range)
+        }
         for index in 0..<matrix.rowCount {
             let series = SubqueryRow.series(matrix, index, times, shared)
             try windows.evaluate(series, into: &row, &boxes)
+            counterNames?.check(series.labels, row)
             try budget.charge(samples: windowGrid.count)
             result.append(series.labels, row, boxes)
         }
         result.dropEmptyRows()
-        if !function.keepsMetricName { result = try result.withoutMetricNames() }
+        if !function.keepsMetricName { result = try unnamed(result) }
         return result.broadcast(to: grid.count)
     }
 }

@@ -6,17 +6,26 @@ extension PromQLExpr: CustomStringConvertible {
         switch self {
         case .number(let node): node.text
         case .string(let node): QuotedText.quote(node.value)
-        case .parens(let node): "(\(node.inner))"
+        case .parens(let node):
+            if case .binary(let inner) = node.inner, inner.keepsMetricNames {
+                "(\(node.inner)) keep_metric_names"
+            } else {
+                "(\(node.inner))"
+            }
         case .vector(let node): node.text(window: "")
         case .matrix(let node):
-            node.selector.text(window: "[\(DurationText.format(nanos: node.windowNanos))]")
+            node.selector.text(
+                window: node.window == .implicit
+                    ? "" : "[\(node.window.text(nanos: node.windowNanos))]")
+        case .subquery(let node) where node.window == .implicit: node.inner.description
         case .subquery(let node):
-            "\(node.inner)[\(DurationText.format(nanos: node.windowNanos)):"
-                + (node.stepNanos.map { DurationText.format(nanos: $0) } ?? "")
+            "\(node.inner)[\(node.window.text(nanos: node.windowNanos)):"
+                + (node.stepNanos.map { node.step.text(nanos: $0) } ?? "")
                 + "]\(node.shift.text)"
         case .call(let node):
             node.function.name + "("
                 + node.arguments.map(\.description).joined(separator: ", ") + ")"
+                + (node.keepsMetricNames ? " keep_metric_names" : "")
         case .aggregate(let node): node.text
         case .unary(let node): (node.isNegation ? "-" : "+") + node.operand.description
         case .binary(let node):
@@ -33,18 +42,31 @@ extension PromQLExpr.NumberLiteral {
     }
 }
 
+extension DurationExpr? {
+    /// As written, or `nanos` canonically.
+    fileprivate func text(nanos: Int64) -> String {
+        self?.description ?? DurationText.format(nanos: nanos)
+    }
+}
+
 extension PromQLExpr.VectorSelector {
     fileprivate func text(window: String) -> String {
+        let alternatives = ([matchers] + others).map(conditions).filter { !$0.isEmpty }
+        let braces =
+            alternatives.isEmpty ? "" : "{" + alternatives.joined(separator: " or ") + "}"
+        let modifier = boundary == .plain ? "" : " " + boundary.rawValue
+        return name + braces + window + modifier + shift.text
+    }
+
+    private func conditions(_ matchers: [Matcher]) -> String {
         let shown = matchers.filter { matcher in
             !(matcher.name == "__name__" && matcher.operation == .equal && !name.isEmpty
                 && matcher.value == name)
         }
-        let conditions = shown.map { matcher in
+        return shown.map { matcher in
             QuotedText.labelName(matcher.name) + matcher.operation.rawValue
                 + QuotedText.quote(matcher.value)
-        }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-        let braces = conditions.isEmpty ? "" : "{" + conditions.joined(separator: ",") + "}"
-        return name + braces + window + shift.text
+        }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }.joined(separator: ",")
     }
 }
 
@@ -59,7 +81,9 @@ extension PromQLExpr.TimeShift {
         case .end: text = " @ end()"
         case nil: break
         }
-        if let offsetNanos, offsetNanos != 0 {
+        if let offset {
+            text += " offset \(offset)"
+        } else if let offsetNanos, offsetNanos != 0 {
             text += " offset \(DurationText.format(nanos: offsetNanos))"
         }
         return text
@@ -75,6 +99,7 @@ extension PromQLExpr.Aggregate {
             text += " by (\(QuotedText.list(grouping.names))) "
         }
         return text + "(" + (parameter.map { "\($0), " } ?? "") + "\(operand))"
+            + (limit.map { " limit \($0)" } ?? "")
     }
 }
 
@@ -89,6 +114,11 @@ extension PromQLExpr.VectorMatching {
         case .manyToOne: text += " group_left (\(QuotedText.list(include)))"
         case .oneToMany: text += " group_right (\(QuotedText.list(include)))"
         }
+        if let fillLeft, fillLeft.bitPattern == fillRight?.bitPattern {
+            return text + " fill (\(NumberText.format(fillLeft)))"
+        }
+        if let fillLeft { text += " fill_left (\(NumberText.format(fillLeft)))" }
+        if let fillRight { text += " fill_right (\(NumberText.format(fillRight)))" }
         return text
     }
 }

@@ -40,7 +40,8 @@ package indirect enum PromQLExpr: Sendable {
         case .unary(let node): node.operand.type
         case .parens(let node): node.inner.type
         case .binary(let node):
-            node.left.type == .scalar && node.right.type == .scalar ? .scalar : .vector
+            node.left.type == .scalar && node.right.type == .scalar
+                && !node.operation.isGapOperator ? .scalar : .vector
         }
     }
 

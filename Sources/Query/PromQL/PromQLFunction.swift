@@ -13,7 +13,17 @@ package struct PromQLFunction: Sendable {
         case labelReplace, labelJoin
         case date(DateField)
         case histogramField(HistogramField)
-        case histogramQuantile, histogramFraction
+        case histogramQuantile, histogramFraction, histogramQuantiles
+        case info
+        /// Of two numbers.
+        case extreme(isMaximum: Bool)
+        case countValuesOverTime
+        case row(RowFunction)
+        case labelEdit(LabelEdit)
+        case labelValue, graphiteGroup, dropCommonLabels
+        case union, limitOffset
+        case bitmap(BitmapOperator)
+        case queryBound(QueryBound)
         case missing
     }
 
@@ -25,7 +35,7 @@ package struct PromQLFunction: Sendable {
     let result: PromQLExpr.ValueType
     let implementation: Implementation
 
-    private init(
+    init(
         _ name: String, _ parameters: [PromQLExpr.ValueType], optional optionalCount: Int = 0,
         isVariadic: Bool = false, result: PromQLExpr.ValueType = .vector,
         _ implementation: Implementation
@@ -43,27 +53,18 @@ package struct PromQLFunction: Sendable {
 
     /// The type of argument `index`.
     func parameter(_ index: Int) -> PromQLExpr.ValueType {
-        parameters[min(index, parameters.count - 1)]
+        parameters.isEmpty ? .scalar : parameters[min(index, parameters.count - 1)]
     }
 
     static func named(_ name: String) -> PromQLFunction? { table[name] }
 
     private static let table: [String: PromQLFunction] = Dictionary(
-        (windowFunctions + maps + dates + histograms + others).map { ($0.name, $0) },
+        (windowFunctions + maps + dates + histograms + others + extras).map { ($0.name, $0) },
         uniquingKeysWith: { first, _ in first })
 
     private static let windowFunctions: [PromQLFunction] =
         WindowFunction.allCases.map { function in
-            switch function {
-            case .quantile:
-                PromQLFunction(function.rawValue, [.scalar, .matrix], .window(function))
-            case .predictLinear:
-                PromQLFunction(function.rawValue, [.matrix, .scalar], .window(function))
-            case .doubleExponentialSmoothing:
-                PromQLFunction(function.rawValue, [.matrix, .scalar, .scalar], .window(function))
-            default:
-                PromQLFunction(function.rawValue, [.matrix], .window(function))
-            }
+            PromQLFunction(function.rawValue, function.parameters, .window(function))
         }
 
     private static let maps: [PromQLFunction] = MapFunction.allCases.map {
@@ -82,7 +83,8 @@ package struct PromQLFunction: Sendable {
             PromQLFunction(
                 "histogram_fraction", [.scalar, .scalar, .vector], .histogramFraction),
             PromQLFunction(
-                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true, .missing),
+                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true,
+                .histogramQuantiles),
         ]
 
     private static let others: [PromQLFunction] = [
@@ -91,12 +93,16 @@ package struct PromQLFunction: Sendable {
         PromQLFunction("clamp", [.vector, .scalar, .scalar], .clamp),
         PromQLFunction("clamp_max", [.vector, .scalar], .clampMax),
         PromQLFunction("clamp_min", [.vector, .scalar], .clampMin),
-        PromQLFunction("info", [.vector, .vector], optional: 1, .missing),
+        PromQLFunction("info", [.vector, .vector], optional: 1, .info),
         PromQLFunction(
             "label_join", [.vector, .string, .string, .string], optional: 1, isVariadic: true,
             .labelJoin),
         PromQLFunction(
             "label_replace", [.vector, .string, .string, .string, .string], .labelReplace),
+        PromQLFunction(
+            "max_of", [.scalar, .scalar], result: .scalar, .extreme(isMaximum: true)),
+        PromQLFunction(
+            "min_of", [.scalar, .scalar], result: .scalar, .extreme(isMaximum: false)),
         PromQLFunction("pi", [], result: .scalar, .pi),
         PromQLFunction("round", [.vector, .scalar], optional: 1, .round),
         PromQLFunction("scalar", [.vector], result: .scalar, .scalar),
@@ -113,32 +119,6 @@ package struct PromQLFunction: Sendable {
         PromQLFunction("timestamp", [.vector], .timestamp),
         PromQLFunction("vector", [.scalar], .vector),
     ]
-}
-
-/// Functions of the samples in a window.
-enum WindowFunction: String, Sendable, Hashable, CaseIterable {
-    case rate, irate, increase, delta, idelta, deriv, resets, changes
-    case predictLinear = "predict_linear"
-    case doubleExponentialSmoothing = "double_exponential_smoothing"
-    case avg = "avg_over_time"
-    case min = "min_over_time"
-    case max = "max_over_time"
-    case sum = "sum_over_time"
-    case count = "count_over_time"
-    case quantile = "quantile_over_time"
-    case stddev = "stddev_over_time"
-    case stdvar = "stdvar_over_time"
-    case mad = "mad_over_time"
-    case last = "last_over_time"
-    case first = "first_over_time"
-    case present = "present_over_time"
-    case timestampOfLast = "ts_of_last_over_time"
-    case timestampOfFirst = "ts_of_first_over_time"
-    case timestampOfMin = "ts_of_min_over_time"
-    case timestampOfMax = "ts_of_max_over_time"
-
-    /// Whether the result is a sample of the series and so keeps its name.
-    var keepsMetricName: Bool { self == .last || self == .first }
 }
 
 /// Functions of one number.

@@ -6,8 +6,8 @@ struct PromQLLexer {
     /// Longer texts are refused: limit `query.text_bytes_max`.
     static let textBytesMax = 1 << 20
 
-    private let text: [UInt8]
-    private var offset = 0
+    let text: [UInt8]
+    var offset = 0
     private var bracketDepth = 0
 
     private init(_ text: [UInt8]) { self.text = text }
@@ -124,6 +124,12 @@ struct PromQLLexer {
             while isHexDigit(peek(0)) || peek(0) == UInt8(ascii: "_") { offset += 1 }
         } else {
             skipDigits()
+            if peek(0) == UInt8(ascii: "i"), !isLetter(peek(1)), !isDigit(peek(1)),
+                let count = NumberText.parse(text[start..<offset])
+            {
+                offset += 1
+                return .steps(count)
+            }
             if isUnit(peek(0)) {
                 while isDigit(peek(0)) || isLetter(peek(0)) { offset += 1 }
                 return try duration(from: start)
@@ -131,6 +137,7 @@ struct PromQLLexer {
             if peek(0) == UInt8(ascii: ".") {
                 offset += 1
                 skipDigits()
+                if isUnit(peek(0)) { return try fractionalDuration(from: start) }
             }
             if peek(0) | 0x20 == UInt8(ascii: "e") {
                 let sign = peek(1) == UInt8(ascii: "+") || peek(1) == UInt8(ascii: "-")
@@ -140,13 +147,31 @@ struct PromQLLexer {
                 }
             }
         }
+        let end = offset
+        let factor = unitFactor()
         let isCutOff = isLetter(peek(0)) || isDigit(peek(0)) || peek(0) == UInt8(ascii: ".")
-        guard !isCutOff, let value = NumberText.parse(text[start..<offset]) else {
+        guard !isCutOff, let value = NumberText.parse(text[start..<end]) else {
             if isCutOff { offset += 1 }
             let shown = String(decoding: text[start..<offset], as: UTF8.self)
             throw failure("bad number or duration syntax: \"\(shown)\"", at: start)
         }
-        return .number(value)
+        return .number(value * factor)
+    }
+
+    /// MetricsQL's `K`, `Mi`, `GB`, `TiB`: of thousands, or of 1024s. 1 when there is none.
+    private mutating func unitFactor() -> Double {
+        let units: [UInt8] = [
+            UInt8(ascii: "K"), UInt8(ascii: "M"), UInt8(ascii: "G"), UInt8(ascii: "T"),
+        ]
+        guard let place = units.firstIndex(of: peek(0)) else { return 1 }
+        offset += 1
+        var base = 1000.0
+        if peek(0) == UInt8(ascii: "i") {
+            base = 1024
+            offset += 1
+        }
+        if peek(0) == UInt8(ascii: "B") { offset += 1 }
+        return FloatMath.power(base, Double(place + 1))
     }
 
     private func duration(from start: Int) throws(QueryError) -> PromQLToken.Kind {
@@ -160,102 +185,33 @@ struct PromQLLexer {
         }
     }
 
+    /// `1.5h`: one unit, of MetricsQL.
+    private mutating func fractionalDuration(
+        from start: Int
+    ) throws(QueryError) -> PromQLToken.Kind {
+        let end = offset
+        while isDigit(peek(0)) || isLetter(peek(0)) { offset += 1 }
+        let shown = String(decoding: text[start..<offset], as: UTF8.self)
+        guard let value = NumberText.parse(text[start..<end]),
+            let unit = try? DurationText.parse([UInt8(ascii: "1")] + text[end..<offset]),
+            value * Double(unit) < 9.2e18
+        else { throw failure("bad number or duration syntax: \"\(shown)\"", at: start) }
+        return .duration(Int64((value * Double(unit)).rounded()))
+    }
+
     private mutating func skipDigits() {
         while isDigit(peek(0)) || (peek(0) == UInt8(ascii: "_") && isDigit(peek(1))) {
             offset += 1
         }
     }
 
-    // MARK: Strings
-
-    private mutating func rawString() throws(QueryError) -> String {
-        let start = offset
-        offset += 1
-        let body = offset
-        while offset < text.count, text[offset] != UInt8(ascii: "`") { offset += 1 }
-        guard offset < text.count else {
-            throw failure("unterminated raw string", at: start)
-        }
-        offset += 1
-        return String(decoding: text[body..<offset - 1], as: UTF8.self)
-    }
-
-    private mutating func quotedString(closing quote: UInt8) throws(QueryError) -> String {
-        let start = offset
-        offset += 1
-        var bytes: [UInt8] = []
-        while true {
-            guard offset < text.count, text[offset] != 0x0A else {
-                throw failure("unterminated quoted string", at: start)
-            }
-            let byte = text[offset]
-            offset += 1
-            if byte == quote { break }
-            if byte == UInt8(ascii: "\\") {
-                try appendEscape(to: &bytes, stringStart: start, quote: quote)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private mutating func appendEscape(
-        to bytes: inout [UInt8], stringStart: Int, quote: UInt8
-    ) throws(QueryError) {
-        guard offset < text.count else {
-            throw failure("unterminated quoted string", at: stringStart)
-        }
-        let byte = text[offset]
-        offset += 1
-        switch byte {
-        case UInt8(ascii: "a"): bytes.append(0x07)
-        case UInt8(ascii: "b"): bytes.append(0x08)
-        case UInt8(ascii: "f"): bytes.append(0x0C)
-        case UInt8(ascii: "n"): bytes.append(0x0A)
-        case UInt8(ascii: "r"): bytes.append(0x0D)
-        case UInt8(ascii: "t"): bytes.append(0x09)
-        case UInt8(ascii: "v"): bytes.append(0x0B)
-        case UInt8(ascii: "\\"): bytes.append(byte)
-        case quote: bytes.append(byte)
-        case UInt8(ascii: "x"): bytes.append(UInt8(try digits(2, base: 16) & 0xFF))
-        case UInt8(ascii: "0")...UInt8(ascii: "7"):
-            offset -= 1
-            let value = try digits(3, base: 8)
-            guard value < 256 else {
-                throw failure("octal escape value \(value) above 255", at: offset - 3)
-            }
-            bytes.append(UInt8(value))
-        case UInt8(ascii: "u"), UInt8(ascii: "U"):
-            let value = try digits(byte == UInt8(ascii: "u") ? 4 : 8, base: 16)
-            guard let scalar = Unicode.Scalar(value) else {
-                throw failure("escape sequence is an invalid Unicode code point", at: offset)
-            }
-            bytes.append(contentsOf: Array(String(Character(scalar)).utf8))
-        default:
-            throw failure("unknown escape sequence in string", at: offset - 2)
-        }
-    }
-
-    private mutating func digits(_ count: Int, base: UInt32) throws(QueryError) -> UInt32 {
-        var value: UInt32 = 0
-        for _ in 0..<count {
-            guard let digit = Character(Unicode.Scalar(peek(0))).hexDigitValue,
-                digit < Int(base)
-            else { throw failure("illegal character in escape sequence", at: offset) }
-            value = value &* base &+ UInt32(digit)
-            offset += 1
-        }
-        return value
-    }
-
     // MARK: Bytes
 
-    private func peek(_ ahead: Int) -> UInt8 {
+    func peek(_ ahead: Int) -> UInt8 {
         offset + ahead < text.count ? text[offset + ahead] : 0
     }
 
-    private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+    func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
     private func isHexDigit(_ byte: UInt8) -> Bool {
         isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x66)
@@ -274,7 +230,7 @@ struct PromQLLexer {
         }
     }
 
-    private func failure(_ message: String, at place: Int) -> QueryError {
+    func failure(_ message: String, at place: Int) -> QueryError {
         .parse(message: message, position: QueryPosition(offset: place, in: text))
     }
 }

@@ -66,7 +66,8 @@ struct PromQLReduction {
         }
         context = PromQLContext(
             startNanos: start, endNanos: end, lookbackNanos: lookback,
-            subqueryStepNanos: subqueryStep, subqueryStepsMax: stepsMax)
+            subqueryStepNanos: subqueryStep, subqueryStepsMax: stepsMax,
+            stepNanos: grid.resolutionNanos)
         keys = []
         for _ in 0..<(try reader.count(limit: PromQLReduction.jobCountMax)) {
             let low = try reader.count(limit: text.count)
@@ -80,7 +81,9 @@ struct PromQLReduction {
     func jobs() -> [LeafJob]? {
         var collector = LeafCollector(context: context)
         do throws(QueryError) {
-            let expr = try PromQLParser.parse(String(decoding: text, as: UTF8.self))
+            let expr = try DurationResolver(
+                grid: grid, lookbackNanos: context.lookbackNanos, text: text
+            ).resolve(try PromQLParser.parse(String(decoding: text, as: UTF8.self)))
             try collector.collect(expr, grid)
         } catch {
             return nil
@@ -108,8 +111,10 @@ extension LeafJob {
         guard fold != nil else { return false }
         switch source {
         case .instant: return true
+        case .infoTimestamps, .valueCounts: return false
         case .window(let function, _, let parameters):
-            return parameters.isEmpty && function != .predictLinear
+            // Histograms are not among what comes back.
+            return parameters.isEmpty && function != .predictLinear && function != .histogram
         }
     }
 }

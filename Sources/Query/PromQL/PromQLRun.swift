@@ -14,13 +14,16 @@ struct PromQLRun {
         _ query: String, grid: StepGrid, options: PromQLEngine.Options, tenant: Tenant,
         querier: any Querier, budget: QueryBudget
     ) throws(QueryError) {
-        text = Array(query.utf8)
-        expr = try PromQLParser.parse(query)
+        let (parsed, text) = try PromQLParser.read(Array(query.utf8))
+        self.text = text
+        expr = try DurationResolver(
+            grid: grid, lookbackNanos: options.lookbackNanos, text: text
+        ).resolve(parsed)
         self.grid = grid
         context = PromQLContext(
             startNanos: grid.startNanos, endNanos: grid.endNanos,
             lookbackNanos: options.lookbackNanos, subqueryStepNanos: options.subqueryStepNanos,
-            subqueryStepsMax: options.subqueryStepsMax)
+            subqueryStepsMax: options.subqueryStepsMax, stepNanos: grid.resolutionNanos)
         self.tenant = tenant
         self.querier = querier
         self.budget = budget
@@ -141,6 +144,12 @@ struct PromQLRun {
     private func rawSamples(
         _ node: PromQLExpr.MatrixSelector
     ) async throws(QueryError) -> QueryAnswer {
+        guard node.selector.boundary == .plain else {
+            throw .parse(
+                message: "\(node.selector.boundary.rawValue) modifier can only be used within a "
+                    + "function call",
+                position: QueryPosition(offset: node.range.lowerBound, in: text))
+        }
         let reference = context.reference(node.selector.shift, grid).grid
         let end = Timestamp(nanos: reference.endNanos)
         let start = end.advanced(byNanos: -node.windowNanos).advanced(byNanos: 1)
@@ -148,7 +157,7 @@ struct PromQLRun {
         do {
             let completeness = try await querier.selectSeries(
                 SeriesRequest(
-                    tenant: tenant, selector: Selector(node.selector.matchers), start: start,
+                    tenant: tenant, selector: node.selector.selector, start: start,
                     end: end.advanced(byNanos: 1), budget: budget)
             ) { batch in
                 for item in batch {
@@ -184,13 +193,25 @@ struct PromQLRun {
 struct FetchGroup {
     private(set) var jobs: [LeafJob]
     private var needed: Range<Int64>
+    /// Of the selector that all jobs share; the order of matchers does not count.
+    private let alternatives: Set<Set<Matcher>>
+
+    private init(_ job: LeafJob) {
+        jobs = [job]
+        needed = job.needed
+        alternatives = FetchGroup.alternatives(of: job)
+    }
+
+    private static func alternatives(of job: LeafJob) -> Set<Set<Matcher>> {
+        Set(job.selector.selector.alternatives.map { Set($0) })
+    }
 
     static func groups(of jobs: [LeafJob]) -> [FetchGroup] {
         var result: [FetchGroup] = []
         for job in jobs {
             let needed = job.needed
             let place = result.firstIndex { group in
-                Set(group.jobs[0].selector.matchers) == Set(job.selector.matchers)
+                group.alternatives == FetchGroup.alternatives(of: job)
                     && group.needed.lowerBound <= needed.upperBound
                     && needed.lowerBound <= group.needed.upperBound
             }
@@ -202,7 +223,7 @@ struct FetchGroup {
                         union.lowerBound, needed.lowerBound)..<max(
                         union.upperBound, needed.upperBound)
             } else {
-                result.append(FetchGroup(jobs: [job], needed: needed))
+                result.append(FetchGroup(job))
             }
         }
         return result
@@ -210,7 +231,7 @@ struct FetchGroup {
 
     func request(tenant: Tenant, budget: QueryBudget) -> SeriesRequest {
         SeriesRequest(
-            tenant: tenant, selector: Selector(jobs[0].selector.matchers),
+            tenant: tenant, selector: jobs[0].selector.selector,
             start: Timestamp(nanos: needed.lowerBound), end: Timestamp(nanos: needed.upperBound),
             budget: budget)
     }

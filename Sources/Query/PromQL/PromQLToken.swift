@@ -7,6 +7,8 @@ struct PromQLToken: Equatable, Sendable {
         case number(Double)
         /// Nanoseconds.
         case duration(Int64)
+        /// So many steps of the query: `5i`.
+        case steps(Double)
         case string(String)
         case leftParen, rightParen, leftBrace, rightBrace, leftBracket, rightBracket
         case comma, colon, at
@@ -30,7 +32,7 @@ struct PromQLToken: Equatable, Sendable {
             return switch kind {
             case .identifier: "identifier \"\(source)\""
             case .number: "number \"\(source)\""
-            case .duration: "duration \"\(source)\""
+            case .duration, .steps: "duration \"\(source)\""
             case .string: "string \(source)"
             default: "\"\(source)\""
             }

@@ -58,6 +58,37 @@ struct PromQLTypeCheck {
                 node.function.parameter(index), argument, in: "call to function \(name)")
         }
         try checkLabelNames(of: node)
+        try checkBoundary(of: node)
+        if case .info = node.function.implementation, count > 1 {
+            guard case .vector(let labels) = node.arguments[1] else {
+                throw failure(
+                    "expected label selectors in call to function \(name)",
+                    at: node.arguments[1])
+            }
+            guard labels.name.isEmpty, labels.others.isEmpty, labels.shift.isNone else {
+                throw failure(
+                    "expected label selectors only, got vector selector instead",
+                    at: node.arguments[1])
+            }
+        }
+    }
+
+    /// Which functions know what to do with `anchored` and `smoothed` windows.
+    private func checkBoundary(of node: PromQLExpr.Call) throws(QueryError) {
+        for argument in node.arguments {
+            guard case .matrix(let matrix) = argument.withoutParens else { continue }
+            let boundary = matrix.selector.boundary
+            guard boundary != .plain else { continue }
+            let allowed =
+                boundary == .anchored
+                ? ["changes", "delta", "increase", "rate", "resets"]
+                : ["delta", "increase", "rate"]
+            guard !allowed.contains(node.function.name) else { continue }
+            throw failure(
+                "\(boundary.rawValue) modifier can only be used with: "
+                    + "\(allowed.joined(separator: ", ")) - not with \(node.function.name)",
+                at: argument)
+        }
     }
 
     /// What `label_replace` and kin refuse whatever the data.
@@ -67,6 +98,16 @@ struct PromQLTypeCheck {
             return nil
         }
         switch node.function.implementation {
+        case .window where strings.count == 2 && node.function.parameter(1) == .string:
+            guard let name = strings[1], PairSummary(rawValue: name) != nil else {
+                throw failure("expected \"min\", \"max\" or \"avg\"", at: node.arguments[1])
+            }
+        case .labelEdit(let edit):
+            guard edit.allows(strings.count - 1) else {
+                throw failure(
+                    "odd number of labels and values in call to function "
+                        + QuotedText.quote(node.function.name), at: node.range.lowerBound)
+            }
         case .labelReplace:
             if let expression = strings[4] {
                 do { _ = try RegularExpression(expression, dotMatchesNewline: true) } catch {
@@ -116,12 +157,32 @@ struct PromQLTypeCheck {
             throw failure("comparisons between scalars must use BOOL modifier", at: whole)
         }
         let areVectors = left == .vector && right == .vector
+        let matching = node.matching
+        let hasFill = matching.fillLeft != nil || matching.fillRight != nil
+        if operation.isGapOperator {
+            guard matching.cardinality == .oneToOne, !hasFill else {
+                throw failure(
+                    "no grouping allowed for \"\(operation.rawValue)\" operation", at: whole)
+            }
+            return
+        }
         if operation.isSetOperator, !areVectors {
             throw failure(
                 "set operator \"\(operation.rawValue)\" not allowed in binary scalar expression",
                 at: whole)
         }
-        let matching = node.matching
+        if operation.isTrim, left == .scalar, right == .scalar {
+            throw failure(
+                "operator \"\(operation.rawValue)\" not allowed between scalars", at: whole)
+        }
+        if hasFill, !areVectors {
+            throw failure(
+                "filling in missing series only allowed between instant vectors", at: whole)
+        }
+        if hasFill, operation.isSetOperator {
+            throw failure(
+                "filling in missing series not allowed for set operators", at: whole)
+        }
         if !areVectors, matching != .standard {
             throw failure("vector matching only allowed between instant vectors", at: whole)
         }

@@ -15,6 +15,9 @@ struct StepGrid: Hashable, Sendable {
     /// One instant.
     init(atNanos nanos: Int64) { self.init(startNanos: nanos, stepNanos: 1, count: 1) }
 
+    /// The distance of the steps; 0 for one instant.
+    var resolutionNanos: Int64 { count == 1 && stepNanos == 1 ? 0 : stepNanos }
+
     @inline(__always)
     func time(_ step: Int) -> Int64 { startNanos &+ Int64(step) &* stepNanos }
 

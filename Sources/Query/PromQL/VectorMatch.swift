@@ -7,15 +7,17 @@ struct VectorMatch {
     private let cells: CellOperator
     private let matching: PromQLExpr.VectorMatching
     private let signature: LabelGrouping
+    private let keepsMetricNames: Bool
 
     init(node: PromQLExpr.Binary, cells: CellOperator) {
         self.cells = cells
         matching = node.matching
+        keepsMetricNames = node.keepsMetricNames
         signature = LabelGrouping(
             names: node.matching.labels, isWithout: !node.matching.isOn)
     }
 
-    private func rowsBySignature(_ matrix: StepMatrix) -> [Labels: [Int]] {
+    func rowsBySignature(_ matrix: StepMatrix) -> [Labels: [Int]] {
         var result: [Labels: [Int]] = [:]
         for row in 0..<matrix.rowCount {
             result[signature.key(of: matrix.labels[row]), default: []].append(row)
@@ -96,7 +98,23 @@ struct VectorMatch {
                 }
             }
         }
+        let fillMany = manyIsLeft ? matching.fillLeft : matching.fillRight
+        let fillOne = manyIsLeft ? matching.fillRight : matching.fillLeft
+        guard fillMany != nil || fillOne != nil else { return result.matrix }
+        var missing = MissingMatches(self, many: many, one: one, ones: ones)
+        missing.numbers = signatureNumbers
+        try missing.fill(&result, many: fillMany, one: fillOne)
+        result.dropEmptyRows()
         return result.matrix
+    }
+
+    func key(of labels: Labels) -> Labels { signature.key(of: labels) }
+
+    /// The operator on a cell of the "many" side and one of the other.
+    func apply(
+        many: CellOperator.Cell, one: CellOperator.Cell
+    ) -> CellOperator.Cell {
+        matching.cardinality == .oneToMany ? cells.apply(one, many) : cells.apply(many, one)
     }
 
     /// On the "one" side a signature may stand once per step.
@@ -123,9 +141,9 @@ struct VectorMatch {
         }
     }
 
-    private func resultLabels(_ many: Labels, _ one: Labels) -> Labels {
+    func resultLabels(_ many: Labels, _ one: Labels) -> Labels {
         var labels = many
-        if !cells.operation.isComparison || cells.returnsBool {
+        if !keepsMetricNames, !cells.operation.keepsMetricName || cells.returnsBool {
             labels = labels.withoutMetricName
         }
         if matching.cardinality == .oneToOne {
@@ -143,7 +161,7 @@ struct VectorMatch {
 }
 
 /// Collects results of pairs of rows and finds collisions.
-private struct PairedRows {
+struct PairedRows {
     struct Pair {
         let labels: Labels
         let signature: Int
@@ -189,6 +207,8 @@ private struct PairedRows {
         matrix.set(index, cell)
         signatures[row] = pair.signature
     }
+
+    mutating func dropEmptyRows() { matrix.dropEmptyRows() }
 
     private mutating func place(of pair: Pair) -> Int {
         if let known = places[pair.labels] { return known }

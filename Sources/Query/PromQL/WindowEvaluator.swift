@@ -48,6 +48,12 @@ struct WindowEvaluator {
         let windows = FloatWindows(
             index: floatIndexes.index(for: floats.0), values: floats.1, grid: grid,
             windowNanos: windowNanos, parameters: parameters, nowNanos: nowNanos)
+        if function == .histogram {
+            histograms = HistogramBuilder.histograms(of: windows)
+            for step in row.indices { row[step] = StepMatrix.absent }
+            try budget.check()
+            return
+        }
         if series.histograms.isEmpty {
             try evaluate(windows, isRising: isRising, into: &row)
             return
@@ -115,6 +121,10 @@ struct WindowEvaluator {
         case .quantile: fillQuantile(&row, windows, steps)
         case .predictLinear: fillPrediction(&row, windows, steps)
         case .doubleExponentialSmoothing: try fillSmoothed(&row, windows, steps)
+        case .histogram: for step in steps { row[step] = StepMatrix.absent }
+        default:
+            var extra = ExtraWindows(function, windows)
+            extra.fill(&row, steps)
         }
     }
 

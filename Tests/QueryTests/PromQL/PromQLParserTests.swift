@@ -34,7 +34,7 @@ import Testing
         Refusal("rate(a[5m],)", "1:12", "trailing commas not allowed"),
         Refusal("rate(a[5m]", "1:11", "unexpected end of input in function call"),
         Refusal("rate()", "1:1", "expected 1 argument(s) in call to \"rate\", got 0"),
-        Refusal("rate(a)", "1:6", "expected type range vector in call to function \"rate\""),
+        Refusal("rate(1)", "1:6", "expected type range vector in call to function \"rate\""),
         Refusal("abs(a[5m])", "1:5", "expected type instant vector in call to function \"abs\""),
         Refusal("round(a, 1, 2)", "1:1", "expected at most 2 argument(s)"),
         Refusal("label_join(a)", "1:1", "expected at least 3 argument(s)"),
@@ -97,6 +97,7 @@ import Testing
         Refusal("\"\\q\"", "1:2", "unknown escape sequence"),
         Refusal("\"\\xZZ\"", "1:4", "illegal character in escape sequence"),
         Refusal("\"\\ud800\"", "1:8", "invalid Unicode code point"),
+        Refusal("(a,", "1:4", "unexpected end of input"),
         Refusal("1.2.3", "1:1", "bad number or duration syntax"),
         Refusal("0x", "1:1", "bad number or duration syntax"),
         Refusal("1e", "1:1", "bad number or duration syntax"),
@@ -105,6 +106,33 @@ import Testing
         Refusal("a +\n  )", "2:3", "unexpected \")\""),
         Refusal("a\n+\nb{c=}", "3:5", "expected string"),
         Refusal("and", "1:1", "unexpected identifier \"and\""),
+        Refusal("a[0*1m]", "1:3", "duration must be greater than 0"),
+        Refusal("a[1m/0]", "1:3", "division by zero"),
+        Refusal("a[1m%0]", "1:3", "modulo by zero"),
+        Refusal("a[1m+]", "1:6", "expected a duration"),
+        Refusal("a[(1m]", "1:6", "expected \")\""),
+        Refusal("a[steps()]", "1:3", "expected a duration"),
+        Refusal("a[max(1m)]", "1:9", "expected \",\""),
+        Refusal("a[1m^1e9]", "1:3", "duration out of range"),
+        Refusal("deriv(a[5m] smoothed)", "1:7", "smoothed modifier can only be used with"),
+        Refusal(
+            "max_over_time(a[5m] anchored)", "1:15",
+            "changes, delta, increase, rate, resets - not with max_over_time"),
+        Refusal("changes(a[5m] smoothed)", "1:9", "- not with changes"),
+        Refusal("rate(a[5m] smoothed anchored)", "1:21", "cannot be used together"),
+        Refusal("rate(a[5m] smoothed smoothed)", "1:21", "may not be set multiple times"),
+        Refusal("a anchored", "1:3", "can only be used with range vector selectors"),
+        Refusal("rate(a[5m:1m] smoothed)", "1:15", "must be preceded by a vector selector"),
+        Refusal("a smoothed[5m]", "1:11", "no smoothed modifiers allowed before range"),
+        Refusal("a and fill(0) b", "1:1", "not allowed for set operators"),
+        Refusal("a + fill(0) 1", "1:1", "only allowed between instant vectors"),
+        Refusal("a + fill(b) c", "1:10", "in fill modifier, expected a number"),
+        Refusal("1 </ 2", "1:1", "not allowed between scalars"),
+        Refusal("a </ bool 2", "1:6", "bool modifier can only be used on comparison"),
+        Refusal("info(a, b)", "1:9", "expected label selectors only"),
+        Refusal("info(a, sum(b))", "1:9", "expected label selectors"),
+        Refusal("{a=\"b\" or }", "1:11", "in label matching, expected identifier"),
+        Refusal("{a=\"b\" or c=\"\"}", "1:1", "at least one non-empty matcher"),
         Refusal("label_replace(a, \"b\", \"\", \"c\", \"(\")", "1:32", "invalid regular"),
     ]
 
@@ -121,12 +149,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("info(a)", "function info"), ("rate(a[5m] smoothed)", "modifier smoothed"),
-        ("increase(a[5m] anchored)", "modifier anchored"),
-        ("a + fill(0) b", "modifier fill"), ("a[5m+1m]", "duration expression"),
-        ("a[step()]", "duration expression"), ("a >/ 5", "operator >/"),
-        ("a </ 5", "operator </"), ("{a=\"b\" or c=\"d\"}", "or between matchers"),
-        ("histogram_quantiles(a, \"q\", 0.5)", "function histogram_quantiles"),
+        ("start_timestamp(a)", "function start_timestamp")
     ])
     func namesWhatIsNotBuiltYet(query: String, name: String) {
         do {
@@ -170,6 +193,32 @@ import Testing
         (#"'it"s'"#, #""it\"s""#), ("`a\\b`", #""a\\b""#),
         ("x{a!=\"b\",c=~\"d\",e!~\"f\"}", "x{a!=\"b\",c=~\"d\",e!~\"f\"}"),
         ("rate(x[5m]) # comment", "rate(x[5m])"), ("pi()", "pi()"),
+        ("rate( x )", "rate(x)"), ("max_over_time(x+y)", "max_over_time(x + y)"),
+        ("a DEFAULT b if c ifnot 1", "a default b if c ifnot 1"),
+        ("sum(x)by(y)limit 3", "sum by (y) (x) limit 3"),
+        ("abs(x)keep_metric_names", "abs(x) keep_metric_names"),
+        ("(x+1)keep_metric_names", "(x + 1) keep_metric_names"),
+        ("WITH (f(a, b) = a * b) f(x, 1 + y)", "(x * (1 + y))"),
+        ("2 ^ WITH (a = -x) a", "2 ^ (-x)"),
+        ("WITH (c = {a=\"b\"}) x{c,d=\"e\"}", "x{a=\"b\",d=\"e\"}"),
+        ("rollup(x[5m], \"max\")", "max_over_time(x[5m])"),
+        ("quantiles(\"q\", 0.5, x)", "union(label_set(quantile(0.5, x), \"q\", \"0.5\"))"),
+        ("(a, b)", "union(a, b)"), ("1Ki", "1024"), ("x[1.5h]", "x[1h30m]"),
+        ("x[5i]", "x[(5 * step())]"), ("x offset -2i", "x offset -(2 * step())"),
+        ("x[5m+ 30]", "x[5m + 30]"), ("x[2m*(1+STEP())]", "x[2m * (1 + step())]"),
+        ("x[max(range(),1m):step()]", "x[max(range(), 1m):step()]"),
+        ("x offset -min( step(),1s)", "x offset -min(step(), 1s)"),
+        ("x offset (1m+1m)", "x offset (1m + 1m)"), ("x offset 1m + 1", "x offset 1m + 1"),
+        ("rate(x[5m] anchored offset 1m)", "rate(x[5m] anchored offset 1m)"),
+        ("increase(x[5m] offset 1m SMOOTHED)", "increase(x[5m] smoothed offset 1m)"),
+        ("x smoothed", "x smoothed"), ("a >/ 5", "a >/ 5"), ("a </ b", "a </ b"),
+        ("a + fill(0) b", "a + fill (0) b"),
+        (
+            "a / on(x) fill_right(1) fill_left(-Inf) b",
+            "a / on (x) fill_left (-Inf) fill_right (1) b"
+        ),
+        (#"x{a="b" or c="d",e="f"}"#, #"x{a="b" or c="d",e="f"}"#),
+        (#"{or="b"}"#, #"{or="b"}"#), ("info(a, {b=~'.*'})", #"info(a, {b=~".*"})"#),
         ("count_values(\"v\", x)", "count_values(\"v\", x)"),
     ])
     func printsCanonically(query: String, printed: String) throws {
@@ -177,6 +226,32 @@ import Testing
         #expect(expr.description == printed)
         // What is printed reads back as the same.
         #expect(try PromQLEngine.parseOnly(printed).description == printed)
+    }
+
+    /// Templates of templates: a limit, at once.
+    @Test func refusesWhatGrowsWithoutEnd() {
+        let doubling = (1...60).map { "t\($0) = t\($0 - 1) + t\($0 - 1)" }
+        let queries = [
+            "WITH (t0 = x, " + doubling.joined(separator: ", ") + ") t60",
+            "WITH (t0(x) = x, "
+                + (1...60).map { "t\($0)(x) = t\($0 - 1)(x + x)" }.joined(separator: ", ")
+                + ") t60(y)",
+            String(repeating: "rollup(", count: 60) + "x[5m]" + String(repeating: ")", count: 60),
+            "x[" + Array(repeating: "1m", count: 400).joined(separator: "+") + "]",
+            "x[" + String(repeating: "(", count: 400) + "1m" + String(repeating: ")", count: 400)
+                + "]",
+        ]
+        for query in queries {
+            do {
+                let expr = try PromQLEngine.parseOnly(query)
+                Issue.record("\(query.prefix(60)) was read as \(expr.description.count) bytes")
+            } catch {
+                guard case .limit = error else {
+                    Issue.record("\(query.prefix(60)): \(error)")
+                    continue
+                }
+            }
+        }
     }
 
     @Test func refusesDeepNesting() {
@@ -222,10 +297,17 @@ import Testing
             #"histogram_quantile(0.9, sum without(i)(rate(h[1h:5m] @ end())))"#,
             #"a{b="\x41\u00e9"} * on(c) group_left(d) -e ^ 0x1F or topk(3, f) > bool 1e-3"#,
             #"label_replace(m, "d", "$1", "s", "(.*)") unless absent(n{x='y'}) @ 1.5"#,
+            #"increase(a[max(5m*2,step()):range()+1m] anchored) + on(b) fill_left(-1) c </ 2"#,
+            #"WITH (f(x, y) = rate(x[5m]) / y, q = {a="b" or c="d"}) f(m{q} smoothed, 2)"#,
+            #"rollup(a, "max") default (b if c) keep_metric_names ifnot sum(d) by (e) limit 3"#,
+            #"quantiles("q", 0.5, info(a, {b=~".*"})) or label_set(running_sum(c), "d", "e")"#,
         ]
         let pieces = [
             "(", ")", "{", "}", "[", "]", "\"", "\\", "`", ",", ":", "@", "offset", "by", "5m",
             "1e999", "0x", "-", "^", "bool", "on", "group_left", "\u{0}", "é", "#", "\n", "or",
+            "WITH (a = b) ", "default", "if", "limit 2", "keep_metric_names", "anchored",
+            "smoothed",
+            "fill(0)", "</", ">/", "step()", "rollup(", "+1m",
             "NaN", "start()", "[5m]", "sum", "rate(", "1y", "=~", "..",
         ]
         let store = PromQLMemoryStore([])
@@ -237,7 +319,7 @@ import Testing
             return Int(state % UInt64(max(bound, 1)))
         }
         var readCount = 0
-        for round in 0..<6_000 {
+        for round in 0..<12_000 {
             var bytes = Array(seeds[round % seeds.count].utf8)
             for _ in 0...next(4) {
                 let place = next(bytes.count + 1)
