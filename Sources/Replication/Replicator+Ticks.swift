@@ -196,7 +196,11 @@ extension Replicator {
         } else if replica.isPreferred, replica.unclaimedTicks == Replicator.firstCampaignTicks {
             begin()
         }
-        guard replica.campaigns?.isDue(replica.unclaimedTicks) == true else { return }
+        // Two answers from the most distant voter, of which patience speaks, fit in between.
+        let most = Replicator.vacantPatienceMax
+        let pause = Replicator.campaignAgainTicks * Int((patience + most - 1) / most)
+        guard replica.campaigns?.begins(at: replica.unclaimedTicks, pause: pause) == true
+        else { return }
         drive(replica) { core throws(RaftError) in try core.campaign() }
     }
 
@@ -262,12 +266,17 @@ extension Replicator {
 
 /// When a follower that should lead stands for election, in ticks without a leader's word.
 struct Campaigns {
-    let firstTick: Int
+    private var nextTick: Int
+    private var left = Replicator.campaignsMax
 
-    func isDue(_ tick: Int) -> Bool {
-        let (number, rest) = (tick - firstTick).quotientAndRemainder(
-            dividingBy: Replicator.campaignAgainTicks)
-        return rest == 0 && (0..<Replicator.campaignsMax).contains(number)
+    init(firstTick: Int) { nextTick = firstTick }
+
+    /// Whether it does now; the next time is `pause` ticks later.
+    mutating func begins(at tick: Int, pause: Int) -> Bool {
+        guard tick >= nextTick, left > 0 else { return false }
+        left -= 1
+        nextTick = tick + pause
+        return true
     }
 }
 

@@ -28,8 +28,8 @@ import Testing
     private static let tellsEach =
         ProcessInfo.processInfo.environment["VARVE_TELL_EACH"] != nil
 
-    /// Three machines as one cluster, every group with three voters.
-    static func grown(seed: UInt64) throws -> ClusterWorld {
+    /// Three machines as one cluster, every group with three voters; `isAtRest`: led by whom it should be.
+    static func grown(seed: UInt64, isAtRest: Bool = true) throws -> ClusterWorld {
         let world = ClusterWorld(seed: seed)
         try world.found()
         try world.run(forNanos: 3 * second)
@@ -39,7 +39,7 @@ import Testing
         }
         let end = world.nanos + 20 * second
         while !isWhole(world), world.nanos < end { try world.run(forNanos: second / 2) }
-        try world.run(forNanos: second)
+        try world.run(forNanos: isAtRest ? end - world.nanos : second)
         return world
     }
 
@@ -153,7 +153,7 @@ import Testing
 
     /// Runs one seed; `without`: faults that are left out.
     static func schedule(seed: UInt64, without skipped: Set<Int> = []) async throws -> Result {
-        let world = try grown(seed: seed)
+        let world = try grown(seed: seed, isAtRest: false)
         // Network and nodes hold each other.
         defer { for machine in world.machines { world.crash(machine) } }
         let ledger = ClusterLedger()
