@@ -178,7 +178,6 @@ final class ClusterWorld: @unchecked Sendable {
     /// The machine comes back with an empty disk, and asks to be a member again.
     func reimage(_ machine: Machine) {
         crash(machine)
-        if let id = machine.identity { logs.forget(id) }
         machine.identity = nil
         machine.disk = SimulatedDisk(seed: random.next())
         machine.token = random.next()

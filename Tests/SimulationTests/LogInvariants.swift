@@ -31,6 +31,8 @@ struct LogInvariants {
         var commitIndex: UInt64 = 0
         /// Of the entries behind `releasedIndex`, ascending.
         var terms: [UInt64] = []
+        /// Who was in the group, as far as the node's journal knew.
+        var configuration: GroupConfiguration?
 
         func has(_ index: UInt64, _ term: UInt64) -> Bool {
             if index <= releasedIndex { return true }
@@ -63,17 +65,12 @@ struct LogInvariants {
             let sample = LogInvariants.sample(group, replicator)
             samples[group, default: [:]][node] = sample
             problems += match(group, node, journal, sample)
-            problems += commit(group, node, replicator, sample, from: old.commitIndex)
+            problems += commit(group, node, replicator, sample, since: old)
         }
         for claim in replicator.claims where completed.insert(claim).inserted {
             problems += complete(claim, node)
         }
         return problems
-    }
-
-    /// A disk is lost, and what it held.
-    mutating func forget(_ node: NodeID) {
-        for group in samples.keys { samples[group]?[node] = nil }
     }
 
     private static func sample(_ group: GroupID, _ replicator: Replicator) -> Sample {
@@ -83,6 +80,7 @@ struct LogInvariants {
         sample.lastIndex = journal.lastIndex(of: group)
         sample.lastTerm = journal.term(of: group, at: sample.lastIndex) ?? 0
         sample.commitIndex = replicator.commitIndex(of: group)
+        sample.configuration = journal.configuration(of: group)
         if sample.lastIndex > sample.releasedIndex {
             sample.terms = (sample.releasedIndex + 1...sample.lastIndex).map {
                 journal.term(of: group, at: $0) ?? 0
@@ -115,10 +113,10 @@ struct LogInvariants {
 
     private mutating func commit(
         _ group: GroupID, _ node: NodeID, _ replicator: Replicator, _ sample: Sample,
-        from old: UInt64
+        since old: Sample
     ) -> [String] {
         var problems: [String] = []
-        let first = max(old, sample.releasedIndex) + 1
+        let first = max(old.commitIndex, sample.releasedIndex) + 1
         guard first <= sample.commitIndex else { return [] }
         for index in first...sample.commitIndex {
             guard let term = replicator.journal.term(of: group, at: index) else { continue }
@@ -128,26 +126,31 @@ struct LogInvariants {
             committed[group, default: [:]][index] = term
             guard index > newest[group, default: 0] else { continue }
             newest[group] = index
-            if let trouble = lacksQuorum(group, index, term, replicator) {
+            if let trouble = lacksQuorum(group, index, term, [old, sample]) {
                 problems.append(trouble)
             }
         }
         return problems
     }
 
+    /// A change of members is in force when it is applied: entries behind it that were committed
+    /// together with it had a quorum of those before. Whose disk was lost had it on that disk: a
+    /// machine that comes back without it is somebody else.
     private func lacksQuorum(
-        _ group: GroupID, _ index: UInt64, _ term: UInt64, _ replicator: Replicator
+        _ group: GroupID, _ index: UInt64, _ term: UInt64, _ looks: [Sample]
     ) -> String? {
-        guard !goesOnByDecision,
-            let configuration = replicator.journal.configuration(of: group),
-            !configuration.isJoint, configuration.index <= index
+        let configurations = looks.compactMap(\.configuration)
+        guard !goesOnByDecision, let newest = configurations.last, newest.index <= index,
+            configurations.allSatisfy({ !$0.isJoint })
         else { return nil }
-        let holders = configuration.voters.filter {
-            samples[group]?[$0]?.has(index, term) == true
+        let held = configurations.map { configuration in
+            configuration.voters.filter { samples[group]?[$0]?.has(index, term) == true }
         }
-        guard holders.count * 2 <= configuration.voters.count else { return nil }
-        return "\(group): entry \(index) is committed, on disk only at \(holders) of "
-            + "\(configuration.voters)"
+        guard zip(configurations, held).allSatisfy({ $1.count * 2 <= $0.voters.count }) else {
+            return nil
+        }
+        return "\(group): entry \(index) is committed, on disk only at \(held.last ?? []) of "
+            + "\(newest.voters)"
     }
 
     private func complete(_ claim: LeaderTerm, _ node: NodeID) -> [String] {
