@@ -218,3 +218,26 @@ def need():
         return path
 
     return check
+
+
+@pytest.fixture
+def prometheus(need, tmp_path):
+    """Starts Debian's prometheus on a configuration: the text for a port of its own, or a function of
+    that port. Returns its address."""
+    program = need("prometheus")
+    processes = []
+
+    def start(configuration):
+        port = free_port()
+        path = tmp_path / "prometheus.yml"
+        path.write_text(configuration(port) if callable(configuration) else configuration)
+        processes.append(subprocess.Popen(
+            [program, f"--config.file={path}", f"--storage.tsdb.path={tmp_path}/tsdb",
+             f"--web.listen-address=127.0.0.1:{port}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return f"http://127.0.0.1:{port}"
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.wait()

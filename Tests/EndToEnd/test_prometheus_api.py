@@ -1,13 +1,12 @@
 """Prometheus' HTTP API beside queries: federation, limits, and what it says of the server."""
 
 import json
-import subprocess
 import time
 import urllib.request
 
 import pytest
 
-from conftest import free_port, until
+from conftest import until
 
 
 def write(server, text):
@@ -37,36 +36,25 @@ def test_federation_is_the_text_format(filled):
     assert filled.request("GET", "/federate", **{"match[]": "{"})[0] == 400
 
 
-def test_a_prometheus_federates(filled, need, tmp_path):
-    program = need("prometheus")
-    port = free_port()
-    configuration = tmp_path / "prometheus.yml"
-    configuration.write_text(
+def test_a_prometheus_federates(filled, prometheus):
+    address = prometheus(
         "global: {scrape_interval: 1s}\n"
         "scrape_configs:\n"
         "  - job_name: varve\n    honor_labels: true\n    metrics_path: /federate\n"
         "    params: {'match[]': ['hits']}\n"
         f"    static_configs: [{{targets: ['{filled.url.split('//')[1]}']}}]\n")
-    process = subprocess.Popen(
-        [program, f"--config.file={configuration}", f"--storage.tsdb.path={tmp_path}/tsdb",
-         f"--web.listen-address=127.0.0.1:{port}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        def theirs():
-            address = f"http://127.0.0.1:{port}/api/v1/query?query=hits"
-            try:
-                with urllib.request.urlopen(address) as answer:
-                    result = json.load(answer)["data"]["result"]
-            except OSError:
-                return None
-            return sorted(
-                (one["metric"].get("host"), one["metric"].get("instance"), one["value"][1])
-                for one in result if "host" in one["metric"])
-        # Nobody's address was put in place of the instance that there is not.
-        until(lambda: theirs() == [("a", None, "1"), ("b", None, "2")], seconds=60)
-    finally:
-        process.terminate()
-        process.wait()
+
+    def theirs():
+        try:
+            with urllib.request.urlopen(f"{address}/api/v1/query?query=hits") as answer:
+                result = json.load(answer)["data"]["result"]
+        except OSError:
+            return None
+        return sorted(
+            (one["metric"].get("host"), one["metric"].get("instance"), one["value"][1])
+            for one in result if "host" in one["metric"])
+    # Nobody's address was put in place of the instance that there is not.
+    until(lambda: theirs() == [("a", None, "1"), ("b", None, "2")], seconds=60)
 
 
 def test_limits_cut_series_and_say_so(filled):
