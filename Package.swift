@@ -130,7 +130,7 @@ let house: [Room] = [
         rooms: ["Cluster", "Ingest", "Query", "Model", "Encoding", "Platform"],
         products: [
             "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
-            "ServiceLifecycle", "Logging",
+            "ServiceLifecycle", "Logging", "Yams",
         ]),
     Room(
         name: "varve", kind: .executable, rooms: ["Server", "Cluster", "Platform"],
@@ -184,7 +184,10 @@ let house: [Room] = [
         ]),
     Room(
         name: "ServerTests", kind: .tests,
-        rooms: ["Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator"],
+        rooms: [
+            "Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator",
+            "QuerySupport",
+        ],
         products: ["NIOCore", "NIOEmbedded", "NIOHTTPTypes", "HTTPTypes"]),
     Room(
         name: "SimulationTests", kind: .tests,

@@ -183,6 +183,9 @@ package final class ClusterMembership: Sendable {
         }
     }
 
+    /// Who leads what, as this node last heard.
+    var leaders: LeaderTable { world.leaders }
+
     /// How quick this node and its peers are.
     var paces: PaceBoard { world.links.paces }
 

@@ -30,6 +30,7 @@ package struct ServerConfiguration: Sendable {
     package var connectionsMax = 8_192
     /// Nil: a node of one, whatever the directory says.
     package var cluster: ClusterConfiguration?
+    package var rules = RuleConfiguration()
     package var version = "0.1.0"
     /// What it was made of, for people to look at.
     package var shown = ShownSettings()

@@ -24,6 +24,7 @@ package final class VarveServer: Sendable {
     private let node: Node
     private let statsd: StatsdService?
     private let syslog: SyslogService?
+    private let rules: RuleService
     private let http: HTTPService?
     private let httpTask: Task<Void, any Error>?
     private let group: MultiThreadedEventLoopGroup
@@ -45,13 +46,14 @@ package final class VarveServer: Sendable {
 
     private init(
         addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
-        http: HTTPService?, httpTask: Task<Void, any Error>?, group: MultiThreadedEventLoopGroup,
-        limits: AdjustableLimits, logger: Logger
+        rules: RuleService, http: HTTPService?, httpTask: Task<Void, any Error>?,
+        group: MultiThreadedEventLoopGroup, limits: AdjustableLimits, logger: Logger
     ) {
         self.addresses = addresses
         self.node = node
         self.statsd = statsd
         self.syslog = syslog
+        self.rules = rules
         self.http = http
         self.httpTask = httpTask
         self.group = group
@@ -76,6 +78,11 @@ package final class VarveServer: Sendable {
         var addresses = Addresses()
         var statsd: StatsdService?
         var syslog: SyslogService?
+        let context = QueryContext(
+            querier: node.querier, time: world.time, limits: limits.query,
+            version: configuration.version)
+        let rules = RuleService(
+            configuration.rules, of: node, reading: context, in: world, logger: logger)
         do {
             addresses.peers = try await startPeers(configuration, node, world, group)
             statsd = try await startStatsd(configuration, node, world, group)
@@ -83,18 +90,20 @@ package final class VarveServer: Sendable {
             addresses.statsdUnix = statsd?.endpoints.unix
             syslog = try await startSyslog(configuration, node, world, group)
             addresses.syslog = syslog?.udpEndpoint
-            guard case .inet(let host, let port)? = configuration.http else {
-                return VarveServer(
-                    addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: nil,
-                    httpTask: nil, group: group, limits: limits, logger: logger)
+            var http: HTTPService?
+            var task: Task<Void, any Error>?
+            if case .inet(let host, let port)? = configuration.http {
+                let service = makeHTTP(configuration, limits, node, context, rules, world, logger)
+                let (running, bound) = try await run(service, host: host, port: port)
+                addresses.http = .inet(host: host, port: bound)
+                (http, task) = (service, running)
             }
-            let http = makeHTTP(configuration, limits, node, world, logger)
-            let (task, bound) = try await run(http, host: host, port: port)
-            addresses.http = .inet(host: host, port: bound)
+            rules.start()
             return VarveServer(
-                addresses: addresses, node: node, statsd: statsd, syslog: syslog, http: http,
-                httpTask: task, group: group, limits: limits, logger: logger)
+                addresses: addresses, node: node, statsd: statsd, syslog: syslog, rules: rules,
+                http: http, httpTask: task, group: group, limits: limits, logger: logger)
         } catch {
+            await rules.stop()
             _ = await statsd?.stop()
             await syslog?.stop()
             node.stop()
@@ -108,6 +117,7 @@ package final class VarveServer: Sendable {
         if await statsd?.stop() == false {
             logger.error("statsd: the last interval could not be delivered")
         }
+        await rules.stop()
         await http?.stop()
         // Requests in hand had their grace; how HTTP ended is of no interest any more.
         _ = await httpTask?.result
@@ -117,8 +127,8 @@ package final class VarveServer: Sendable {
         }
     }
 
-    /// Takes over what can change while it runs: bounds of data, queries and bodies, and how
-    /// statsd and syslog are read. The rest needs a restart.
+    /// Takes over what can change while it runs: bounds of data, queries and bodies, how statsd and
+    /// syslog are read, and rules. The rest needs a restart.
     package func reload(_ configuration: ServerConfiguration) {
         node.reload(configuration.node)
         statsd?.reload(configuration.statsdOptions)
@@ -128,6 +138,7 @@ package final class VarveServer: Sendable {
         limits.query.value = configuration.queryLimits
         limits.ingest.value = configuration.ingestLimits
         limits.shown.value = configuration.shown
+        rules.reload(configuration.rules)
     }
 
     /// Gives a member its way to the others; where it listens for them.
@@ -178,11 +189,9 @@ package final class VarveServer: Sendable {
 
     private static func makeHTTP(
         _ configuration: ServerConfiguration, _ adjustable: AdjustableLimits, _ node: Node,
-        _ world: Node.Surroundings, _ logger: Logger
+        _ context: QueryContext, _ rules: RuleService, _ world: Node.Surroundings,
+        _ logger: Logger
     ) -> HTTPService {
-        let context = QueryContext(
-            querier: node.querier, time: world.time, limits: adjustable.query,
-            version: configuration.version)
         let logs = LogQLEngine(querier: node.querier)
         var table = RouteTable()
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
@@ -193,6 +202,8 @@ package final class VarveServer: Sendable {
         FederationAPI(context: context, lookbackNanos: metrics.options.lookbackNanos)
             .addRoutes(to: &table)
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
+            .addRoutes(to: &table)
+        RulesAPI(service: rules, keeper: { RuleService.keeper(beside: node) })
             .addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)

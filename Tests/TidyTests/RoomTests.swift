@@ -18,7 +18,7 @@ import Testing
         "Server": [
             "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Hummingbird",
             "HummingbirdCore", "HTTPTypes", "NIOHTTPTypes", "NIOCore", "NIOPosix",
-            "ServiceLifecycle", "Logging", "Foundation", "FoundationEssentials",
+            "ServiceLifecycle", "Logging", "Yams", "Foundation", "FoundationEssentials",
         ],
         "varve": [
             "Server", "Cluster", "Platform", "ArgumentParser", "TOMLKit", "Logging",

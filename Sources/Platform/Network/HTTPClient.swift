@@ -2,13 +2,25 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
-/// A small HTTP/1.1 client for the commands that read from a server: plain HTTP, one request per
-/// connection, bodies whole or line by line. Why not a larger one: docs/decisions/001.
+/// A small HTTP/1.1 client, for the commands that read from a server and for what a server tells
+/// others: plain HTTP, one request per connection, answers whole or line by line. Why not a larger
+/// one: docs/decisions/001.
 package struct HTTPClient: Sendable {
     /// A whole answer.
     package struct Answer: Sendable {
         package var status: Int
         package var body: [UInt8]
+    }
+
+    /// What is sent, and for how long an answer is waited for.
+    private struct Request {
+        var method = HTTPMethod.GET
+        var headers: [(String, String)] = []
+        var body: [UInt8] = []
+        /// Of the other side, between two parts of its answer.
+        var silenceSecondsMax: Int64?
+        /// From the connection to the end of the answer.
+        var secondsMax: Int64?
     }
 
     private let connectTimeout = TimeAmount.seconds(5)
@@ -17,11 +29,15 @@ package struct HTTPClient: Sendable {
 
     package init() {}
 
-    /// GETs `url` (`http://host:port/path?query`). Throws `NetworkError`.
+    /// GETs `url` (`http://host:port/path?query`). A server that is silent for longer than
+    /// `silenceSecondsMax`, if that is given, is thrown as `broken`.
     package func get(
-        _ url: String, headers: [(String, String)] = [], bodyBytesMax: Int
+        _ url: String, headers: [(String, String)] = [], silenceSecondsMax: Int64? = nil,
+        bodyBytesMax: Int
     ) async throws(NetworkError) -> Answer {
-        try await ask(.GET, url, headers, silenceSecondsMax: nil, bodyBytesMax: bodyBytesMax)
+        try await ask(
+            url, Request(headers: headers, silenceSecondsMax: silenceSecondsMax),
+            bodyBytesMax: bodyBytesMax)
     }
 
     /// The same; `isPost`: POSTs without a body. A server that is silent for longer than
@@ -30,17 +46,29 @@ package struct HTTPClient: Sendable {
         _ url: String, isPost: Bool, silenceSecondsMax: Int64, bodyBytesMax: Int
     ) async throws(NetworkError) -> Answer {
         try await ask(
-            isPost ? .POST : .GET, url, [], silenceSecondsMax: silenceSecondsMax,
+            url,
+            Request(method: isPost ? .POST : .GET, silenceSecondsMax: silenceSecondsMax),
             bodyBytesMax: bodyBytesMax)
     }
 
+    /// POSTs `body`. What takes longer than `secondsMax` from the connection on is thrown as
+    /// `broken`.
+    package func post(
+        _ url: String, body: [UInt8], contentType: String, secondsMax: Int64, bodyBytesMax: Int
+    ) async throws(NetworkError) -> Answer {
+        try await ask(
+            url,
+            Request(
+                method: .POST, headers: [("Content-Type", contentType)], body: body,
+                secondsMax: secondsMax), bodyBytesMax: bodyBytesMax)
+    }
+
     private func ask(
-        _ method: HTTPMethod, _ url: String, _ headers: [(String, String)],
-        silenceSecondsMax: Int64?, bodyBytesMax: Int
+        _ url: String, _ request: Request, bodyBytesMax: Int
     ) async throws(NetworkError) -> Answer {
         let target = try HTTPTarget(url)
         var answer = Answer(status: 0, body: [])
-        try await exchange(target, headers, silenceSecondsMax, method) { part in
+        try await exchange(target, request) { part in
             switch part {
             case .head(let head): answer.status = Int(head.status.code)
             case .body(let bytes):
@@ -66,7 +94,8 @@ package struct HTTPClient: Sendable {
         let target = try HTTPTarget(url)
         var status = 0
         var rest: [UInt8] = []
-        try await exchange(target, headers, silenceSecondsMax) { part in
+        let request = Request(headers: headers, silenceSecondsMax: silenceSecondsMax)
+        try await exchange(target, request) { part in
             switch part {
             case .head(let head):
                 status = Int(head.status.code)
@@ -96,21 +125,23 @@ package struct HTTPClient: Sendable {
 
     /// Sends the request and calls `onPart` with the parts of the answer until it returns false.
     private func exchange(
-        _ target: HTTPTarget, _ headers: [(String, String)], _ silenceSecondsMax: Int64? = nil,
-        _ method: HTTPMethod = .GET, _ onPart: (HTTPClientResponsePart) throws -> Bool
+        _ target: HTTPTarget, _ request: Request,
+        _ onPart: (HTTPClientResponsePart) throws -> Bool
     ) async throws(NetworkError) {
+        let (silence, limit) = (request.silenceSecondsMax, request.secondsMax)
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
             channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(connectTimeout)
                 .connect(host: target.host, port: target.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        if let silenceSecondsMax {
+                        if let silence {
                             try channel.pipeline.syncOperations.addHandlers([
-                                IdleStateHandler(readTimeout: .seconds(silenceSecondsMax)),
+                                IdleStateHandler(readTimeout: .seconds(silence)),
                                 SilenceHandler(),
                             ])
                         }
+                        if let limit { HTTPClient.close(channel, afterSeconds: limit) }
                         try channel.pipeline.syncOperations.addHTTPClientHandlers()
                         return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
                     }
@@ -120,13 +151,7 @@ package struct HTTPClient: Sendable {
         }
         do {
             try await channel.executeThenClose { inbound, outbound in
-                var head = HTTPRequestHead(version: .http1_1, method: method, uri: target.uri)
-                head.headers.add(name: "Host", value: target.authority)
-                head.headers.add(name: "Connection", value: "close")
-                if method != .GET { head.headers.add(name: "Content-Length", value: "0") }
-                for (name, value) in headers { head.headers.add(name: name, value: value) }
-                // As one: a server may answer and close as soon as it has the head.
-                try await outbound.write(contentsOf: [.head(head), .end(nil)])
+                try await outbound.write(contentsOf: HTTPClient.parts(of: request, to: target))
                 for try await part in inbound {
                     if case .end = part { _ = try onPart(part); return }
                     if try !onPart(part) { return }
@@ -139,6 +164,28 @@ package struct HTTPClient: Sendable {
         } catch {
             throw .broken(endpoint: target.authority, reason: HTTPClient.text(of: error))
         }
+    }
+
+    /// As one: a server may answer and close as soon as it has the head.
+    private static func parts(
+        of request: Request, to target: HTTPTarget
+    ) -> [HTTPClientRequestPart] {
+        var head = HTTPRequestHead(version: .http1_1, method: request.method, uri: target.uri)
+        head.headers.add(name: "Host", value: target.authority)
+        head.headers.add(name: "Connection", value: "close")
+        if request.method != .GET {
+            head.headers.add(name: "Content-Length", value: "\(request.body.count)")
+        }
+        for (name, value) in request.headers { head.headers.add(name: name, value: value) }
+        guard !request.body.isEmpty else { return [.head(head), .end(nil)] }
+        return [.head(head), .body(.byteBuffer(ByteBuffer(bytes: request.body))), .end(nil)]
+    }
+
+    private static func close(_ channel: any Channel, afterSeconds seconds: Int64) {
+        let end = channel.eventLoop.scheduleTask(in: .seconds(seconds)) {
+            channel.close(promise: nil)
+        }
+        channel.closeFuture.whenComplete { _ in end.cancel() }
     }
 
     private static func text(of error: any Error) -> String {

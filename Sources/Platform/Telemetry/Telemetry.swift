@@ -85,6 +85,14 @@ package final class Telemetry: Sendable {
         }
     }
 
+    /// Forgets the figures with that label: what they were about is no more.
+    package func remove(label name: String, value: String) {
+        let label = MetricLabel(name: name, value: value)
+        registry.withLock { registry in
+            registry.figures = registry.figures.filter { !$0.key.labels.contains(label) }
+        }
+    }
+
     /// All figures, by name, then labels: the order is that of the bytes of the names.
     package func snapshot() -> [MetricFamilySample] {
         // Computed figures are read outside the lock: they may take others.

@@ -66,6 +66,16 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.querySamplesMax.help)) var querySamplesMax: String?
     @Option(help: .init(Setting.querySeriesMax.help)) var querySeriesMax: String?
     @Option(help: .init(Setting.queryConcurrency.help)) var queryConcurrency: String?
+    @Option(help: .init(Setting.rules.help)) var rules: String?
+    @Option(help: .init(Setting.rulesInterval.help)) var rulesInterval: String?
+    @Option(help: .init(Setting.rulesTenant.help)) var rulesTenant: String?
+    @Option(help: .init(Setting.rulesOutage.help)) var rulesOutage: String?
+    @Option(help: .init(Setting.rulesGrace.help)) var rulesGrace: String?
+    @Option(help: .init(Setting.alertmanager.help)) var alertmanager: String?
+    @Option(help: .init(Setting.alertResend.help)) var alertResend: String?
+    @Option(help: .init(Setting.externalLabels.help)) var externalLabels: String?
+    @Option(name: .customLong("external-url"), help: .init(Setting.externalURL.help))
+    var externalURL: String?
     @Flag(help: .init(Setting.clusterInit.help)) var clusterInit = false
     @Option(help: .init(Setting.join.help)) var join: String?
     @Option(help: .init(Setting.peers.help)) var peers: String?
@@ -100,7 +110,12 @@ struct SettingFlags: ParsableArguments {
             (.bodyMax, bodyMax), (.bodyDecodedMax, bodyDecodedMax),
             (.queryTimeout, queryTimeout), (.querySamplesMax, querySamplesMax),
             (.querySeriesMax, querySeriesMax),
-            (.queryConcurrency, queryConcurrency), (.logLevel, logLevel), (.join, join),
+            (.queryConcurrency, queryConcurrency), (.rules, rules),
+            (.rulesInterval, rulesInterval), (.rulesTenant, rulesTenant),
+            (.rulesOutage, rulesOutage), (.rulesGrace, rulesGrace),
+            (.alertmanager, alertmanager), (.alertResend, alertResend),
+            (.externalLabels, externalLabels), (.externalURL, externalURL),
+            (.logLevel, logLevel), (.join, join),
             (.peers, peers), (.advertise, advertise), (.advertiseHTTP, advertiseHTTP),
             (.nodeName, nodeName), (.zone, zone), (.zoneFile, zoneFile), (.peerCert, peerCert),
             (.peerKey, peerKey), (.peerCA, peerCA), (.replaceAfter, replaceAfter),

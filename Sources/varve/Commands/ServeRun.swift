@@ -154,6 +154,7 @@ extension SettingSources {
         try addStatsd(to: &configuration)
         try addSyslog(to: &configuration)
         configuration.cluster = try clusterConfiguration(http: configuration.http)
+        try addRules(to: &configuration)
         return configuration
     }
 
@@ -199,7 +200,7 @@ extension SettingSources {
             trustsTimestamps: try choice(.syslogTimestamps, ["message": true, "arrival": false]))
     }
 
-    private func tenantName(_ setting: Setting) throws(SettingError) -> String {
+    func tenantName(_ setting: Setting) throws(SettingError) -> String {
         let value = self[setting]
         guard ServerConfiguration.isTenant(value.text) else {
             throw SettingError(
@@ -208,7 +209,7 @@ extension SettingSources {
         return value.text
     }
 
-    private var second: Int64 { 1_000_000_000 }
+    var second: Int64 { 1_000_000_000 }
 
     func logLevel() throws(SettingError) -> Logger.Level {
         let value = self[.logLevel]

@@ -34,6 +34,15 @@ enum Setting: String, CaseIterable, Sendable {
     case querySamplesMax = "query-samples-max"
     case querySeriesMax = "query-series-max"
     case queryConcurrency = "query-concurrency"
+    case rules
+    case rulesInterval = "rules-interval"
+    case rulesTenant = "rules-tenant"
+    case rulesOutage = "rules-outage"
+    case rulesGrace = "rules-grace"
+    case alertmanager
+    case alertResend = "alert-resend"
+    case externalLabels = "external-labels"
+    case externalURL = "external-url"
     case clusterInit = "cluster-init"
     case join
     case peers
@@ -59,7 +68,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .http: "127.0.0.1:8780"
         case .statsd: "127.0.0.1:8125"
         case .statsdUnix: "off"
-        case .statsdTenant, .syslogTenant: "default"
+        case .statsdTenant, .syslogTenant, .rulesTenant: "default"
         case .statsdNames: "underscore"
         case .statsdGaugeSign: "delta"
         case .statsdUnknownTypes: "reject"
@@ -84,12 +93,15 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "500000000"
         case .querySeriesMax: "2000000"
         case .queryConcurrency: "32"
+        case .rules, .alertmanager, .externalLabels: "off"
+        case .rulesInterval, .alertResend: "1m"
+        case .rulesOutage: "1h"
         case .clusterInit, .join, .zone, .zoneFile, .peerCert, .peerKey, .peerCA, .peerPlain,
             .witness:
             "off"
         case .peers: "127.0.0.1:8781"
-        case .advertise, .advertiseHTTP, .nodeName: "auto"
-        case .replaceAfter: "10m"
+        case .advertise, .advertiseHTTP, .nodeName, .externalURL: "auto"
+        case .replaceAfter, .rulesGrace: "10m"
         case .imageRate: "256MiB"
         case .logLevel: "info"
         }
@@ -138,6 +150,16 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "Most samples a query may read."
         case .querySeriesMax: "Most series a query may read."
         case .queryConcurrency: "Most queries at a time."
+        case .rules: "Files of rules in Prometheus' YAML, patterns with commas, or off."
+        case .rulesInterval: "How often groups that do not say are evaluated."
+        case .rulesTenant: "Tenant whose series rules read and write."
+        case .rulesOutage: "Longest time without rules after which alerts go on pending."
+        case .rulesGrace: "How long an alert pends at least after a restart."
+        case .alertmanager:
+            "http://HOST:PORT[/PREFIX] of Alertmanagers, with commas, or off. No https."
+        case .alertResend: "How often an alert that goes on is sent again."
+        case .externalLabels: "NAME=VALUE of this store, with commas, added to alerts, or off."
+        case .externalURL: "Where people reach this store; auto: as --advertise-http."
         case .clusterInit: "on: found a cluster, with the data that is there."
         case .join: "HOST:PORT of members of the cluster to join, with commas, or off."
         case .peers: "HOST:PORT where the other nodes connect."

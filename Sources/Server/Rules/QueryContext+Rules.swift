@@ -1,0 +1,14 @@
+internal import Model
+internal import Platform
+internal import Query
+
+/// Rules ask as the reading endpoints do: same door, same limits.
+extension QueryContext: RuleEvaluatorSource {
+    func evaluator(for tenant: Tenant) -> any RuleEvaluator {
+        QuerierRuleEvaluator(querier: querier, tenant: tenant, engine: PromQLEngine()) {
+            let limits = limits
+            let deadline = time.monotonicNanos() + limits.timeoutNanos
+            return QueryBudget(limits: limits.budget) { time.monotonicNanos() > deadline }
+        }
+    }
+}
