@@ -90,11 +90,11 @@ private struct SeriesItem {
         }
     }
 
-    /// `7` and 3 of `7x3`; a number with an x in it is hexadecimal.
+    /// `7` and 3 of `7x3`. No number is hexadecimal here: `0x3` is 0, four times.
     private static func repetition(
         _ word: String
     ) throws(SeriesNotation.Problem) -> (front: String, count: Int?) {
-        guard let cross = word.lastIndex(of: "x"), number(word) == nil else { return (word, nil) }
+        guard let cross = word.lastIndex(of: "x") else { return (word, nil) }
         let digits = word[word.index(after: cross)...]
         guard let count = Int(digits), (0...SeriesNotation.valueCountMax).contains(count) else {
             throw problem(word)
@@ -176,6 +176,7 @@ private struct SeriesItem {
         let isNegative = text.hasPrefix("-")
         let bare = isNegative || text.hasPrefix("+") ? text.dropFirst() : text[...]
         guard let first = bare.utf8.first, first == 0x2E || (0x30...0x39).contains(first),
+            !bare.lowercased().hasPrefix("0x"),
             let value = NumberText.parse(ArraySlice(bare.utf8))
         else { return nil }
         return isNegative ? -value : value

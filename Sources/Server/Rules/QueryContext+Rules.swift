@@ -3,8 +3,8 @@ internal import Platform
 internal import Query
 
 /// Rules ask as the reading endpoints do: same door, same limits.
-extension QueryContext: RuleEvaluatorSource {
-    func evaluator(for tenant: Tenant) -> any RuleEvaluator {
+extension QueryContext {
+    func ruleEvaluator(for tenant: Tenant) -> any RuleEvaluator {
         QuerierRuleEvaluator(querier: querier, tenant: tenant, engine: PromQLEngine()) {
             let limits = limits
             let deadline = time.monotonicNanos() + limits.timeoutNanos

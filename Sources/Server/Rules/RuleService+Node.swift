@@ -11,7 +11,7 @@ extension RuleService {
         self.init(
             configuration,
             in: Surroundings(
-                querier: context, appender: node.appender, time: world.time,
+                context: context, appender: node.appender, time: world.time,
                 timers: world.timers, telemetry: world.telemetry, carrier: HTTPAlertCarrier(),
                 isKeeper: { node.isReady && node.duty == .here },
                 warn: { logger.warning("\($0)") }))

@@ -1,5 +1,5 @@
-internal import Model
-internal import Platform
+package import Model
+package import Platform
 internal import Synchronization
 
 /// Evaluates groups of rules when they are due, where this node is the one to do so, and takes over
@@ -7,10 +7,10 @@ internal import Synchronization
 ///
 /// A timer asks `takeDue` ten times a second; each due group is evaluated by a task of its own on
 /// threads of the rules, one slot at a time.
-final class RuleService: Sendable {
+package final class RuleService: Sendable {
     /// What the service needs of the world.
-    struct Surroundings: Sendable {
-        let querier: any RuleEvaluatorSource
+    package struct Surroundings: Sendable {
+        let context: QueryContext
         let appender: any Appender
         let time: any TimeSource
         let timers: any Timers
@@ -20,12 +20,31 @@ final class RuleService: Sendable {
         let isKeeper: @Sendable () -> Bool
         /// One line for a person.
         let warn: @Sendable (String) -> Void
+
+        package init(
+            context: QueryContext, appender: any Appender, time: any TimeSource,
+            timers: any Timers, telemetry: Telemetry, carrier: any AlertCarrier,
+            isKeeper: @escaping @Sendable () -> Bool, warn: @escaping @Sendable (String) -> Void
+        ) {
+            self.context = context
+            self.appender = appender
+            self.time = time
+            self.timers = timers
+            self.telemetry = telemetry
+            self.carrier = carrier
+            self.isKeeper = isKeeper
+            self.warn = warn
+        }
     }
 
     /// A piece of work that is due.
-    enum Work: Sendable {
-        case evaluate(RuleGroup, RuleClock.Due)
-        case end(Orphans)
+    package struct Work: Sendable {
+        enum Kind: Sendable {
+            case evaluate(RuleGroup, RuleClock.Due)
+            case end(Orphans)
+        }
+
+        let kind: Kind
     }
 
     /// Series that no rule gives any more since `endedAt`. They get their stale markers when those
@@ -69,7 +88,7 @@ final class RuleService: Sendable {
     private let executor = QueryExecutor(name: "rules", threadCount: threadCount)
     private let state: Mutex<State>
 
-    init(_ configuration: RuleConfiguration, in world: Surroundings) {
+    package init(_ configuration: RuleConfiguration, in world: Surroundings) {
         self.world = world
         notifier = Notifier(
             carrier: world.carrier, time: world.time, telemetry: world.telemetry,
@@ -79,7 +98,7 @@ final class RuleService: Sendable {
     }
 
     /// From now on rules are evaluated.
-    func start() { startTimerIfNeeded() }
+    package func start() { startTimerIfNeeded() }
 
     /// The rules that it knows and how each group is, by file and name.
     var groups: [(definition: RuleGroupDefinition, status: RuleGroupStatus)] {
@@ -91,7 +110,7 @@ final class RuleService: Sendable {
     var tenant: Tenant { state.withLock { $0.configuration.tenant } }
 
     /// Takes other rules over as soon as none is at work; those that stay the same go on.
-    func reload(_ configuration: RuleConfiguration) {
+    package func reload(_ configuration: RuleConfiguration) {
         take(configuration)
         startTimerIfNeeded()
     }
@@ -122,7 +141,7 @@ final class RuleService: Sendable {
     }
 
     /// What is due now; it is at work until `perform` is through with it.
-    func takeDue() -> [Work] {
+    package func takeDue() -> [Work] {
         let now = world.time.wallNanos()
         let isKeeper = world.isKeeper()
         return state.withLock { state in
@@ -140,17 +159,17 @@ final class RuleService: Sendable {
             for index in state.running.indices where !state.running[index].isBusy {
                 guard let due = state.running[index].clock.due(now: now) else { continue }
                 state.running[index].isBusy = true
-                work.append(.evaluate(state.running[index].group, due))
+                work.append(Work(kind: .evaluate(state.running[index].group, due)))
             }
-            work += state.orphans.filter { $0.dueNanos <= now }.map { .end($0) }
+            work += state.orphans.filter { $0.dueNanos <= now }.map { Work(kind: .end($0)) }
             state.orphans.removeAll { $0.dueNanos <= now }
             return work
         }
     }
 
     /// Does a piece of work that is due.
-    func perform(_ work: Work) async {
-        switch work {
+    package func perform(_ work: Work) async {
+        switch work.kind {
         case .evaluate(let group, let due):
             await group.evaluate(due)
             state.withLock { state in
@@ -163,7 +182,7 @@ final class RuleService: Sendable {
     }
 
     /// Ends what is at work, and sends what waits for Alertmanagers.
-    func stop() async {
+    package func stop() async {
         let (timer, tasks) = state.withLock { state in
             state.isStopped = true
             for running in state.running { running.group.stop() }
@@ -232,7 +251,7 @@ final class RuleService: Sendable {
 
     private func groupWorld(_ configuration: RuleConfiguration) -> RuleSurroundings {
         RuleSurroundings(
-            evaluator: world.querier.evaluator(for: configuration.tenant),
+            evaluator: world.context.ruleEvaluator(for: configuration.tenant),
             appender: world.appender, time: world.time, telemetry: world.telemetry,
             tenant: configuration.tenant, options: configuration.options,
             notify: { [notifier] in notifier.send($0) }, warn: world.warn)
@@ -269,9 +288,4 @@ final class RuleService: Sendable {
                     + HTTPFailure(error).message)
         }
     }
-}
-
-/// Makes evaluators for a tenant.
-protocol RuleEvaluatorSource: Sendable {
-    func evaluator(for tenant: Tenant) -> any RuleEvaluator
 }

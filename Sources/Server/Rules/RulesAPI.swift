@@ -5,7 +5,7 @@ internal import Query
 
 /// Rules and alerts as Prometheus' API tells of them. A node of a cluster that does not evaluate
 /// them asks the one that does. Source: Prometheus documentation, "HTTP API", rules and alerts.
-struct RulesAPI: Sendable {
+package struct RulesAPI: Sendable {
     /// Marks a call that another node passed on, which is answered here whatever happens.
     private static let passedOn = "x-varve-passed-on"
     private static let answerBytesMax = 256 << 20
@@ -15,10 +15,15 @@ struct RulesAPI: Sendable {
     /// Address of HTTP of the node that evaluates; nil when this one does or nobody knows.
     let keeper: @Sendable () -> String?
 
+    package init(service: RuleService, keeper: @escaping @Sendable () -> String?) {
+        self.service = service
+        self.keeper = keeper
+    }
+
     func addRoutes(to table: inout RouteTable) {
         for prefix in ["/api/v1", "/prometheus/api/v1"] {
-            table.add([.get], "\(prefix)/rules", .quick) { try await answer($0, rules) }
-            table.add([.get], "\(prefix)/alerts", .quick) { try await answer($0, alerts) }
+            table.add([.get], "\(prefix)/rules", .quick) { call in try await answer(call, rules) }
+            table.add([.get], "\(prefix)/alerts", .quick) { call in try await answer(call, alerts) }
             table.add([.get], "\(prefix)/alertmanagers", .quick, alertmanagers)
         }
     }
@@ -43,7 +48,7 @@ struct RulesAPI: Sendable {
         }
     }
 
-    private func rules(_ call: HTTPCall) throws -> HTTPAnswer {
+    package func rules(_ call: HTTPCall) throws -> HTTPAnswer {
         let filter = try RuleFilter(call)
         let groups = call.tenant == service.tenant ? service.groups : []
         let page = try filter.page(of: filter.matching(groups))
@@ -63,7 +68,7 @@ struct RulesAPI: Sendable {
             })
     }
 
-    private func alerts(_ call: HTTPCall) throws -> HTTPAnswer {
+    package func alerts(_ call: HTTPCall) throws -> HTTPAnswer {
         let groups = call.tenant == service.tenant ? service.groups : []
         let alerts = groups.flatMap(\.status.rules).flatMap { $0.alerts?.active ?? [] }
         return .json(
@@ -74,7 +79,7 @@ struct RulesAPI: Sendable {
             })
     }
 
-    private func alertmanagers(_ call: HTTPCall) async throws -> HTTPAnswer {
+    package func alertmanagers(_ call: HTTPCall) async throws -> HTTPAnswer {
         .json(
             PrometheusJSON.success { json in
                 json.raw("{\"activeAlertmanagers\":[")

@@ -1,8 +1,8 @@
-internal import Platform
+package import Platform
 internal import Synchronization
 
 /// What carries a request to an Alertmanager.
-protocol AlertCarrier: Sendable {
+package protocol AlertCarrier: Sendable {
     /// POSTs JSON; returns when the answer is a success.
     func post(_ body: [UInt8], to url: String) async throws(NetworkError)
 }

@@ -1,9 +1,9 @@
-internal import Model
+package import Model
 internal import Synchronization
 
 /// Series in memory, behind both doors, for tests of rules. What lies after `horizon` is not there
 /// yet.
-final class RuleTestStore: Appender, Querier {
+package final class RuleTestStore: Appender, Querier {
     private struct Series {
         var floats: [Int64: Double] = [:]
         var histograms: [Int64: Histogram] = [:]
@@ -16,16 +16,18 @@ final class RuleTestStore: Appender, Querier {
 
     private let state = Mutex(State())
 
-    /// The last moment that is there, ns.
-    func setHorizon(nanos: Int64) { state.withLock { $0.horizon = nanos } }
+    package init() {}
 
-    func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
+    /// The last moment that is there, ns.
+    package func setHorizon(nanos: Int64) { state.withLock { $0.horizon = nanos } }
+
+    package func append(_ batch: WriteBatch) async throws(AppendError) -> AppendReceipt {
         take(batch)
         return AppendReceipt()
     }
 
     /// The same; nothing can go wrong.
-    func take(_ batch: WriteBatch) {
+    package func take(_ batch: WriteBatch) {
         state.withLock { state in
             let labels = batch.series.map { $0.labels ?? .empty }
             for index in 0..<batch.samples.count {
@@ -41,7 +43,7 @@ final class RuleTestStore: Appender, Querier {
         }
     }
 
-    func selectSeries(
+    package func selectSeries(
         _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void
     ) async throws -> Completeness {
         let batch = state.withLock { state in
@@ -72,29 +74,29 @@ final class RuleTestStore: Appender, Querier {
     }
 
     /// There are no log lines.
-    func selectLines(
+    package func selectLines(
         _ request: LineRequest, _ sink: (LineData) throws -> Bool
     ) async throws -> Completeness { Completeness() }
 
-    func labelSets(_ request: LabelRequest) async throws -> LabelAnswer<Labels> {
+    package func labelSets(_ request: LabelRequest) async throws -> LabelAnswer<Labels> {
         LabelAnswer(
             state.withLock { $0.series.keys.filter(request.selector.matches).sorted() })
     }
 
-    func labelNames(_ request: LabelRequest) async throws -> LabelAnswer<String> {
+    package func labelNames(_ request: LabelRequest) async throws -> LabelAnswer<String> {
         let sets = try await labelSets(request).values
         return LabelAnswer(Set(sets.flatMap { $0.pairs.map(\.name) }).sorted())
     }
 
-    func labelValues(
+    package func labelValues(
         _ name: String, _ request: LabelRequest
     ) async throws -> LabelAnswer<String> {
         LabelAnswer(Set(try await labelSets(request).values.compactMap { $0[name] }).sorted())
     }
 
-    func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
+    package func metadata(tenant: Tenant, metric: String?) async throws -> [MetricMetadata] { [] }
 
-    func follow(
+    package func follow(
         tenant: Tenant, onGap: @escaping @Sendable (Timestamp) -> Void,
         _ body: @escaping @Sendable (WriteBatch) -> Void
     ) -> any FollowSubscription { NoLines() }
