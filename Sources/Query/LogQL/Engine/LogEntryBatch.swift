@@ -47,7 +47,10 @@ struct LogEntryCollector: Sendable {
     private(set) var lineCount = 0
     private(set) var byteCount = 0
 
-    init(_ log: LogExpression) { pipeline = LogPipeline(log, needs: .all) }
+    /// `now`: the query's time; nil for that of each line.
+    init(_ log: LogExpression, now: Timestamp?) {
+        pipeline = LogPipeline(log, needs: .all, now: now)
+    }
 
     /// The lines of `data` that stay, at most `limit`. `isSelected`: by stream, nil for all;
     /// `appliesHead`: the storage has not filtered.

@@ -23,7 +23,7 @@ package struct LogFollower: Sendable {
             throw .execution(message: "only log queries can be followed")
         }
         selector = Selector(log.matchers)
-        collector = LogEntryCollector(log)
+        collector = LogEntryCollector(log, now: nil)
     }
 
     /// The lines of `batch` that the query keeps, in order of arrival. `labels` is asked for

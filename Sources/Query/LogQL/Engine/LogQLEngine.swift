@@ -52,7 +52,8 @@ package struct LogQLEngine: Sendable {
         guard case .log(let log) = request.query.expression else {
             throw .execution(message: "only log queries can be streamed")
         }
-        var collector = LogEntryCollector(log)
+        let now = request.end == .distantFuture ? nil : request.end
+        var collector = LogEntryCollector(log, now: now)
         var rest = request.limit ?? Int.max
         var statistics = LogQLStatistics()
         if rest <= 0 { return LogQLSummary(statistics: statistics, completeness: Completeness()) }

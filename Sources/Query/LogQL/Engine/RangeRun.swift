@@ -33,7 +33,8 @@ struct RangeRun {
         let effective = aggregation.function == .absentOverTime ? LabelGrouping.all : grouping
         var needs = FieldNeeds.all
         if let effective, !effective.isWithout { needs = FieldNeeds(names: Set(effective.names)) }
-        var pipeline = LogPipeline(aggregation.log, needs: needs)
+        let end = Timestamp(nanos: steps.nanos(steps.count - 1))
+        var pipeline = LogPipeline(aggregation.log, needs: needs, now: end)
         var unwrapName: Int?
         if let unwrap = aggregation.unwrap { unwrapName = pipeline.name(unwrap.label) }
         var groups = LineGroups(grouping: effective, unwrapName: unwrapName)

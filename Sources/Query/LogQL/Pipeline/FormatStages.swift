@@ -1,7 +1,7 @@
 internal import Model
 
-/// `| label_format a=b, c="{{.d}}"`: renames labels, or sets them from templates. All templates
-/// read the labels as they were before the stage.
+/// `| label_format a=b, c="{{.d}}"`: renames labels, or sets them from templates. Renames see what
+/// came before them; all templates read the labels as they were at the first of them.
 struct LabelFormatStage: Sendable {
     private enum Source: Sendable {
         case label(Int)
@@ -9,50 +9,51 @@ struct LabelFormatStage: Sendable {
     }
 
     private let assignments: [(name: Int, source: Source)]
+    private let templateCount: Int
 
     /// Nil for a template that the parser would have refused.
-    init?(_ list: [LabelAssignment], names: inout FieldNames) {
+    init?(_ list: [LabelAssignment], nowNanos: Int64?, names: inout FieldNames) {
         var assignments: [(name: Int, source: Source)] = []
+        var templateCount = 0
         for assignment in list {
             let name = names.number(of: assignment.name)
             switch assignment.source {
             case .label(let label):
                 assignments.append((name, .label(names.number(of: label))))
             case .template(let text):
-                guard let template = LineTemplateStage.make(text, &names) else { return nil }
+                let template = LineTemplateStage.make(
+                    text, name: "label", nowNanos: nowNanos, &names)
+                guard let template else { return nil }
                 assignments.append((name, .template(template)))
+                templateCount += 1
             }
         }
         self.assignments = assignments
+        self.templateCount = templateCount
     }
 
     /// Changes `fields` of the line `text[range]`.
     func apply(
         _ text: [UInt8], _ range: Range<Int>, timestamp: Int64, _ fields: inout LineFields
     ) {
-        let before = fields
+        var before: LineFields?
         for assignment in assignments {
             switch assignment.source {
             case .label(let source):
-                guard let value = before.value(of: source) else { continue }
-                fields.set(assignment.name, .parsed, before.arena[value])
+                guard let value = fields.value(of: source) else { continue }
+                fields.set(assignment.name, .parsed, Array(fields.arena[value]))
                 if source != assignment.name { fields.remove(source) }
             case .template(let template):
+                if before == nil, templateCount > 1 { before = fields }
                 var result: [UInt8] = []
-                template.render(text, range, timestamp: timestamp, before, into: &result)
-                fields.set(assignment.name, .parsed, result)
+                let problem = template.render(
+                    text, range, timestamp: timestamp, before ?? fields, into: &result)
+                if let problem {
+                    fields.setError("TemplateFormatErr", details: problem.message)
+                } else {
+                    fields.set(assignment.name, .parsed, result)
+                }
             }
-        }
-    }
-}
-
-extension LineTemplateStage {
-    /// Nil when `text` is no template.
-    static func make(_ text: String, _ names: inout FieldNames) -> LineTemplateStage? {
-        do {
-            return LineTemplateStage(try LineTemplate(text), names: &names)
-        } catch {
-            return nil
         }
     }
 }

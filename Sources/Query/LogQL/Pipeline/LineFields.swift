@@ -151,6 +151,12 @@ struct LineFields: Sendable {
         append(details, as: FieldNames.errorDetails)
     }
 
+    /// The same with details that depend on the line.
+    mutating func setError(_ kind: StaticString, details: String) {
+        append(kind, as: FieldNames.error)
+        set(FieldNames.errorDetails, .parsed, details.utf8)
+    }
+
     private mutating func append(_ text: StaticString, as number: Int) {
         set(number, .parsed, Array(text.description.utf8))
     }

@@ -1,133 +1,148 @@
-/// The template of `line_format` and `label_format`, in the manner of Go's text/template: text,
-/// `{{.label}}`, `{{__line__}}`, `{{__timestamp__}}`, trimming by `{{-` and `-}}`. Functions are
-/// refused by name until they are built.
+/// The template of `line_format` and `label_format`: one of Go's text/template. Those that are
+/// nothing but text and labels, which are most, are a list of parts that is put together without
+/// the engine.
 ///
 /// Source: Go, text/template; Loki 3, pkg/logql/log/fmt.go.
-struct LineTemplate: Sendable, Equatable {
-    /// What is wrong with a template's text.
-    struct Problem: Error, Equatable {
-        var message: String
-    }
-
+struct LineTemplate: Sendable {
     enum Part: Sendable, Equatable {
         case text([UInt8])
         case label(String)
         case line
-        case timestamp
     }
 
-    let parts: [Part]
+    enum Form: Sendable {
+        case parts([Part])
+        case engine(Template)
+    }
 
-    init(_ source: String) throws(Problem) {
+    let form: Form
+    /// Names of the labels that it reads; nil for any.
+    let labels: Set<String>?
+
+    /// Throws when `source` is no template. `name`: what errors call it, `line` or `label`.
+    init(_ source: String, name: String = "line") throws(TemplateError) {
+        let template = try Template(
+            source, name: name, functions: LogTemplateFunctions.functions)
+        if let parts = LineTemplate.parts(template.root) {
+            form = .parts(parts)
+        } else {
+            form = .engine(template)
+        }
+        labels = TemplateFields.names(of: template)
+    }
+
+    /// Nil when there is more to it than texts and labels.
+    private static func parts(_ nodes: [TemplateNode]) -> [Part]? {
         var parts: [Part] = []
-        let bytes = Array(source.utf8)
-        var offset = 0
-        var trimsNext = false
-        while offset < bytes.count {
-            let open = LineTemplate.firstIndex(of: [0x7B, 0x7B], in: bytes, from: offset)
-            var text = bytes[offset..<(open ?? bytes.count)]
-            if trimsNext { text = text.drop { LineTemplate.isBlank($0) } }
-            trimsNext = false
-            guard let open else {
-                if !text.isEmpty { parts.append(.text(Array(text))) }
-                break
-            }
-            var inner = open + 2
-            if inner + 1 < bytes.count, bytes[inner] == UInt8(ascii: "-"),
-                LineTemplate.isBlank(bytes[inner + 1])
-            {
-                while let last = text.last, LineTemplate.isBlank(last) { text.removeLast() }
-                inner += 1
-            }
-            if !text.isEmpty { parts.append(.text(Array(text))) }
-            guard let close = LineTemplate.firstIndex(of: [0x7D, 0x7D], in: bytes, from: inner)
-            else { throw Problem(message: "unclosed action") }
-            var action = bytes[inner..<close]
-            if action.count >= 2, action.last == UInt8(ascii: "-"),
-                LineTemplate.isBlank(action[action.endIndex - 2])
-            {
-                action.removeLast()
-                trimsNext = true
-            }
-            if let part = try LineTemplate.part(of: action) { parts.append(part) }
-            offset = close + 2
-        }
-        self.parts = parts
-    }
-
-    private static func part(of action: ArraySlice<UInt8>) throws(Problem) -> Part? {
-        var body = action.drop { isBlank($0) }
-        while let last = body.last, isBlank(last) { body.removeLast() }
-        let text = String(decoding: body, as: UTF8.self)
-        if text.hasPrefix("/*"), text.hasSuffix("*/") { return nil }
-        switch text {
-        case "": throw Problem(message: "missing value for command")
-        case "__line__": return .line
-        case "__timestamp__": return .timestamp
-        default: break
-        }
-        let name = text.dropFirst()
-        let isName =
-            !name.isEmpty
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: true
-                default: false
+        for node in nodes {
+            switch node {
+            case .text(let bytes): parts.append(.text(bytes))
+            case .action(let pipeline):
+                guard pipeline.declared.isEmpty, pipeline.commands.count == 1,
+                    pipeline.commands[0].operands.count == 1
+                else { return nil }
+                switch pipeline.commands[0].operands[0].kind {
+                case .field(let names) where names.count == 1: parts.append(.label(names[0]))
+                case .function("__line__"): parts.append(.line)
+                default: return nil
                 }
+            default: return nil
             }
-        if text.hasPrefix("."), isName { return .label(String(name)) }
-        let word = text.prefix { $0 != " " && $0 != "|" && $0 != "(" }
-        throw Problem(message: "\(word.isEmpty ? text : String(word)) is not supported yet")
-    }
-
-    /// Names of the labels it reads.
-    var labels: [String] {
-        parts.compactMap { part in
-            guard case .label(let name) = part else { return nil }
-            return name
         }
-    }
-
-    private static func firstIndex(of pair: [UInt8], in bytes: [UInt8], from: Int) -> Int? {
-        ByteSearch.firstIndex(of: pair, in: bytes, from..<bytes.count)
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool {
-        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0D
+        return parts
     }
 }
 
 /// A template with its labels resolved.
 struct LineTemplateStage: Sendable {
-    private let template: LineTemplate
-    /// Label number by part, −1 for other parts.
-    private let names: [Int]
-
-    init(_ template: LineTemplate, names: inout FieldNames) {
-        self.template = template
-        var numbers: [Int] = []
-        for part in template.parts {
-            if case .label(let name) = part {
-                numbers.append(names.number(of: name))
-            } else {
-                numbers.append(-1)
-            }
-        }
-        self.names = numbers
+    private enum Form: Sendable {
+        case parts([LineTemplate.Part], names: [Int])
+        /// Labels by name and number; nil for all that the line has.
+        case engine(Template, [(name: [UInt8], number: Int)]?)
     }
 
-    /// Appends the text made of the line `text[range]` at `timestamp`, ns.
+    private let form: Form
+    private let context = TemplateContext()
+    private let nowNanos: Int64?
+
+    /// `nowNanos`: the query's time; nil for that of each line.
+    init(_ template: LineTemplate, nowNanos: Int64?, names: inout FieldNames) {
+        self.nowNanos = nowNanos
+        switch template.form {
+        case .parts(let parts):
+            let numbers = parts.map { part -> Int in
+                guard case .label(let name) = part else { return -1 }
+                return names.number(of: name)
+            }
+            form = .parts(parts, names: numbers)
+        case .engine(let engine):
+            let labels = template.labels?.sorted().map { name in
+                (name: Array(name.utf8), number: names.number(of: name))
+            }
+            form = .engine(engine, labels)
+        }
+    }
+
+    /// Appends the text made of the line `text[range]` at `timestamp`, ns. What went wrong, and
+    /// nothing appended, when the template can not be carried out.
     func render(
         _ text: [UInt8], _ range: Range<Int>, timestamp: Int64, _ fields: LineFields,
         into result: inout [UInt8]
-    ) {
-        for (index, part) in template.parts.enumerated() {
-            switch part {
-            case .text(let literal): result.append(contentsOf: literal)
-            case .label: result.append(contentsOf: fields.bytes(of: names[index]))
-            case .line: result.append(contentsOf: text[range])
-            case .timestamp: result.append(contentsOf: String(timestamp).utf8)
+    ) -> TemplateError? {
+        switch form {
+        case .parts(let parts, let names):
+            for (index, part) in parts.enumerated() {
+                switch part {
+                case .text(let literal): result.append(contentsOf: literal)
+                case .label: result.append(contentsOf: fields.bytes(of: names[index]))
+                case .line: result.append(contentsOf: text[range])
+                }
             }
+            return nil
+        case .engine(let template, let labels):
+            var context = context
+            context.line = Array(text[range])
+            context.timestampNanos = timestamp
+            context.nowNanos = nowNanos ?? timestamp
+            do {
+                try template.execute(
+                    .map(LineTemplateStage.map(fields, labels)), context, into: &result)
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    private static func map(
+        _ fields: LineFields, _ labels: [(name: [UInt8], number: Int)]?
+    ) -> TemplateMap {
+        var map = TemplateMap(.texts)
+        if let labels {
+            for label in labels {
+                guard let range = fields.value(of: label.number) else { continue }
+                map.entries[label.name] = .text(Array(fields.arena[range]))
+            }
+            return map
+        }
+        fields.forEachLive { field in
+            map.entries[Array(fields.names.bytes(field.name))] =
+                .text(Array(fields.arena[field.value]))
+        }
+        return map
+    }
+}
+
+extension LineTemplateStage {
+    /// Nil when `text` is no template.
+    static func make(
+        _ text: String, name: String, nowNanos: Int64?, _ names: inout FieldNames
+    ) -> LineTemplateStage? {
+        do {
+            return LineTemplateStage(
+                try LineTemplate(text, name: name), nowNanos: nowNanos, names: &names)
+        } catch {
+            return nil
         }
     }
 }

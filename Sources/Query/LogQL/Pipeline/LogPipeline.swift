@@ -39,8 +39,12 @@ struct LogPipeline: Sendable {
     /// What `unwrap` made of the line.
     private(set) var unwrapped: Double?
 
-    /// `needs`: the labels asked for after the last stage.
-    init(_ log: LogExpression, needs: FieldNeeds) {
+    /// The query's time, ns, for templates; nil for that of each line.
+    private let nowNanos: Int64?
+
+    /// `needs`: the labels asked for after the last stage. `now`: the query's time.
+    init(_ log: LogExpression, needs: FieldNeeds, now: Timestamp?) {
+        nowNanos = now?.nanos
         var rest = log.stages[...]
         while case .lineFilter(let filter)? = rest.first,
             let pushed = LineFilterStage.pushedDown(filter)
@@ -97,7 +101,11 @@ struct LogPipeline: Sendable {
 
     private static func add(template text: String, to needs: inout FieldNeeds) {
         do {
-            for label in try LineTemplate(text).labels { needs.add(label) }
+            guard let labels = try LineTemplate(text).labels else {
+                needs = .all
+                return
+            }
+            for label in labels { needs.add(label) }
         } catch {
             preconditionFailure("BUG: the parser let a bad template through")
         }
@@ -113,11 +121,16 @@ struct LogPipeline: Sendable {
         case .json, .logfmt, .regexp, .pattern, .unpack: append(parser: stage, needs)
         case .lineFormat(let text):
             stages.append(
-                .lineFormat(LogPipeline.sound(LineTemplateStage.make(text, &fields.names))))
+                .lineFormat(
+                    LogPipeline.sound(
+                        LineTemplateStage.make(
+                            text, name: "line", nowNanos: nowNanos, &fields.names))))
         case .labelFormat(let assignments):
             stages.append(
                 .labelFormat(
-                    LogPipeline.sound(LabelFormatStage(assignments, names: &fields.names))))
+                    LogPipeline.sound(
+                        LabelFormatStage(
+                            assignments, nowNanos: nowNanos, names: &fields.names))))
         case .decolorize: stages.append(.decolorize)
         case .drop(let choices):
             stages.append(
@@ -221,8 +234,13 @@ struct LogPipeline: Sendable {
         case .pattern(let stage): stage.apply(text, range, &fields)
         case .lineFormat(let template):
             spare.removeAll(keepingCapacity: true)
-            template.render(text, range, timestamp: timestamp, fields, into: &spare)
-            takeSpare()
+            let problem = template.render(
+                text, range, timestamp: timestamp, fields, into: &spare)
+            if let problem {
+                fields.setError("TemplateFormatErr", details: problem.message)
+            } else {
+                takeSpare()
+            }
         case .labelFormat(let stage):
             stage.apply(text, range, timestamp: timestamp, &fields)
         case .decolorize:

@@ -63,6 +63,12 @@ enum LogQLQuantity {
         return isNegative ? -whole : whole
     }
 
+    /// The units that Go's `time.ParseDuration` knows: up to hours.
+    static func goUnitNanos(_ unit: ArraySlice<UInt8>) -> Int64? {
+        let isLong = unit.count == 1 && ["d", "w", "y"].contains { unit.elementsEqual($0.utf8) }
+        return isLong ? nil : nanos(ofUnit: unit)
+    }
+
     private static func nanos(ofUnit unit: ArraySlice<UInt8>) -> Int64? {
         switch unit.count {
         case 1:

@@ -208,6 +208,9 @@ extension LogQLParser {
         repeat {
             let offset = token.offset
             let name = try identifier("a label name")
+            guard name != "__error__" else {
+                throw problem("__error__ cannot be formatted", at: offset)
+            }
             try expect(symbol: "=")
             if case .identifier(let source) = token.kind {
                 advance()
