@@ -11,7 +11,7 @@ SECONDS ?= 60
 # first things to try need is installed by `run`.
 PACKAGES := liblz4-dev libre2-dev libsnappy-dev libsqlite3-dev libzstd-dev zlib1g-dev
 
-.PHONY: help deps build run cluster test lint bench sim sim-mutants fuzz e2e golden clean format
+.PHONY: help deps build run cluster test lint bench sim sim-mutants fuzz e2e upgrade golden clean format
 
 help:
 	@echo "make run          build release and start a single node on defaults (data in $(DATA))"
@@ -24,6 +24,7 @@ help:
 	@echo "make sim-mutants  bugs on purpose, and which test finds each"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
 	@echo "make e2e          end-to-end tests with real clients on loopback"
+	@echo "make upgrade FROM=ref  a cluster of the varve of that commit becomes one of this"
 	@echo "make golden       writes the golden files of the formats anew"
 
 deps:
@@ -61,6 +62,9 @@ fuzz: deps
 
 e2e: build
 	@scripts/e2e .build/release/varve
+
+upgrade: build
+	@scripts/upgrade "$(FROM)" $(SWIFT_FLAGS)
 
 golden: deps
 	@scripts/golden $(SWIFT_FLAGS)

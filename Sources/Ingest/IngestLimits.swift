@@ -19,10 +19,17 @@ package struct IngestLimits: Sendable, Hashable {
     package var metadataCountMax = 128
     /// Bytes of structured metadata of one line; Loki's limit.
     package var metadataBytesMax = 64 << 10
+    /// Characters of all names and values of one exemplar together; OpenMetrics' limit.
+    package var exemplarCharactersMax = 128
     /// How deep JSON may nest: the reader's recursion.
     package var nestingMax = 64
 
     package init() {}
+
+    /// Of UTF-8 text.
+    static func characterCount(_ text: ArraySlice<UInt8>) -> Int {
+        text.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) }
+    }
 }
 
 /// Why something was left out of an otherwise accepted body. The raw value is the `reason` label of
@@ -44,8 +51,12 @@ package enum SkipReason: String, CaseIterable, Sendable, Hashable {
     case longLabelValue = "label_value_bytes_max"
     /// A histogram whose buckets and spans contradict each other, or of an unknown schema.
     case badHistogram = "bad_histogram"
-    /// Exemplars are not kept yet.
-    case exemplar
+    /// An exemplar that is not in its format; its sample is kept.
+    case badExemplar = "bad_exemplar"
+    /// An exemplar beyond `exemplarCharactersMax`.
+    case longExemplar = "exemplar_characters_max"
+    /// An exemplar of a tenant whose name is too long for another of its own.
+    case exemplarTenant = "exemplar_tenant"
     /// Influx string fields: a metrics store has no use for them.
     case stringField = "string_field"
     /// Structured metadata beyond `metadataCountMax` or `metadataBytesMax`.

@@ -23,6 +23,19 @@ package struct Tenant: Hashable, Comparable, Sendable, CustomStringConvertible {
         self.name = name
     }
 
+    private static let exemplarSuffix = "!exemplars"
+
+    /// Where the exemplars of this tenant's series are kept; nil when its name leaves no room.
+    package var exemplars: Tenant? {
+        guard name.utf8.count + Tenant.exemplarSuffix.utf8.count <= Tenant.nameBytesMax else {
+            return nil
+        }
+        return Tenant(unchecked: name + Tenant.exemplarSuffix)
+    }
+
+    /// Whether it is one that holds another's exemplars: nobody outside may name it.
+    package var holdsExemplars: Bool { name.hasSuffix(Tenant.exemplarSuffix) }
+
     package var description: String { name }
 
     package static func < (a: Tenant, b: Tenant) -> Bool {

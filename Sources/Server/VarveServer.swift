@@ -201,6 +201,7 @@ package final class VarveServer: Sendable {
         PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)
         FederationAPI(context: context, lookbackNanos: metrics.options.lookbackNanos)
             .addRoutes(to: &table)
+        ExemplarAPI(context: context).addRoutes(to: &table)
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
             .addRoutes(to: &table)
         RulesAPI(service: rules, keeper: { RuleService.keeper(beside: node) })

@@ -22,6 +22,7 @@ class Node(Server):
         if host:
             self.address = host.address
         self.peer_port = free_port()
+        self.binary = BINARY
         super().__init__(os.path.join(root, "data"), *flags)
 
     @property
@@ -31,7 +32,8 @@ class Node(Server):
     def launch(self, *way):
         """Starts the process without waiting for anything."""
         command = [
-            *(self.host.runner if self.host else []), BINARY, "serve", "--data", self.directory,
+            *(self.host.runner if self.host else []), self.binary, "serve",
+            "--data", self.directory,
             "--http", f"{self.address}:{self.http_port}",
             "--statsd", f"{self.address}:{self.statsd_port}",
             "--syslog", f"{self.address}:{self.syslog_port}",
@@ -77,8 +79,9 @@ class Node(Server):
 class Cluster:
     """Nodes a, b, c … in zones of the same names."""
 
-    def __init__(self, root, shards, *flags, network=None):
+    def __init__(self, root, shards, *flags, network=None, binary=BINARY):
         self.network = network
+        self.binary = binary
         self.root, self.flags = str(root), ("--shards", str(shards), *flags)
         self.nodes = []
         self.all = []
@@ -89,6 +92,7 @@ class Cluster:
         host = self.network.host() if self.network else None
         made = Node(
             where, name, name if zone == "" else zone, *self.flags, *flags, host=host)
+        made.binary = self.binary
         self.all.append(made)
         return made
 

@@ -17,6 +17,8 @@ import pytest
 from loopback import free_port, until
 
 BINARY = os.environ.get("E2E_BINARY", ".build/debug/varve")
+# What an upgrade begins with: an older binary (`make upgrade FROM=REF`), else the same.
+BINARY_BEFORE = os.environ.get("E2E_BINARY_BEFORE", BINARY)
 
 
 class Server:
@@ -198,8 +200,8 @@ def make_cluster(tmp_path):
 
     clusters = []
 
-    def make(shards=4, *flags):
-        clusters.append(Cluster(tmp_path / f"cluster{len(clusters)}", shards, *flags))
+    def make(shards=4, *flags, **more):
+        clusters.append(Cluster(tmp_path / f"cluster{len(clusters)}", shards, *flags, **more))
         return clusters[-1]
 
     yield make

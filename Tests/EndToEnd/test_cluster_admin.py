@@ -9,7 +9,7 @@ import time
 import pytest
 
 from cluster import Generator
-from conftest import until
+from conftest import BINARY, BINARY_BEFORE, until
 
 
 @pytest.fixture
@@ -86,37 +86,50 @@ def test_limits_change_in_every_shard_and_outlive_a_crash(make_cluster):
     until(lambda: not is_limited(a, "y"), what="the limit is gone")
 
 
-def test_an_upgrade_goes_zone_by_zone(cluster):
-    """What docs/operating/cluster.md says to do, under load."""
+def test_an_upgrade_goes_zone_by_zone(make_cluster):
+    """What docs/operating/cluster.md says to do, under load: each zone to the new binary, the first
+    one also back and forth, as long as a way back is open."""
+    cluster = make_cluster(binary=BINARY_BEFORE).form(3)
+    a = cluster[0]
+    steps = [(a, BINARY), (a, BINARY_BEFORE), (a, BINARY)]
+    steps += [(node, BINARY) for node in cluster.nodes[1:]]
     with Generator(cluster) as generator:
-        for node in cluster:
+        for node, binary in steps:
             generator.written(30)
-            asked = next(other for other in cluster if other is not node)
-            check = asked.cli(
-                "cluster", "upgrade-check", "--zone", node.zone, "--wait", "--timeout", "60s",
-                timeout=90)
-            assert check.returncode == 0, check.stderr
-            assert f"zone {node.zone}: may be restarted" in check.stdout
-            generator.away.add(node)
-            assert node.stop() == 0
-            # The next one must wait for this one.
-            for other in cluster:
-                if other is not node and other is not asked:
-                    early = asked.cli("cluster", "upgrade-check", "--zone", other.zone)
-                    assert early.returncode == 1, early.stdout
-                    assert "would lose the majority" in early.stdout
-            late = asked.cli(
-                "cluster", "upgrade-check", "--zone", node.zone, "--wait", "--timeout", "1s")
-            assert late.returncode == 1 and "not after 1s" in late.stderr
-            generator.written(30)
-            node.start()
-            generator.away.clear()
-        cluster[0].wait_healthy(3)
+            restart(cluster, node, binary, generator)
+        a.wait_healthy(3)
         generator.written(30)
     generator.check(cluster)
     assert generator.longest_seconds < 5, generator.errors
-    done = cluster[0].cli("cluster", "feature-level", "9")
+    done = a.cli("cluster", "feature-level")
+    assert done.returncode == 0, done.stderr
+    done = a.cli("cluster", "feature-level", "9")
     assert done.returncode == 2 and "is more than some members have" in done.stderr
+    with Generator(cluster, name="after") as generator:
+        generator.written(60)
+    generator.check(cluster)
+
+
+def restart(cluster, node, binary, generator):
+    """One zone's part of an upgrade, and that the other zones must wait for it."""
+    asked = next(other for other in cluster if other is not node)
+    check = asked.cli(
+        "cluster", "upgrade-check", "--zone", node.zone, "--wait", "--timeout", "60s", timeout=90)
+    assert check.returncode == 0, check.stderr
+    assert f"zone {node.zone}: may be restarted" in check.stdout
+    generator.away.add(node)
+    assert node.stop() == 0
+    for other in cluster:
+        if other is not node and other is not asked:
+            early = asked.cli("cluster", "upgrade-check", "--zone", other.zone)
+            assert early.returncode == 1, early.stdout
+            assert "would lose the majority" in early.stdout
+    late = asked.cli("cluster", "upgrade-check", "--zone", node.zone, "--wait", "--timeout", "1s")
+    assert late.returncode == 1 and "not after 1s" in late.stderr
+    generator.written(30)
+    node.binary = binary
+    node.start()
+    generator.away.clear()
 
 
 @pytest.fixture

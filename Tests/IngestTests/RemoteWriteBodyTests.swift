@@ -273,7 +273,41 @@ import Testing
                     // The third bucket is empty.
                     positive: .init(indexes: [-2, -1, 4], counts: [1, 3, 4]),
                     negative: .init(indexes: [5], counts: [4])))
-        #expect(parsed.skips[.exemplar] == 1 && parsed.refusal == nil)
+        #expect(parsed.exemplars?.batch.lines.count == 1 && parsed.refusal == nil)
+    }
+
+    @Test func exemplarsAreLinesOfATenantOfTheirOwn() throws {
+        let body = ProtobufBytes {
+            $0.message(1) {
+                $0.pair(1, "__name__", "h_bucket")
+                $0.pair(1, "le", "0.5")
+                for (id, millis) in [
+                    ("a\"b\n", Int64(1500)), (String(repeating: "x", count: 122), 1),
+                ] {
+                    $0.message(3) {
+                        $0.pair(1, "trace_id", id)
+                        $0.double(2, 0.25)
+                        $0.varint(3, signed: millis)
+                    }
+                }
+            }
+        }.bytes
+        let parsed = try Self.parse(body)
+        let batch = try #require(parsed.exemplars?.batch)
+        #expect(batch.tenant == Tenant.standard.exemplars && batch.tenant.holdsExemplars)
+        #expect(batch.streams.map(\.labels) == [Labels(["__name__": "h_bucket"])])
+        let line = batch.lines.bytes[batch.lines.lineRange(0)]
+        #expect(String(decoding: line, as: UTF8.self) == #"0.25 trace_id="a\"b\n""#)
+        #expect(
+            Exemplar(
+                metric: "h_bucket", metadata: batch.lines.metadataBytes[...], line: line,
+                timestamp: Timestamp(millis: 1500))
+                == Exemplar(
+                    series: Labels(["__name__": "h_bucket", "le": "0.5"]),
+                    labels: Labels(["trace_id": "a\"b\n"]), value: 0.25,
+                    timestamp: Timestamp(millis: 1500)))
+        // 8 for the name and 122 more are too many.
+        #expect(batch.lines.count == 1 && parsed.skips[.longExemplar] == 1)
     }
 
     @Test func floatHistogramsWithCustomBounds() throws {
@@ -341,6 +375,7 @@ import Testing
         let parsed = try Self.parse(Self.histogram(Self.badHistograms[index]))
         #expect(parsed.batch.histograms.isEmpty)
         #expect(parsed.skips[.badHistogram] == 1)
-        #expect(parsed.refusal != nil)
+        // The exemplar was taken: a repetition would bring it again and nothing else.
+        #expect(parsed.acceptedCount == 1 && parsed.refusal == nil)
     }
 }

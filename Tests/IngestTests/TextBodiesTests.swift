@@ -93,6 +93,25 @@ import Testing
         #expect(parsed.batch.samples.timestamps == [1_500_000_000])
     }
 
+    @Test(arguments: [
+        (#"h 3 # {id="1"} 0.4 1.5"#, [#"0.4 id="1"@1500000000"#]),
+        (#"h 3 # {} 0.4"#, ["0.4@77"]),
+        (#"h 3 2 # {"a b"="}",c="\\"} NaN"#, [#"nan "a b"="}" c="\\"@2000000"#]),
+        (#"h 3 # {id="1" 0.4"#, []), (#"h 3 # {id="1"}"#, []), (#"h 3 # 1"#, []),
+        (#"h 3 # {id="1"} 1 2 3"#, []), (#"h 3 # {id="1",id="2"} 1"#, []),
+    ])
+    func exemplars(_ line: String, _ want: [String]) throws {
+        let parsed = try Self.parse(line)
+        #expect(parsed.batch.samples.count == 1 && parsed.refusal == nil)
+        #expect(parsed.skips[.badExemplar] == (want.isEmpty ? 1 : 0))
+        let lines = parsed.exemplars?.batch.lines ?? LineColumns()
+        #expect(
+            (0..<lines.count).map {
+                String(decoding: lines.bytes[lines.lineRange($0)], as: UTF8.self)
+                    + "@\(lines.timestamps[$0])"
+            } == want)
+    }
+
     @Test func mutationsNeverTrap() throws {
         var dice = Dice(3)
         let seeds = Self.good.map { Array($0.line.utf8) } + Self.bad.map { Array($0.line.utf8) }

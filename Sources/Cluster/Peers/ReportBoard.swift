@@ -30,6 +30,15 @@ final class ReportBoard: Sendable {
             all = nil
             changeCount += 1
         }
+
+        /// This node says something else from now on, if it is something else.
+        mutating func say<Said: Equatable>(_ said: Said, as what: WritableKeyPath<State, Said>) {
+            guard self[keyPath: what] != said else { return }
+            self[keyPath: what] = said
+            number += 1
+            encoded = nil
+            changed()
+        }
     }
 
     private let state: Mutex<State>
@@ -40,24 +49,12 @@ final class ReportBoard: Sendable {
     var own: [GroupID: GroupReport] { state.withLock { $0.own } }
 
     func setOwn(_ reports: [GroupID: GroupReport]) {
-        state.withLock { state in
-            guard state.own != reports else { return }
-            state.own = reports
-            state.number += 1
-            state.encoded = nil
-            state.changed()
-        }
+        state.withLock { $0.say(reports, as: \.own) }
     }
 
     /// Which replicas of this node take no further part.
     func setFaults(_ faults: Set<GroupID>) {
-        state.withLock { state in
-            guard state.faults != faults else { return }
-            state.faults = faults
-            state.number += 1
-            state.encoded = nil
-            state.changed()
-        }
+        state.withLock { $0.say(faults, as: \.faults) }
     }
 
     /// Whose replicas take no further part, by group: what their nodes say. `node`: this one.

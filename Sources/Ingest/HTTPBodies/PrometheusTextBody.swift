@@ -6,7 +6,7 @@ package import Model
 ///
 /// A bad line is left out and counted, the others are kept: see `ParsedBody.refusal`. Samples
 /// without a timestamp get the time of the request. TYPE, HELP and UNIT become metadata; exemplars
-/// are counted and not kept; `_created` samples are samples.
+/// are kept (`Exemplar`); `_created` samples are samples.
 package enum PrometheusTextBody {
     /// What the numbers behind the values mean.
     package enum Dialect: Sendable, Hashable {
@@ -39,7 +39,8 @@ struct PrometheusTextReader {
     var parsed: ParsedBody
     private let dialect: PrometheusTextBody.Dialect
     private let now: Int64
-    private var labels: LabelCheck
+    let limits: IngestLimits
+    var labels: LabelCheck
     private var line = 0
     private var metadataIndexes: [String: Int] = [:]
     private var scratch: [UInt8] = []
@@ -50,6 +51,7 @@ struct PrometheusTextReader {
         parsed = ParsedBody(tenant: tenant)
         self.dialect = dialect
         self.now = now
+        self.limits = limits
         labels = LabelCheck(limits: limits)
     }
 
@@ -75,10 +77,13 @@ struct PrometheusTextReader {
         }
     }
 
-    private func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
-    private mutating func bad(_ reason: SkipReason, _ what: String) {
-        parsed.skip(reason, what, at: .line(line))
+    /// Of the line at hand.
+    var place: IngestError.Place { .line(line) }
+
+    mutating func bad(_ reason: SkipReason, _ what: String) {
+        parsed.skip(reason, what, at: place)
     }
 
     /// `name{labels} value [timestamp] [# exemplar]`
@@ -111,7 +116,6 @@ struct PrometheusTextReader {
             guard bytes[at] == 0x23 else {
                 return bad(.badLine, "\"\(text(body, at..<end))\" behind the sample")
             }
-            parsed.skips.add(.exemplar)
         }
         let key = cache.key(body[start..<seriesEnd])
         var number = cache.number(key)
@@ -122,6 +126,7 @@ struct PrometheusTextReader {
         let index = cache.index(number, in: &parsed.batch.series)
         parsed.batch.samples.append(seriesIndex: index, timestamp: nanos, value: value)
         parsed.acceptedCount += 1
+        if at < end { exemplar(body, at, end, of: cache.labels(number), nanos) }
     }
 
     /// Behind the name and the braces; blanks may stand between the two.
@@ -195,7 +200,7 @@ struct PrometheusTextReader {
     private static let nameLabel = Array("__name__".utf8)
 
     /// `name="value"`, or a quoted name alone, which is the metric's.
-    private mutating func pair(
+    mutating func pair(
         _ body: [UInt8], _ at: inout Int, _ end: Int
     ) -> (name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)? {
         let bytes = body.span
@@ -249,7 +254,7 @@ struct PrometheusTextReader {
         return nil
     }
 
-    private func text(_ body: [UInt8], _ range: Range<Int>) -> String {
+    func text(_ body: [UInt8], _ range: Range<Int>) -> String {
         String(decoding: body[range].prefix(80), as: UTF8.self)
     }
 }

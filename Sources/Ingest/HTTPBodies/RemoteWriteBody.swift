@@ -6,7 +6,7 @@ package import Model
 ///
 /// Values are kept bit for bit, stale markers among them. A series whose labels break a rule (a
 /// name twice, not UTF-8, no metric name, a limit) is left out and counted; the others are kept.
-/// Labels may come in any order. Exemplars are counted and not kept.
+/// Labels may come in any order. Exemplars are kept (`Exemplar`).
 ///
 /// Cost: the raw bytes of a series' labels are its key in the `SeriesCache`; a known series costs
 /// one hash and one look-up, its labels are not even split.
@@ -39,9 +39,11 @@ package enum RemoteWriteBody {
 struct RemoteWriteReader {
     var parsed: ParsedBody
     private var labels: LabelCheck
+    private let limits: IngestLimits
 
     init(tenant: Tenant, limits: IngestLimits, bytesCount: Int) {
         parsed = ParsedBody(tenant: tenant)
+        self.limits = limits
         labels = LabelCheck(limits: limits)
         // A series with one sample takes about 200 bytes.
         let expected = bytesCount / 160
@@ -84,12 +86,12 @@ struct RemoteWriteReader {
         let key = cache.key(body[head])
         if !labelsContinue, let number = cache.number(key) {
             let index = cache.place(number, in: &parsed.batch.series)
-            return try points(body, bytes, at, end, index)
+            return try points(body, bytes, at, end, index, cache.labels(number))
         }
         guard let made = try self.labels(body, bytes, range) else { return }
         let number = labelsContinue ? cache.number(of: made) : cache.learn(key, made)
         let index = cache.place(number, in: &parsed.batch.series)
-        try points(body, bytes, at, end, index)
+        try points(body, bytes, at, end, index, made)
     }
 
     /// Whether label fields follow behind others.
@@ -158,7 +160,8 @@ struct RemoteWriteReader {
 
     /// Samples, histograms and exemplars of a series.
     private mutating func points(
-        _ body: [UInt8], _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ index: UInt32
+        _ body: [UInt8], _ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ index: UInt32,
+        _ series: @autoclosure () -> Labels
     ) throws(IngestError) {
         var at = start
         while at < end {
@@ -170,11 +173,45 @@ struct RemoteWriteReader {
             let content = try ProtobufReader.content(bytes, &at, end)
             switch tag.field {
             case 2: try sample(bytes, content, index)
-            case 3: parsed.skips.add(.exemplar)
+            case 3: try exemplar(body, bytes, content, series())
             case 4: try histogram(bytes, content, index)
             default: break
             }
         }
+    }
+
+    /// Exemplar: labels = 1, value = 2, timestamp = 3, ms.
+    private mutating func exemplar(
+        _ body: [UInt8], _ bytes: Span<UInt8>, _ range: Range<Int>, _ series: Labels
+    ) throws(IngestError) {
+        var at = range.lowerBound
+        var value = 0.0
+        var millis: Int64 = 0
+        labels.removeAll()
+        while at < range.upperBound {
+            let tag = try ProtobufReader.tag(bytes, &at, range.upperBound)
+            switch (tag.field, tag.wire) {
+            case (1, ProtobufReader.bytesWire):
+                let pair = try ProtobufReader.content(bytes, &at, range.upperBound)
+                let (name, text) = try RemoteWriteReader.pair(bytes, pair)
+                if let reason = labels.add(body[name], body[text]) {
+                    return parsed.skip(
+                        .badExemplar, "exemplar label: \(reason.rawValue)",
+                        at: .offset(pair.lowerBound))
+                }
+            case (2, ProtobufReader.fixed64Wire):
+                value = try ProtobufReader.double(bytes, &at, range.upperBound)
+            case (3, ProtobufReader.varintWire):
+                millis = Int64(
+                    bitPattern: try ProtobufReader.varint(bytes, &at, range.upperBound))
+            default:
+                try ProtobufReader.skip(tag, bytes, &at, range.upperBound)
+            }
+        }
+        parsed.append(
+            Exemplar(
+                series: series, labels: labels.labels(), value: value,
+                timestamp: Timestamp(millis: millis)), limits, at: .offset(range.lowerBound))
     }
 
     /// Sample: value = 1, timestamp = 2, ms.

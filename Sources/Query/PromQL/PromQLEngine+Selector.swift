@@ -13,4 +13,32 @@ extension PromQLEngine {
         }
         return selector.matchers
     }
+
+    /// What the selectors of a query ask for, each, in the order of the text. Throws `parse`.
+    package static func selectors(of text: String) throws(QueryError) -> [Selector] {
+        var selectors: [Selector] = []
+        try parseOnly(text).forEachSelector { selectors.append($0.selector) }
+        return selectors
+    }
+}
+
+extension PromQLExpr {
+    /// Calls `body` for every selector in the tree, from left to right.
+    package func forEachSelector(_ body: (VectorSelector) -> Void) {
+        switch self {
+        case .number, .string: break
+        case .vector(let node): body(node)
+        case .matrix(let node): body(node.selector)
+        case .subquery(let node): node.inner.forEachSelector(body)
+        case .parens(let node): node.inner.forEachSelector(body)
+        case .unary(let node): node.operand.forEachSelector(body)
+        case .call(let node): for one in node.arguments { one.forEachSelector(body) }
+        case .aggregate(let node):
+            node.parameter?.forEachSelector(body)
+            node.operand.forEachSelector(body)
+        case .binary(let node):
+            node.left.forEachSelector(body)
+            node.right.forEachSelector(body)
+        }
+    }
 }

@@ -243,10 +243,10 @@ final class HTTPService: Sendable {
 
     private func tenant(of call: HTTPCall) throws(HTTPFailure) -> Tenant {
         guard let name = call.headers["x-scope-orgid"], !name.isEmpty else { return .standard }
-        guard let tenant = Tenant(name) else {
+        guard let tenant = Tenant(name), !tenant.holdsExemplars else {
             throw HTTPFailure.badData(
                 "X-Scope-OrgID \"\(name.prefix(160))\" is not a tenant: 1 to 150 of "
-                    + "a-z A-Z 0-9 ! - _ . * ' ( )")
+                    + "a-z A-Z 0-9 ! - _ . * ' ( ), not ending in !exemplars")
         }
         return tenant
     }

@@ -139,9 +139,15 @@ struct PushAPI: Sendable {
         }
         var receipt = AppendReceipt()
         if !parsed.batch.isEmpty { receipt = try await appender.append(parsed.batch) }
+        var exemplarCount = 0
+        if let exemplars = parsed.exemplars?.batch {
+            exemplarCount = exemplars.lines.count
+            receipt.rejections += try await appender.append(exemplars).rejections
+        }
         if let refusal = parsed.refusal { throw failure(refusal) }
         let refused = receipt.rejections.reduce(0) { $0 + $1.itemCount }
-        if let first = receipt.rejections.first, refused >= itemCount(parsed.batch) {
+        if let first = receipt.rejections.first, refused >= itemCount(parsed.batch) + exemplarCount
+        {
             throw HTTPFailure.badData(
                 "nothing was taken: \(first.reason) refused \(refused) items (\(first.example))")
         }
