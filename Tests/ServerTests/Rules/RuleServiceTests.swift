@@ -104,7 +104,9 @@ import Testing
         await service.stop()
     }
 
-    @Test func stateComesBackAfterARestart() async throws {
+    /// `minutesLacking`: how long the state cannot be read after the restart.
+    @Test(arguments: [(minutesLacking: 0, ages: 10...12), (3, 10...12), (9, 0...9)])
+    func stateComesBackAfterARestart(minutesLacking: Int, ages: ClosedRange<Int64>) async throws {
         let world = RuleWorld()
         let text = Self.alert(hold: "30m")
         let first = world.service(try world.configuration(text))
@@ -119,17 +121,24 @@ import Testing
 
         world.time.advance(byNanos: 300_000_000_000)
         let second = world.service(try world.configuration(text))
-        for _ in 0..<2 {
+        let minutes = max(2, minutesLacking + 1)
+        for minute in 0..<minutes {
+            world.querier.lacking.withLock {
+                $0 = minute < minutesLacking ? "ALERTS_FOR_STATE" : nil
+            }
             world.put("a", 2)
             await world.pass(minutes: 1, second)
         }
         let after = try world.alerts(second)
         #expect(before.count == 1 && after.count == 1)
-        // Pending since 11 minutes before the end; the outage does not count.
+        let complaints = world.warnings.withLock { $0.filter { $0.contains("no leader") }.count }
+        #expect(complaints == max(0, min(minutesLacking - 1, 5)))
+        // Pending since 11 minutes before the end; the outage does not count. Who cannot read that
+        // for too long begins anew.
         let began = try #require(after.first?.split(separator: " ").last)
         let nanos = try #require(TimeText.parse(String(began))?.nanos)
         let age = (world.time.wallNanos() - nanos) / 60_000_000_000
-        #expect((10...12).contains(age), "pending for \(age) minutes")
+        #expect(ages.contains(age), "pending for \(age) minutes")
         await second.stop()
     }
 

@@ -15,7 +15,13 @@ final class RuleWorld: Sendable {
     let warnings = Mutex<[String]>([])
     let isKeeper = Mutex(true)
 
-    init(store: RuleTestStore = RuleTestStore()) { self.store = store }
+    /// What is read: `store`, with gaps when the test wants them.
+    let querier: GappyStore
+
+    init(store: RuleTestStore = RuleTestStore()) {
+        self.store = store
+        querier = GappyStore(store)
+    }
 
     func configuration(
         _ text: String, resendSeconds: Int64 = 60, graceSeconds: Int64 = 600
@@ -37,7 +43,7 @@ final class RuleWorld: Sendable {
             configuration,
             in: RuleService.Surroundings(
                 context: QueryContext(
-                    querier: store, time: time, limits: Adjustable(QueryContext.Limits()),
+                    querier: querier, time: time, limits: Adjustable(QueryContext.Limits()),
                     version: "test"),
                 appender: store, time: time, timers: time, telemetry: telemetry,
                 carrier: carrier, isKeeper: { [self] in isKeeper.withLock { $0 } },

@@ -70,12 +70,17 @@ struct QuerierRuleEvaluator: RuleEvaluator {
         } catch {
             throw RuleProblem(error)
         }
-        // A part of the sum is no sum, and an alert does not end because a node does not answer.
-        guard answer.completeness.isComplete else {
-            throw .failed(
-                "the answer is incomplete: \(answer.completeness.missing.joined(separator: "; "))")
-        }
+        try QuerierRuleEvaluator.check(answer.completeness)
         return try QuerierRuleEvaluator.samples(of: answer.value)
+    }
+
+    /// A part of the sum is no sum, and an alert neither ends nor begins anew because a node does
+    /// not answer.
+    private static func check(_ completeness: Completeness) throws(RuleProblem) {
+        guard completeness.isComplete else {
+            throw .failed(
+                "the answer is incomplete: \(completeness.missing.joined(separator: "; "))")
+        }
     }
 
     static func samples(of value: QueryValue) throws(RuleProblem) -> [VectorSample] {
@@ -92,11 +97,12 @@ struct QuerierRuleEvaluator: RuleEvaluator {
         of matchers: [Matcher], from start: Timestamp, to end: Timestamp
     ) async throws(RuleProblem) -> [LastSample] {
         var last: [LastSample] = []
+        let completeness: Completeness
         do {
             let request = SeriesRequest(
                 tenant: tenant, selector: Selector(matchers), start: start, end: end,
                 budget: budget())
-            _ = try await querier.selectSeries(request) { batch in
+            completeness = try await querier.selectSeries(request) { batch in
                 for series in batch {
                     guard let nanos = series.timestamps.nanos.last, let value = series.values.last
                     else { continue }
@@ -108,6 +114,7 @@ struct QuerierRuleEvaluator: RuleEvaluator {
         } catch {
             throw RuleProblem(QueryError(wrapping: error))
         }
+        try QuerierRuleEvaluator.check(completeness)
         return last.sorted { $0.labels < $1.labels }
     }
 }

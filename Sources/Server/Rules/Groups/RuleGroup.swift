@@ -15,6 +15,9 @@ final class RuleGroup: Sendable {
     /// State is taken over after so many evaluations: recording rules that alerts stand on have
     /// values by then.
     private static let evaluationsBeforeRestore = 2
+    /// Where the state cannot be read it is tried again with the next evaluation; after so many
+    /// tries alerts begin anew, since until then their series are not written.
+    private static let restoreTriesMax = 5
 
     let definition: RuleGroupDefinition
     let world: RuleSurroundings
@@ -68,13 +71,15 @@ final class RuleGroup: Sendable {
         figures.lastDuration.set(Double(duration) / 1e9)
         let now = world.now()
         figures.lastEvaluation.set(Double(now.nanos) / 1e9)
-        let isTimeToRestore = state.withLock { state in
+        let restoreTry = state.withLock { state in
             state.status.durationNanos = duration
             state.status.lastEvaluation = now
             state.evaluationCount += 1
-            return state.evaluationCount == RuleGroup.evaluationsBeforeRestore
+            return state.evaluationCount - RuleGroup.evaluationsBeforeRestore + 1
         }
-        if isTimeToRestore { await restore() }
+        if (1...RuleGroup.restoreTriesMax).contains(restoreTry) {
+            await restore(isLastTry: restoreTry == RuleGroup.restoreTriesMax)
+        }
     }
 
     // MARK: - One rule
@@ -207,7 +212,8 @@ final class RuleGroup: Sendable {
     // MARK: - State from before
 
     /// Takes the state of alerts over from the series that they wrote before this start.
-    private func restore() async {
+    private func restore(isLastTry: Bool) async {
+        guard status.rules.contains(where: { $0.alerts?.isRestored == false }) else { return }
         let started = world.time.monotonicNanos()
         let limits = world.options.restore
         let now = world.now()
@@ -224,6 +230,7 @@ final class RuleGroup: Sendable {
                         to: now.advanced(byNanos: 1))
                 } catch {
                     world.warn("the state of alert \(rule.name) cannot be restored: \(error)")
+                    if !isLastTry { continue }
                 }
             }
             state.withLock { $0.status.rules[index].alerts?.restore(states, at: now, limits) }
