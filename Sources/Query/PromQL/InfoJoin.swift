@@ -23,10 +23,12 @@ struct InfoJoin {
         let names = matchers.filter { $0.name == "__name__" }
         if names.isEmpty {
             matchers.append(Matcher("__name__", equals: standardMetric))
-        } else if names.allSatisfy({ $0.operation == .notEqual || $0.operation == .notMatches }),
-            let usual = try? Matcher("__name__", .matches, infoNames)
-        {
-            matchers.append(usual)
+        } else if names.allSatisfy({ $0.operation == .notEqual || $0.operation == .notMatches }) {
+            do throws(ModelError) {
+                matchers.append(try Matcher("__name__", .matches, infoNames))
+            } catch {
+                preconditionFailure("BUG: \(infoNames) is no expression: \(error)")
+            }
         }
         return PromQLExpr.VectorSelector(
             name: "", matchers: matchers, shift: .none, range: leafRange(of: node))

@@ -55,6 +55,14 @@ struct TemplateParser {
         let token = nextWord()
         let name = try templateName(token, "define clause")
         try expect(.rightDelimiter, "define clause")
+        try body(of: "define clause", as: name)
+    }
+
+    /// What stands between a clause and its end, as the template `name`: it sees no variables of
+    /// the text around it.
+    private mutating func body(
+        of clause: String, as name: [UInt8]
+    ) throws(TemplateError) {
         let outer = variables
         let outerDepth = rangeDepth
         variables = ["$"]
@@ -62,7 +70,7 @@ struct TemplateParser {
         let (nodes, ending) = try list()
         variables = outer
         rangeDepth = outerDepth
-        guard ending == .end else { throw problem("unexpected {{else}} in define clause") }
+        guard ending == .end else { throw problem("unexpected {{else}} in \(clause)") }
         try add(nodes, as: name)
     }
 
@@ -190,15 +198,7 @@ struct TemplateParser {
         let token = nextWord()
         let name = try templateName(token, "block clause")
         let argument = try pipeline("block clause", until: .rightDelimiter)
-        let outer = variables
-        let outerDepth = rangeDepth
-        variables = ["$"]
-        rangeDepth = 0
-        let (nodes, ending) = try list()
-        variables = outer
-        rangeDepth = outerDepth
-        guard ending == .end else { throw problem("unexpected {{else}} in block clause") }
-        try add(nodes, as: name)
+        try body(of: "block clause", as: name)
         return .template(name: name, argument, place: callPlace(token, name, argument))
     }
 
