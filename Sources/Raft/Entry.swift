@@ -67,6 +67,12 @@ package struct Entry: Hashable, Sendable {
         case membership = 3
     }
 
+    /// Whether it is a change that leaves a joint configuration: etcd's `ConfChangeV2` without
+    /// changes, of which only the transition, 0, is encoded.
+    package var leavesJoint: Bool {
+        kind == .membership && (change.isEmpty || change == [0x08, 0])
+    }
+
     /// From 1, without gaps.
     package let index: UInt64
     package let term: UInt64

@@ -148,16 +148,13 @@ extension Replicator {
         let known = max(applied, configuration.index, state.releasedIndex)
         let changes =
             Mutant.isOn(.goesByOldMembers)
-            ? []
-            : entries.filter { $0.kind == .membership && $0.index > configuration.index }
-                .map(\.index)
-        // A leader proposes a change only when it has applied the one before.
-        let committed = max(known, changes.dropLast().last ?? 0)
+            ? [] : entries.filter { $0.kind == .membership && $0.index > configuration.index }
+        let committed = max(known, Replicator.provenChange(changes, after: configuration))
         let hardState = HardState(term: state.term, vote: NodeID(nonzero: state.vote))
         do {
             var start = EtcdRaft.Start(
                 node: node, seed: random.next(), hardState: hardState,
-                appliedIndex: min(committed, changes.first.map { $0 - 1 } ?? committed),
+                appliedIndex: min(committed, changes.first.map { $0.index - 1 } ?? committed),
                 image: ImageReference(
                     index: state.releasedIndex, term: state.releasedTerm,
                     configuration: configuration),
@@ -178,6 +175,31 @@ extension Replicator {
         } catch {
             throw ReplicationError.noCore(group)
         }
+    }
+
+    /// The last of `changes`, ascending and all behind `configuration`, that another one proves to be
+    /// committed; 0 for none. A leader proposes a change only when it has applied the one before, and
+    /// in a joint configuration only to leave it. etcd 3.4 proposes that again with every commit
+    /// until it has left: what comes after the first proves nothing more, and nothing proves it.
+    package static func provenChange(
+        _ changes: [Entry], after configuration: GroupConfiguration
+    ) -> UInt64 {
+        var proven: UInt64 = 0
+        /// What the next change proves.
+        var pending: UInt64 = 0
+        var isLeft = !configuration.isJoint
+        for change in changes {
+            if !change.leavesJoint {
+                proven = pending
+                pending = change.index
+                isLeft = false
+            } else if !isLeft {
+                proven = pending
+                pending = change.index
+                isLeft = true
+            }
+        }
+        return proven
     }
 
     /// Changes of members that are committed and of which the journal does not say what they came

@@ -101,6 +101,26 @@ import Testing
         return configuration?.voters == [NodeID(1)] && configuration?.isJoint == false
     }
 
+    /// What the changes in a log say of each other. `c`: a change; `l`: leaves a joint configuration;
+    /// each at the index that is its place, from 11.
+    @Test(arguments: [
+        ("", false, 0), ("c", false, 0), ("cc", false, 11), ("cl", false, 11),
+        // etcd proposes to leave again and again: seed 3316 of the simulation.
+        ("cll", false, 11), ("clll", false, 11), ("cllc", false, 12), ("cllcl", false, 14),
+        ("l", true, 0), ("ll", true, 0), ("llc", true, 11),
+        ("ll", false, 0), ("llc", false, 0), ("llcl", false, 13),
+    ])
+    func aChangeProvesTheOneBefore(_ log: String, _ isJoint: Bool, _ proven: UInt64) {
+        let change: [UInt8] = [0x08, 0, 0x12, 4, 0x08, 0, 0x10, 7]
+        let changes = log.enumerated().map { place, kind in
+            Entry(
+                index: 11 + UInt64(place), term: 4, change: kind == "l" ? [0x08, 0] : change)
+        }
+        var configuration = GroupConfiguration(index: 10, voters: [NodeID(1), NodeID(2)])
+        configuration.outgoingVoters = isJoint ? [NodeID(1)] : []
+        #expect(Replicator.provenChange(changes, after: configuration) == proven)
+    }
+
     /// The state machine is ahead of what the journal says of members: nothing would come again.
     @Test func whatIsSealedDoesNotHideAChange() throws {
         let cluster = try ReplicatorCluster.grown()

@@ -149,8 +149,13 @@ struct LogInvariants {
         guard zip(configurations, held).allSatisfy({ $1.count * 2 <= $0.voters.count }) else {
             return nil
         }
-        return "\(group): entry \(index) is committed, on disk only at \(held.last ?? []) of "
-            + "\(newest.voters)"
+        let logs = newest.voters.map { voter in
+            samples[group]?[voter].map {
+                "\(voter) up to \($0.lastIndex) of term \($0.lastTerm), commits \($0.commitIndex)"
+            } ?? "\(voter) unseen"
+        }
+        return "\(group): entry \(index) of term \(term) is committed, on disk only at "
+            + "\(held.last ?? []) of \(newest.voters): \(logs.joined(separator: "; "))"
     }
 
     private func complete(_ claim: LeaderTerm, _ node: NodeID) -> [String] {
