@@ -185,7 +185,7 @@ let house: [Room] = [
     Room(
         name: "ServerTests", kind: .tests,
         rooms: [
-            "Server", "Cluster", "Ingest", "Query", "Model", "Platform", "Simulator",
+            "Server", "Cluster", "Ingest", "Query", "Model", "Encoding", "Platform", "Simulator",
             "QuerySupport",
         ],
         products: ["NIOCore", "NIOEmbedded", "NIOHTTPTypes", "HTTPTypes"]),

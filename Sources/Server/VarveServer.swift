@@ -202,6 +202,7 @@ package final class VarveServer: Sendable {
         FederationAPI(context: context, lookbackNanos: metrics.options.lookbackNanos)
             .addRoutes(to: &table)
         ExemplarAPI(context: context).addRoutes(to: &table)
+        RemoteReadAPI(context: context, limits: adjustable.ingest).addRoutes(to: &table)
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
             .addRoutes(to: &table)
         RulesAPI(service: rules, keeper: { RuleService.keeper(beside: node) })

@@ -33,15 +33,15 @@ enum Stopwatch {
 
     /// The best of `runs` runs, in CPU seconds per run. Each run repeats the body until it has
     /// taken 20 ms, so that short bodies are measured too.
-    static func best(runs: Int = 7, _ body: () -> Void) -> Double {
-        body()
+    static func best(runs: Int = 7, _ body: () throws -> Void) rethrows -> Double {
+        try body()
         var best = Double.infinity
         for _ in 0..<runs {
             var repeats = 0
             let start = cpuSeconds()
             var spent = 0.0
             repeat {
-                body()
+                try body()
                 repeats += 1
                 spent = cpuSeconds() - start
             } while spent < 0.02

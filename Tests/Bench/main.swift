@@ -7,6 +7,7 @@ let benches: [(name: String, run: () -> [BenchRow])] = [
     ("storage-hosts", { storageBench(.hosts) }), ("storage-statsd", { storageBench(.statsd) }),
     ("storage-noisy", { storageBench(.noisy) }),
     ("storage-counters", { storageBench(.counters) }), ("storage-memory", storageMemoryBench),
+    ("storage-selector", selectorBench),
     ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
     ("replication", replicationBench), ("node", nodeBench),
     ("fan-out", fanOutBench), ("voters", votersBench),

@@ -69,6 +69,19 @@ class Node(Server):
         except AssertionError as error:
             raise AssertionError(self.cli("cluster", "status").stdout) from error
 
+    def wait_level(self, seconds=60):
+        """Until no shard's replicas lag behind its leader. What leaders say of that is up to a second
+        old: nothing else must be heard for longer."""
+        since = time.monotonic()
+
+        def is_level():
+            nonlocal since
+            if any(one["lagEntries"] for one in self.status()["shards"]):
+                since = time.monotonic()
+            return time.monotonic() - since > 3
+
+        until(is_level, seconds=seconds, what="all replicas at the same entry")
+
     def wait_healthy(self, members, seconds=60):
         done = self.cli(
             "cluster", "wait", "healthy", "--members", str(members), "--timeout", f"{seconds}s",

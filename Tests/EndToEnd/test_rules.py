@@ -1,12 +1,15 @@
 """Rules of a real server: series and alerts over a kill -9, an Alertmanager that is told, SIGHUP, and
 the commands that need no server."""
 
+import glob
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -179,3 +182,83 @@ tests:
     tests.write_text(text.format(value=6))
     answer = run("test", tests)
     assert answer.returncode == 1 and "- {__name__=" in answer.stderr, answer
+
+
+def test_every_shipped_alert_has_a_test_that_passes():
+    root = os.path.join(os.path.dirname(__file__), "../../queries/rules")
+    rules = sorted(glob.glob(f"{root}/*.yaml"))
+    tests = sorted(glob.glob(f"{root}/tests/*.yaml"))
+    for arguments in [["check", *rules], ["test", *tests]]:
+        done = subprocess.run([BINARY, "rules", *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    text = "".join(open(path, encoding="utf-8").read() for path in tests)
+    for path in rules:
+        for alert in re.findall(r"- alert: (\w+)", open(path, encoding="utf-8").read()):
+            assert re.search(rf"alertname: {alert}\n *exp_alerts", text), alert
+
+
+def test_another_node_goes_on_with_the_rules(make_cluster, tmp_path):
+    """The leader of the meta group evaluates; when it is gone another does, and an alert goes on."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("""
+groups:
+- name: g
+  interval: 500ms
+  rules:
+  - {record: "job:hits:sum", expr: sum by (job) (hits)}
+  - {alert: Busy, expr: "job:hits:sum > 3", for: 1s}
+""")
+    cluster = make_cluster(2, "--rules", str(path)).form(3)
+    status, body = cluster[0].request(
+        "POST", "/api/v1/import/prometheus", f'hits{{job="a"}} 5 {int(time.time() * 1000)}\n'.encode())
+    assert status == 204, body
+
+    def firing(node):
+        alerts = node.get("/api/v1/alerts")["data"]["alerts"]
+        return [one["activeAt"][:19] for one in alerts if one["state"] == "firing"]
+
+    # Whoever is asked knows.
+    for node in cluster:
+        until(lambda: firing(node), seconds=30, what=f"the alert at {node.name}")
+    active = firing(cluster[0])
+    meta = next(one for one in cluster[0].status()["shards"] if one["shard"] == "meta")
+    leader = next(node for node in cluster if node.name == meta["leader"])
+    others = [node for node in cluster if node is not leader]
+    leader.kill()
+    gone = time.time()
+    for node in others:
+        until(
+            lambda: (node.value("timestamp(job:hits:sum)") or 0) > gone, seconds=60,
+            what="rules are evaluated again")
+        until(lambda: firing(node), seconds=30, what=f"the alert at {node.name}")
+        assert firing(node) == active
+
+
+def test_rules_of_logql_make_series_and_alerts_of_lines(make_server, tmp_path):
+    path = tmp_path / "logs.yaml"
+    path.write_text("""
+groups:
+- name: lines
+  type: logql
+  interval: 500ms
+  rules:
+  - {record: "app:errors:count", expr: 'sum by (app) (count_over_time({app=~".+"} |= "error" [5m]))'}
+  - alert: Errors
+    expr: 'sum by (app) (count_over_time({app=~".+"} |= "error" [5m])) > 2'
+    annotations: {summary: '{{ $labels.app }} has {{ $value }}'}
+""")
+    server = make_server("--rules", str(path))
+    now = time.time_ns() - 10**9
+    lines = {"web": ["error 1", "fine", "error 2", "error 3"], "db": ["error 1"]}
+    streams = [
+        {"stream": {"app": app}, "values": [[str(now + place), text] for place, text in enumerate(texts)]}
+        for app, texts in lines.items()]
+    status, body = server.request(
+        "POST", "/loki/api/v1/push", json.dumps({"streams": streams}).encode(),
+        {"Content-Type": "application/json"})
+    assert status == 204, body
+    until(lambda: server.value('app:errors:count{app="web"}') == 3, what="the recorded count")
+    assert server.value('app:errors:count{app="db"}') == 1
+    alerts = until(lambda: server.get("/api/v1/alerts")["data"]["alerts"], what="the alert")
+    assert [one["annotations"]["summary"] for one in alerts] == ["web has 3"]
+    assert server.value('ALERTS{alertname="Errors",alertstate="firing",app="web"}') == 1

@@ -1,5 +1,6 @@
 """statsd and DogStatsD with their own clients."""
 
+import os
 import socket
 import time
 
@@ -100,3 +101,31 @@ def test_what_is_aggregated_survives_sigterm(make_server):
     server.start()
     end = time.time() + 61
     assert server.value("max_over_time(late[5m])", time=end) == 9
+
+
+def test_cadvisor_becomes_series_by_the_shipped_mapping(make_server):
+    """As its statsd driver sends: one gauge per datagram, paths in names, counts beyond 2^53."""
+    root = os.path.join(os.path.dirname(__file__), "../..")
+    server = make_server(
+        "--statsd-mapping", os.path.join(root, "queries/statsd/cadvisor.yaml"))
+    for name, value in [
+        ("/docker/4f2a.cpu_usage_total", 18446744073709551615),
+        ("/docker/4f2a.cpu_usage_per_cpu.3", 17), ("web.site.memory_working_set", 4096),
+        ("/.fs_summary.fs_limit", 100), ("/docker/4f2a.memory_failure.container.pgfault", 5),
+        ("/docker/4f2a.rx_bytes", 7),
+    ]:
+        server.statsd(f"cadvisor.{name}:{value}|g")
+    found = until(
+        lambda: len(server.vector('{__name__=~"cadvisor_.+"}')) == 6
+        and server.vector('{__name__=~"cadvisor_.+"}'), what="six series")
+    expected = {
+        ("cadvisor_cpu_usage_total", "/docker/4f2a"): 18446744073709551615.0,
+        ("cadvisor_cpu_usage_per_cpu", "/docker/4f2a", "3"): 17.0,
+        ("cadvisor_memory_working_set", "web.site"): 4096.0,
+        ("cadvisor_fs_limit", "/"): 100.0,
+        ("cadvisor_memory_failure", "/docker/4f2a", "pgfault", "container"): 5.0,
+        ("cadvisor_rx_bytes", "/docker/4f2a"): 7.0,
+    }
+    assert {
+        tuple(value for _, value in sorted(labels)): number for labels, number in found.items()
+    } == expected

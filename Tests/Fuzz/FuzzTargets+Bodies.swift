@@ -8,6 +8,9 @@ extension FuzzTargets {
         Target("influx", run: influx),
         Target("prometheus_text", run: prometheusText),
         Target("remote_write", run: remoteWrite),
+        Target("remote_read", seeds: [[0x0A, 12, 8, 1, 16, 2, 0x1A, 6, 18, 1, 97, 26, 1, 98]]) {
+            _ = try? RemoteReadBody.parse($0)
+        },
         Target("loki_json", run: lokiJSON),
         Target("loki_protobuf", run: lokiProtobuf),
         Target("decompression", lengthMax: 16_384, run: decompression),

@@ -36,21 +36,9 @@ struct FederationAPI: Sendable {
         found.sort { ($0.metric, $0.labels) < ($1.metric, $1.labels) }
         var answer = HTTPAnswer(
             contentType: Exposition.contentType, body: .bytes(FederationAPI.text(found)))
-        // The format has no place for it, and a scrape that lacks series says so nowhere else.
-        answer.headers += completeness.missing.map {
-            ("Warning", "199 varve \(FederationAPI.quoted($0))")
-        }
+        // A scrape that lacks series says so nowhere else.
+        answer.warn(completeness)
         return answer
-    }
-
-    /// As a quoted-string of HTTP, which has no place for controls. Source: RFC 9110, 5.6.4.
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            if scalar == "\"" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
-            quoted.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
-        }
-        return quoted + "\""
     }
 
     /// A series' newest sample.

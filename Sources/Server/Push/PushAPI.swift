@@ -39,7 +39,7 @@ struct PushAPI: Sendable {
                 contentType: call.headers["content-type"],
                 version: call.headers["x-prometheus-remote-write-version"])
         } catch {
-            throw failure(error)
+            throw HTTPFailure(error)
         }
         let body = try decoded(call, standard: .snappy)
         let parsed = try parse { cache throws(IngestError) in
@@ -114,7 +114,7 @@ struct PushAPI: Sendable {
         do {
             return try (header == nil ? standard : coding).decode(call.body, limits: limits)
         } catch {
-            throw failure(error)
+            throw HTTPFailure(error)
         }
     }
 
@@ -124,7 +124,7 @@ struct PushAPI: Sendable {
         do {
             return try caches.withCache(body)
         } catch {
-            throw failure(error)
+            throw HTTPFailure(error)
         }
     }
 
@@ -144,7 +144,7 @@ struct PushAPI: Sendable {
             exemplarCount = exemplars.lines.count
             receipt.rejections += try await appender.append(exemplars).rejections
         }
-        if let refusal = parsed.refusal { throw failure(refusal) }
+        if let refusal = parsed.refusal { throw HTTPFailure(refusal) }
         let refused = receipt.rejections.reduce(0) { $0 + $1.itemCount }
         if let first = receipt.rejections.first, refused >= itemCount(parsed.batch) + exemplarCount
         {
@@ -157,8 +157,11 @@ struct PushAPI: Sendable {
     private func itemCount(_ batch: WriteBatch) -> Int {
         batch.samples.count + batch.histograms.count + batch.lines.count
     }
+}
 
-    private func failure(_ error: IngestError) -> HTTPFailure {
-        HTTPFailure(status: error.httpStatus, type: "bad_data", message: error.description)
+extension HTTPFailure {
+    /// What a refused body is over HTTP.
+    init(_ error: IngestError) {
+        self.init(status: error.httpStatus, type: "bad_data", message: error.description)
     }
 }
