@@ -142,6 +142,26 @@ package final class Node: Sendable {
     /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
 
+    /// Has all shards forget what the deletion says: when it returns, no query finds it, and its
+    /// space is freed in time. Throws what kept a shard from that: others may have forgotten, and
+    /// asking again does no harm.
+    package func delete(_ deletion: Deletion) async throws(AppendError) {
+        if let level = cluster?.state.featureLevel, level < ClusterFeatures.deletion {
+            throw .unavailable(
+                detail: "the cluster works at feature level \(level), deleting needs "
+                    + "\(ClusterFeatures.deletion): see varve cluster feature-level")
+        }
+        let waiting = shards.hosted.map(\.shard.deletionCount).max() ?? 0
+        guard waiting < Node.deletionsMax else { throw .overloaded(retryAfterSeconds: 60) }
+        let result = await withCheckedContinuation { continuation in
+            router.delete(deletion) { continuation.resume(returning: $0) }
+        }
+        try result.get()
+    }
+
+    /// Deletions of a shard whose space is not free yet: every query looks at them.
+    private static let deletionsMax = 1_024
+
     /// Reads every sealed segment and has repaired what is damaged. Blocks.
     package func scrub() { scrubber.readAll() }
 
