@@ -146,17 +146,28 @@ package final class Node: Sendable {
     /// space is freed in time. Throws what kept a shard from that: others may have forgotten, and
     /// asking again does no harm.
     package func delete(_ deletion: Deletion) async throws(AppendError) {
-        if let level = cluster?.state.featureLevel, level < ClusterFeatures.deletion {
-            throw .unavailable(
-                detail: "the cluster works at feature level \(level), deleting needs "
-                    + "\(ClusterFeatures.deletion): see varve cluster feature-level")
-        }
-        let waiting = shards.hosted.map(\.shard.deletionCount).max() ?? 0
-        guard waiting < Node.deletionsMax else { throw .overloaded(retryAfterSeconds: 60) }
         let result = await withCheckedContinuation { continuation in
-            router.delete(deletion) { continuation.resume(returning: $0) }
+            delete(deletion) { continuation.resume(returning: $0) }
         }
         try result.get()
+    }
+
+    /// The same with a completion, which is called once, on any thread.
+    func delete(
+        _ deletion: Deletion,
+        _ completion: @escaping @Sendable (Result<Void, AppendError>) -> Void
+    ) {
+        if let level = cluster?.state.featureLevel, level < ClusterFeatures.deletion {
+            let detail =
+                "the cluster works at feature level \(level), deleting needs "
+                + "\(ClusterFeatures.deletion): see varve cluster feature-level"
+            return completion(.failure(.unavailable(detail: detail)))
+        }
+        let waiting = shards.hosted.map(\.shard.deletionCount).max() ?? 0
+        guard waiting < Node.deletionsMax else {
+            return completion(.failure(.overloaded(retryAfterSeconds: 60)))
+        }
+        router.delete(deletion, completion)
     }
 
     /// Deletions of a shard whose space is not free yet: every query looks at them.

@@ -19,6 +19,7 @@ import Testing
     private static let healNanosMax =
         ProcessInfo.processInfo.environment["VARVE_HEAL_SECONDS"].flatMap { Int64($0) }
         .map { $0 * second } ?? 10 * second
+    private static let writesPerDeletion = 16
     static let scheduleCount =
         ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 3
     private static let firstSeed =
@@ -173,6 +174,9 @@ import Testing
                 let up = world.machines.compactMap(\.node)
                 if let node = up.randomElement(using: &world.random) {
                     ledger.write(through: node)
+                    if ledger.attempted.isMultiple(of: writesPerDeletion) {
+                        try ledger.delete(through: node)
+                    }
                 }
                 let reader = up.randomElement(using: &world.random)
                 let reads = Int.random(in: 0..<4, using: &world.random) == 0
