@@ -35,5 +35,8 @@ package struct ClusterProfile: Sendable, Hashable {
 
 /// What this binary can do, for members that may be older.
 package enum ClusterFeatures {
-    package static let level: UInt32 = 1
+    package static let level: UInt32 = 2
+
+    /// From which on single series and lines are deleted: older members can not read the entries.
+    static let deletion: UInt32 = 2
 }

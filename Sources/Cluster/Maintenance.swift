@@ -270,7 +270,9 @@ final class Maintenance: Sendable {
     private func compactWhatIsDue() {
         guard underWay.withLock({ $0.isEmpty }) else { return }
         for replica in led {
-            guard let command = replica.shard.proposeCompaction(dropBefore: cut, isForced: false)
+            guard
+                let command = replica.shard.proposeCleaning(dropBefore: cut)
+                    ?? replica.shard.proposeCompaction(dropBefore: cut, isForced: false)
             else { continue }
             return propose(command, to: replica)
         }
@@ -321,7 +323,9 @@ final class Maintenance: Sendable {
         }
         for replica in led {
             for _ in 0..<Self.flushRoundsMax {
-                guard let command = replica.shard.proposeCompaction(dropBefore: cut, isForced: true)
+                guard
+                    let command = replica.shard.proposeCleaning(dropBefore: cut)
+                        ?? replica.shard.proposeCompaction(dropBefore: cut, isForced: true)
                 else { break }
                 if let error = proposeAndWait(command, to: replica) ?? runJobsNow(replica) {
                     return error

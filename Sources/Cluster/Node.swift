@@ -142,6 +142,37 @@ package final class Node: Sendable {
     /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
 
+    /// Has all shards forget what the deletion says: when it returns, no query finds it, and its
+    /// space is freed in time. Throws what kept a shard from that: others may have forgotten, and
+    /// asking again does no harm.
+    package func delete(_ deletion: Deletion) async throws(AppendError) {
+        let result = await withCheckedContinuation { continuation in
+            delete(deletion) { continuation.resume(returning: $0) }
+        }
+        try result.get()
+    }
+
+    /// The same with a completion, which is called once, on any thread.
+    func delete(
+        _ deletion: Deletion,
+        _ completion: @escaping @Sendable (Result<Void, AppendError>) -> Void
+    ) {
+        if let level = cluster?.state.featureLevel, level < ClusterFeatures.deletion {
+            let detail =
+                "the cluster works at feature level \(level), deleting needs "
+                + "\(ClusterFeatures.deletion): see varve cluster feature-level"
+            return completion(.failure(.unavailable(detail: detail)))
+        }
+        let waiting = shards.hosted.map(\.shard.deletionCount).max() ?? 0
+        guard waiting < Node.deletionsMax else {
+            return completion(.failure(.overloaded(retryAfterSeconds: 60)))
+        }
+        router.delete(deletion, completion)
+    }
+
+    /// Deletions of a shard whose space is not free yet: every query looks at them.
+    private static let deletionsMax = 1_024
+
     /// Reads every sealed segment and has repaired what is damaged. Blocks.
     package func scrub() { scrubber.readAll() }
 

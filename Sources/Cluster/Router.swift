@@ -71,6 +71,30 @@ final class Router: Appender {
         }
     }
 
+    /// Has every shard forget what the deletion says; `completion` is called once, on any thread,
+    /// when all have, or when one can not. Then others may have: asking again does no harm.
+    func delete(
+        _ deletion: Deletion,
+        _ completion: @escaping @Sendable (Result<Void, AppendError>) -> Void
+    ) {
+        let now = Timestamp(nanos: time.wallNanos())
+        let payload = ShardCommand.delete(deletion, at: now).encoded()
+        let gathering = Gathering(count: shards.shardCount) { results in
+            for case .failure(let error) in results { return completion(.failure(error)) }
+            completion(.success(()))
+        }
+        let requests = (0..<shards.shardCount).map { shard in
+            GroupProposer.Request(
+                group: ShardGroup.group(of: shard), payload: payload, freesSpace: true
+            ) { gathering.finish(shard, $0) }
+        }
+        do throws(AppendError) {
+            try proposer.submit(requests)
+        } catch {
+            for shard in 0..<shards.shardCount { gathering.finish(shard, .failure(error)) }
+        }
+    }
+
     private func take(
         _ batch: WriteBatch,
         _ completion: @escaping @Sendable (Result<AppendReceipt, AppendError>) -> Void

@@ -127,6 +127,27 @@ package struct ByteReader: Sendable {
         return try slice(Int(count))
     }
 
+    /// A varint length and that many bytes of UTF-8. Of any length: what is too long is for the
+    /// rules of what it names to refuse, so that nothing can be written that can not be read.
+    package mutating func text() throws(EncodingError) -> String {
+        let start = offset
+        let bytes = try lengthPrefixed()
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw .corrupt(what: "text", offset: start)
+        }
+        return text
+    }
+
+    /// One byte, 0 or 1.
+    package mutating func flag() throws(EncodingError) -> Bool {
+        let start = offset
+        switch try u8() {
+        case 0: return false
+        case 1: return true
+        default: throw .corrupt(what: "flag", offset: start)
+        }
+    }
+
     /// Passes over `count` bytes.
     @inlinable
     package mutating func skip(_ count: Int) throws(EncodingError) {

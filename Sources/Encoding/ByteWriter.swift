@@ -103,6 +103,12 @@ package struct ByteWriter: Sendable {
         bytes.append(contentsOf: content)
     }
 
+    /// A varint with the number of bytes, then UTF-8.
+    package mutating func text(_ text: String) { lengthPrefixed(Array(text.utf8)) }
+
+    /// One byte, 0 or 1.
+    package mutating func flag(_ flag: Bool) { u8(flag ? 1 : 0) }
+
     /// The elements as they lie in memory, by one copy; no length.
     package mutating func column(_ values: [Int64]) { copy(values[...]) }
 

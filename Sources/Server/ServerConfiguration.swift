@@ -28,6 +28,8 @@ package struct ServerConfiguration: Sendable {
     }
     /// Connections at a time, of HTTP and of each stream listener.
     package var connectionsMax = 8_192
+    /// Whether stored data may be deleted over HTTP.
+    package var hasAdminAPI = false
     /// Nil: a node of one, whatever the directory says.
     package var cluster: ClusterConfiguration?
     package var rules = RuleConfiguration()

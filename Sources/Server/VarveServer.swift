@@ -196,6 +196,7 @@ package final class VarveServer: Sendable {
         var table = RouteTable()
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
+        DeletionAPI(node: node, isEnabled: configuration.hasAdminAPI).addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
         let metrics = PromQLEngine()
         PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)

@@ -7,13 +7,16 @@ import Storage
 
 /// What was written to a cluster and what of it was acknowledged; and how it is found again: every
 /// operation is a line, a sample and an increment of a counter of its own, which may be in different
-/// shards.
+/// shards. Some are deleted again.
 ///
 /// `@unchecked Sendable`: one test drives it, one call after the other.
 final class ClusterLedger: @unchecked Sendable {
     private(set) var attempted = 0
     private(set) var acknowledged: Set<Int> = []
     private(set) var refused = 0
+    /// Operations that somebody asked to be deleted, and those of them that are for certain.
+    private var deleting: Set<Int> = []
+    private var deleted: Set<Int> = []
 
     private static let epoch: Int64 = 1_704_067_200_000_000_000
 
@@ -34,6 +37,37 @@ final class ClusterLedger: @unchecked Sendable {
             }
         }
     }
+
+    /// Deletes one of the operations that were acknowledged through a node: its line, by its text, and
+    /// its series.
+    func delete(through node: Node) throws {
+        let candidates = acknowledged.subtracting(deleting).sorted()
+        guard !candidates.isEmpty else { return }
+        let number = candidates[attempted * 31 % candidates.count]
+        deleting.insert(number)
+        let text = try RegularExpression("^operation \(number)$")
+        let waiting = Countdown(2) { [self] troubles in
+            if troubles.isEmpty { deleted.insert(number) }
+        }
+        for deletion in [
+            Deletion(
+                tenant: .standard, signal: .logs, selector: .everything,
+                filters: [LineFilter([.matches(text)])]),
+            Deletion(
+                tenant: .standard, signal: .metrics,
+                selector: Selector([Matcher("n", equals: "\(number)")])),
+        ] {
+            node.delete(deletion) { result in
+                switch result {
+                case .success: waiting.done(nil)
+                case .failure(let error): waiting.done("\(error)")
+                }
+            }
+        }
+    }
+
+    /// How many were deleted for certain.
+    var deletedCount: Int { deleted.count }
 
     private func batch(_ number: Int) -> WriteBatch {
         var batch = WriteBatch(tenant: .standard)
@@ -60,7 +94,7 @@ final class ClusterLedger: @unchecked Sendable {
         _ cluster: ClusterMembership, isRotten: @escaping @Sendable () -> Bool,
         _ found: @escaping @Sendable (String) -> Void
     ) {
-        let promised = acknowledged
+        let (promised, gone) = (acknowledged, deleted)
         let replicas = cluster.replicas
         guard replicas.count == ClusterWorld.shardCount else { return }
         let waiting = Countdown(replicas.count) { troubles in
@@ -83,7 +117,9 @@ final class ClusterLedger: @unchecked Sendable {
                 if !isRotten() { found("\(error)") }
                 return
             }
-            let missing = promised.subtracting(lines)
+            let there = lines.intersection(gone)
+            if !there.isEmpty { found("a fresh read has deleted lines \(there.sorted())") }
+            let missing = promised.subtracting(lines).subtracting(self.deleting)
             if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }
         }
         for replica in replicas {
@@ -132,7 +168,11 @@ final class ClusterLedger: @unchecked Sendable {
                 }
             })
         problems += completeness.missing.map { "\(name): \($0)" }
-        for number in acknowledged.sorted() {
+        for number in deleted.sorted()
+        where lines[number] != nil || samples[number] != nil || counters[number] != nil {
+            problems.append("\(name): operation \(number) was deleted and is there")
+        }
+        for number in acknowledged.subtracting(deleting).sorted() {
             if lines[number] != 1 {
                 problems.append("\(name): line \(number) is there \(lines[number] ?? 0) times")
             }

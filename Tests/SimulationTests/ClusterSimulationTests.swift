@@ -19,6 +19,7 @@ import Testing
     private static let healNanosMax =
         ProcessInfo.processInfo.environment["VARVE_HEAL_SECONDS"].flatMap { Int64($0) }
         .map { $0 * second } ?? 10 * second
+    private static let writesPerDeletion = 48
     static let scheduleCount =
         ProcessInfo.processInfo.environment["VARVE_SEEDS"].flatMap { Int($0) } ?? 3
     private static let firstSeed =
@@ -87,11 +88,13 @@ import Testing
         let started = ProcessFacts.cpuSeconds
         var ran = 0
         var slowest: Int64 = 0
+        var deletedCount = 0
         for number in 0..<UInt64(Self.scheduleCount) {
             let seed = Self.firstSeed + number
             let result = try await Self.schedule(seed: seed)
             ran += 1
             faultCount += result.faultCount
+            deletedCount += result.deletedCount
             slowest = max(slowest, result.healMillis)
             if Self.tellsEach {
                 print("seed \(seed): whole after \(result.healMillis) ms")
@@ -107,7 +110,9 @@ import Testing
         let seconds = ProcessFacts.cpuSeconds - started
         print(
             "cluster: \(ran) schedules, \(faultCount) faults, \(failed.count) failed, "
-                + "\(slowest) ms to heal, \(Int(seconds * 1000)) ms of CPU")
+                + "\(slowest) ms to heal, \(Int(seconds * 1000)) ms of CPU, "
+                + "\(deletedCount) operations deleted")
+        #expect(deletedCount > 0 || ran < 3, "no deletion went through")
     }
 
     /// The same failure with as few faults as it needs: each is left out in turn, from the last on,
@@ -145,6 +150,8 @@ import Testing
         /// With the trace; empty when nothing went wrong.
         var problems: [String] = []
         var faultCount = 0
+        /// Operations that were deleted again for certain.
+        var deletedCount = 0
         /// Until the cluster was whole after all was mended.
         var healMillis: Int64 = 0
         /// Of everything that happened.
@@ -173,6 +180,9 @@ import Testing
                 let up = world.machines.compactMap(\.node)
                 if let node = up.randomElement(using: &world.random) {
                     ledger.write(through: node)
+                    if ledger.attempted.isMultiple(of: writesPerDeletion) {
+                        try ledger.delete(through: node)
+                    }
                 }
                 let reader = up.randomElement(using: &world.random)
                 let reads = Int.random(in: 0..<4, using: &world.random) == 0
@@ -184,6 +194,7 @@ import Testing
             }
         }
         var result = Result(faultCount: nemesis.faultCount)
+        result.deletedCount = ledger.deletedCount
         try nemesis.mendAll()
         try upgrade?.finish()
         let (millis, late) = try heal(world)

@@ -110,10 +110,8 @@ struct MetricSegmentTests {
                     disk: fixture.disk, directory: fixture.directory, segment: record)
             }
         } else {
-            let versionMax = file == "checkpoint" ? 2 : 1
             #expect(
-                throws: StorageError.newerFormat(
-                    file: path.string, version: 99, versionMax: versionMax)
+                throws: StorageError.newerFormat(file: path.string, version: 99, versionMax: 2)
             ) { try fixture.reopen() }
         }
     }

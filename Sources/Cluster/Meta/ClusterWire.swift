@@ -4,8 +4,6 @@ internal import Storage
 
 /// The nouns that command and image share, as bytes. Layout in docs/format/cluster-command.md.
 extension ByteWriter {
-    mutating func text(_ text: String) { lengthPrefixed(Array(text.utf8)) }
-
     /// Empty for nil: neither a zone nor a name is ever empty.
     mutating func zone(_ zone: String?) { text(zone ?? "") }
 
@@ -39,17 +37,6 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-    /// Of any length: what is too long is for the rules of the command to refuse, so that no
-    /// command can be written that can not be read.
-    mutating func text() throws(EncodingError) -> String {
-        let start = offset
-        let bytes = try lengthPrefixed()
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw .corrupt(what: "text", offset: start)
-        }
-        return text
-    }
-
     mutating func zone() throws(EncodingError) -> String? {
         let zone = try text()
         return zone.isEmpty ? nil : zone
@@ -73,15 +60,6 @@ extension ByteReader {
 
     mutating func group() throws(EncodingError) -> GroupID {
         GroupID(UInt32(try count(limit: Int(UInt32.max))))
-    }
-
-    mutating func flag() throws(EncodingError) -> Bool {
-        let start = offset
-        switch try u8() {
-        case 0: return false
-        case 1: return true
-        default: throw .corrupt(what: "flag", offset: start)
-        }
     }
 
     mutating func memberState() throws(EncodingError) -> Member.State {

@@ -5,8 +5,6 @@ internal import Model
 /// Layout in docs/format/peer-messages.md.
 package struct ReadQuestion: Sendable, Equatable {
     static let formatVersion: UInt8 = 1
-    /// Of matchers, alternatives and filter patterns in one list.
-    static let itemCountMax = 65_536
     /// Bytes of a question: no query that a server takes is as long.
     static let byteCountMax = 32 << 20
 

@@ -9,23 +9,6 @@ extension ByteWriter {
         i64(range.end.nanos)
     }
 
-    mutating func selector(_ selector: Selector) {
-        varint(UInt64(selector.alternatives.count))
-        for matchers in selector.alternatives {
-            varint(UInt64(matchers.count))
-            for matcher in matchers {
-                text(matcher.name)
-                switch matcher.operation {
-                case .equal: u8(0)
-                case .notEqual: u8(1)
-                case .matches: u8(2)
-                case .notMatches: u8(3)
-                }
-                text(matcher.value)
-            }
-        }
-    }
-
     mutating func order(_ order: LineRequest.Order) {
         switch order {
         case .any: u8(0)
@@ -37,27 +20,6 @@ extension ByteWriter {
     /// 0 for nil, else one more than the number.
     mutating func optionalCount(_ count: Int?) {
         varint(count.map { UInt64(max(0, $0)) + 1 } ?? 0)
-    }
-
-    mutating func filters(_ filters: [LineFilter]) {
-        varint(UInt64(filters.count))
-        for filter in filters {
-            u8(filter.negated ? 1 : 0)
-            varint(UInt64(filter.alternatives.count))
-            for pattern in filter.alternatives {
-                switch pattern {
-                case .contains(let bytes):
-                    u8(0)
-                    lengthPrefixed(bytes)
-                case .containsFolded(let bytes):
-                    u8(1)
-                    lengthPrefixed(bytes)
-                case .matches(let expression):
-                    u8(expression.foldsCase ? 3 : 2)
-                    text(expression.pattern)
-                }
-            }
-        }
     }
 
     mutating func seriesID(_ id: SeriesID) {
@@ -79,28 +41,6 @@ extension ByteReader {
         return .init(selector: selector, start: start, end: Timestamp(nanos: try i64()))
     }
 
-    mutating func selector() throws -> Selector {
-        var alternatives: [[Matcher]] = []
-        for _ in 0..<(try count(limit: ReadQuestion.itemCountMax)) {
-            var matchers: [Matcher] = []
-            for _ in 0..<(try count(limit: ReadQuestion.itemCountMax)) {
-                let name = try text()
-                let start = offset
-                let operation: Matcher.Operation
-                switch try u8() {
-                case 0: operation = .equal
-                case 1: operation = .notEqual
-                case 2: operation = .matches
-                case 3: operation = .notMatches
-                default: throw EncodingError.corrupt(what: "operation", offset: start)
-                }
-                matchers.append(try Matcher(name, operation, try text()))
-            }
-            alternatives.append(matchers)
-        }
-        return Selector(alternatives: alternatives)
-    }
-
     mutating func order() throws(EncodingError) -> LineRequest.Order {
         let start = offset
         switch try u8() {
@@ -114,28 +54,6 @@ extension ByteReader {
     mutating func optionalCount() throws(EncodingError) -> Int? {
         let value = try count(limit: .max)
         return value == 0 ? nil : value - 1
-    }
-
-    mutating func filters() throws -> [LineFilter] {
-        var filters: [LineFilter] = []
-        for _ in 0..<(try count(limit: ReadQuestion.itemCountMax)) {
-            let isNegated = try flag()
-            var alternatives: [LineFilter.Pattern] = []
-            for _ in 0..<(try count(limit: ReadQuestion.itemCountMax)) {
-                let start = offset
-                switch try u8() {
-                case 0: alternatives.append(.contains(Array(try lengthPrefixed())))
-                case 1: alternatives.append(.containsFolded(Array(try lengthPrefixed())))
-                case let form where form == 2 || form == 3:
-                    alternatives.append(
-                        .matches(
-                            try RegularExpression(try text(), foldsCase: form == 3)))
-                default: throw EncodingError.corrupt(what: "pattern", offset: start)
-                }
-            }
-            filters.append(LineFilter(alternatives, negated: isNegated))
-        }
-        return filters
     }
 
     /// Nil for an empty one.

@@ -10,4 +10,18 @@ extension LogQLQuery {
         }
         return log.matchers
     }
+
+    /// What `{app="shop"} |= "token"` selects: matchers and line filters. Throws `parse` for anything
+    /// that looks into lines in another way.
+    package static func parseLineSelection(
+        _ text: String
+    ) throws(QueryError) -> (matchers: [Matcher], filters: [LineFilter]) {
+        if case .log(let log) = try LogQLQuery(text).expression {
+            let pipeline = LogPipeline(log, needs: .all, now: nil)
+            if pipeline.isIdentity { return (log.matchers, pipeline.headFilters) }
+        }
+        throw .parse(
+            message: "a stream selector with line filters is expected",
+            position: QueryPosition(offset: 0, in: Array(text.utf8)))
+    }
 }

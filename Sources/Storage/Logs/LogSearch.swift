@@ -1,12 +1,6 @@
 internal import Encoding
 package import Model
 
-/// Where log lines are: in memory or sealed.
-package enum LogSource: Sendable {
-    case memtable(LogMemtable)
-    case segment(LogSegment)
-}
-
 /// Answers a `LineRequest` from the sources of one shard: streams by selector, blocks by time and
 /// by the words that the filters require, then the lines themselves, exactly.
 ///
@@ -50,14 +44,14 @@ package struct LogSearch {
             return completeness
         }
         var units: [Unit] = []
-        var selected: [OrdinalSet] = []
+        var selected: [Selection] = []
         for (number, source) in sources.enumerated() {
             try request.budget.check()
             do {
                 selected.append(try collect(source, number, &units))
             } catch {
                 completeness.merge(Completeness(missing: ["\(error)"]))
-                selected.append(OrdinalSet(count: 0))
+                selected.append(Selection(streams: OrdinalSet(count: 0)))
             }
         }
         var output = LineOutput(request: request, sources: sources)
@@ -83,20 +77,39 @@ package struct LogSearch {
 
     // MARK: Candidates
 
+    /// The streams of a source that are asked for.
+    private struct Selection {
+        var streams: OrdinalSet
+        /// What is deleted of them; most have nothing.
+        var deleted: [UInt32: DeletedSpans] = [:]
+
+        /// Takes a stream in, unless all that it may have from `first` to `last` is deleted.
+        mutating func insert(
+            _ ordinal: UInt32, _ spans: DeletedSpans, from first: Int64, to last: Int64
+        ) -> Bool {
+            if spans.cover(first, last) { return false }
+            streams.insert(ordinal)
+            if !spans.isEmpty { deleted[ordinal] = spans }
+            return true
+        }
+    }
+
     private func collect(
         _ source: LogSource, _ number: Int, _ units: inout [Unit]
-    ) throws(StorageError) -> OrdinalSet {
+    ) throws(StorageError) -> Selection {
         let start = request.start.nanos
         let end = request.end.nanos
-        switch source {
+        switch source.lines {
         case .memtable(let table):
-            var set = OrdinalSet(count: table.streamCount)
+            var set = Selection(streams: OrdinalSet(count: table.streamCount))
             if let bounds = table.bounds, bounds.upperBound < start || bounds.lowerBound >= end {
                 return set
             }
             for ordinal in table.select(tenant: request.tenant, selector: request.selector) {
-                set.insert(ordinal)
-                for chunk in table.streams[Int(ordinal)].chunks
+                let stream = table.streams[Int(ordinal)]
+                let spans = source.deleted.spans(of: stream.series.labels)
+                guard set.insert(ordinal, spans, from: start, to: end - 1) else { continue }
+                for chunk in stream.chunks
                 where chunk.last >= start && chunk.first < end {
                     units.append(
                         Unit(
@@ -106,15 +119,23 @@ package struct LogSearch {
             }
             return set
         case .segment(let segment):
-            var set = OrdinalSet(count: segment.index.seriesCount)
+            var set = Selection(streams: OrdinalSet(count: segment.index.seriesCount))
             let blocks = segment.directory.blocks
             let inTime = blocks.indices.filter {
                 blocks[$0].last >= start && blocks[$0].first < end
             }
             guard !inTime.isEmpty else { return set }
-            let ordinals = try segment.index.select(
+            var ordinals = try segment.index.select(
                 tenant: request.tenant, selector: request.selector)
-            for ordinal in ordinals { set.insert(ordinal) }
+            if source.deleted.isEmpty {
+                for ordinal in ordinals { set.streams.insert(ordinal) }
+            } else {
+                let streams = try segment.index.series(of: ordinals)
+                ordinals = zip(ordinals, streams).filter { ordinal, stream in
+                    let spans = source.deleted.spans(of: stream.labels)
+                    return set.insert(ordinal, spans, from: start, to: end - 1)
+                }.map(\.0)
+            }
             var candidates = OrdinalSet(count: blocks.count)
             var next = 0
             for number in inTime {
@@ -146,7 +167,7 @@ package struct LogSearch {
 
     /// The unit's lines that are asked for, at most `limit`.
     private func load(
-        _ unit: Unit, _ selected: [OrdinalSet], _ completeness: inout Completeness,
+        _ unit: Unit, _ selected: [Selection], _ completeness: inout Completeness,
         _ memory: inout TemplateMemory
     ) throws -> Loaded {
         var loaded = Loaded()
@@ -166,6 +187,7 @@ package struct LogSearch {
                 return Loaded()
             }
         }
+        dropDeleted(&loaded, selected[unit.source].deleted)
         arrange(&loaded.rows, loaded.lines.timestamps)
         if request.order != .any, loaded.rows.count < loaded.lines.count / 4 {
             // Stays open while other units are merged in: what is not asked for need not.
@@ -176,7 +198,7 @@ package struct LogSearch {
     }
 
     private func load(
-        _ opened: LogSegment.OpenBlock, _ unit: Unit, _ selected: [OrdinalSet],
+        _ opened: LogSegment.OpenBlock, _ unit: Unit, _ selected: [Selection],
         _ memory: inout TemplateMemory
     ) throws(EncodingError) -> Loaded {
         var loaded = Loaded(lines: opened.rows)
@@ -206,7 +228,7 @@ package struct LogSearch {
     /// Most blocks are read for a few lines or for none: puts together those that may match.
     private func search(
         _ templates: inout TemplateLines, _ opened: LogSegment.OpenBlock, _ unit: Unit,
-        _ selected: [OrdinalSet]
+        _ selected: [Selection]
     ) throws(EncodingError) -> Loaded {
         var candidates = try templates.rows(holding: matcher.required)
         if let isWanted = wanted(opened.rows, unit, selected) {
@@ -228,18 +250,18 @@ package struct LogSearch {
     }
 
     private func rows(
-        of lines: LineColumns, _ unit: Unit, _ selected: [OrdinalSet]
+        of lines: LineColumns, _ unit: Unit, _ selected: [Selection]
     ) -> [UInt32] {
         matcher.rows(of: lines, isWanted: wanted(lines, unit, selected))
     }
 
     /// Tells the rows that are in time and of a stream that is asked for; nil when all are.
     private func wanted(
-        _ lines: LineColumns, _ unit: Unit, _ selected: [OrdinalSet]
+        _ lines: LineColumns, _ unit: Unit, _ selected: [Selection]
     ) -> ((Int) -> Bool)? {
         let start = request.start.nanos
         let end = request.end.nanos
-        let streams = selected[unit.source]
+        let streams = selected[unit.source].streams
         let isInTime = unit.first >= start && unit.last < end
         // Stream indexes of a block ascend, and a chunk has one.
         var isSelected = true
@@ -251,6 +273,18 @@ package struct LogSearch {
             lines.timestamps[row] >= start && lines.timestamps[row] < end
                 && streams.contains(lines.streamIndexes[row])
         }
+    }
+
+    private func dropDeleted(_ loaded: inout Loaded, _ deleted: [UInt32: DeletedSpans]) {
+        guard !deleted.isEmpty else { return }
+        let lines = loaded.lines
+        var gone = Set<UInt32>()
+        for (stream, rows) in Dictionary(
+            grouping: loaded.rows, by: { lines.streamIndexes[Int($0)] })
+        {
+            if let spans = deleted[stream] { gone.formUnion(spans.deleted(rows, of: lines)) }
+        }
+        if !gone.isEmpty { loaded.rows.removeAll { gone.contains($0) } }
     }
 
     private func arrange(_ rows: inout [UInt32], _ timestamps: [Int64]) {
@@ -284,7 +318,7 @@ package struct LogSearch {
 
     /// False when the sink or the limit ended it.
     private func merge(
-        _ units: [Unit], _ selected: [OrdinalSet], _ output: inout LineOutput,
+        _ units: [Unit], _ selected: [Selection], _ output: inout LineOutput,
         _ completeness: inout Completeness, _ sink: (LineData) throws -> Bool
     ) throws -> Bool {
         let isForward = request.order == .forward
@@ -362,90 +396,6 @@ package struct LogSearch {
             if left != right { return (left < right) == isForward }
             return (runs[a].rank < runs[b].rank) == isForward
         }
-    }
-}
-
-/// Collects lines into batches and hands them to the sink.
-private struct LineOutput {
-    private let request: LineRequest
-    private let sources: [LogSource]
-    private var batch = LineData(streams: [], lines: LineColumns())
-    /// source << 32 | ordinal → place in the batch's streams.
-    private var places: [UInt64: UInt32] = [:]
-    private var placeOfID: [SeriesID: UInt32] = [:]
-    private var known: [UInt64: SeriesReference] = [:]
-    /// The key and the place found last: most lines are of the same stream as the one before.
-    private var recent: (key: UInt64, place: UInt32)?
-    private var emitted = 0
-
-    init(request: LineRequest, sources: [LogSource]) {
-        self.request = request
-        self.sources = sources
-    }
-
-    /// False when no more lines are wanted.
-    mutating func append(
-        _ lines: LineColumns, _ row: Int, source: Int, _ sink: (LineData) throws -> Bool
-    ) throws -> Bool {
-        let stream = try place(of: lines.streamIndexes[row], source)
-        batch.lines.append(
-            streamIndex: stream, timestamp: lines.timestamps[row],
-            line: lines.bytes[lines.lineRange(row)],
-            metadata: lines.metadataBytes[lines.metadataRange(row)])
-        emitted += 1
-        let isLast = request.limit.map { emitted >= $0 } ?? false
-        if isLast || batch.lines.count >= StorageLimits.linesPerBatch
-            || batch.lines.bytes.count >= StorageLimits.lineBytesPerBatch
-        {
-            return try flush(sink) && !isLast
-        }
-        return true
-    }
-
-    /// Hands over what is collected; false when the sink wants no more.
-    mutating func flush(_ sink: (LineData) throws -> Bool) throws -> Bool {
-        guard !batch.lines.isEmpty else { return true }
-        try request.budget.charge(samples: batch.lines.count)
-        defer {
-            batch = LineData(streams: [], lines: LineColumns())
-            places.removeAll(keepingCapacity: true)
-            placeOfID.removeAll(keepingCapacity: true)
-            recent = nil
-        }
-        return try sink(batch)
-    }
-
-    private mutating func place(of ordinal: UInt32, _ source: Int) throws -> UInt32 {
-        let key = UInt64(source) << 32 | UInt64(ordinal)
-        if let recent, recent.key == key { return recent.place }
-        if let place = places[key] {
-            recent = (key, place)
-            return place
-        }
-        let reference = try reference(ordinal, source, key)
-        // A stream that two sources hold is one stream of the answer.
-        let next = UInt32(batch.streams.count)
-        let place = placeOfID[reference.id] ?? next
-        if place == next {
-            batch.streams.append(reference)
-            placeOfID[reference.id] = next
-        }
-        places[key] = place
-        return place
-    }
-
-    private mutating func reference(
-        _ ordinal: UInt32, _ source: Int, _ key: UInt64
-    ) throws -> SeriesReference {
-        if let reference = known[key] { return reference }
-        let series: IndexedSeries
-        switch sources[source] {
-        case .memtable(let table): series = table.streams[Int(ordinal)].series
-        case .segment(let segment): series = try segment.index.series(of: [ordinal])[0]
-        }
-        let reference = SeriesReference(id: series.id, labels: series.labels)
-        known[key] = reference
-        return reference
     }
 }
 

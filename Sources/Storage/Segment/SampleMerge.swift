@@ -6,6 +6,13 @@ struct SamplePart {
     var values: [Double]
     /// Known: no value is lower than the one before, and none is NaN.
     var isRising = false
+
+    /// The samples at these places, ascending.
+    func picking(_ places: [Int]) -> SamplePart {
+        SamplePart(
+            timestamps: TimestampColumn(places.map { timestamps.nanos[$0] }),
+            values: places.map { values[$0] }, isRising: isRising)
+    }
 }
 
 /// Merges the samples that several segments and memtables hold of one series. Parts come in the

@@ -8,7 +8,9 @@ enum SegmentFormat {
     static let manifestMagic: UInt32 = 0x4656_5256  // "VRVF"
     static let checkpointMagic: UInt32 = 0x4356_5256  // "VRVC"
     static let metricVersion: UInt32 = 1
-    static let manifestVersion: UInt32 = 1
+    static let manifestVersion: UInt32 = 2
+    /// Of a manifest without deletions of series or lines, which older readers know.
+    static let manifestVersionPlain: UInt32 = 1
     static let checkpointVersion: UInt32 = 2
 
     static let headerBytes = 16

@@ -2,8 +2,7 @@ internal import Model
 internal import Platform
 
 /// Merges log segments into one in the dense form: every line stays but those before a time and
-/// those of tenants that were deleted after their input was sealed. A pure function of inputs and
-/// command.
+/// those that were deleted after their input was sealed. A pure function of inputs and command.
 struct LogCompaction {
     /// Oldest write first.
     let inputs: [LiveSegment]
@@ -18,11 +17,11 @@ struct LogCompaction {
         }
         var segments: [LogSegment] = []
         for input in inputs { segments.append(try input.logs()) }
-        let hidden = inputs.map { input in
-            Set(tombstones.filter { $0.index > input.record.lastIndex }.map(\.tenant))
-        }
+        let deleted = inputs.map { SegmentDeletions(tombstones, in: $0.record) }
         let built = try LogMerge.merge(segments) { input, stream in
-            hidden[input].contains(stream.tenant) ? nil : dropBefore
+            if deleted[input].isWhole(stream.tenant) { return nil }
+            return LogMerge.Keeping(
+                from: dropBefore, but: deleted[input].spans(of: stream.tenant, stream.labels))
         }
         guard built.summary.lineCount > 0 else { return nil }
         return try LogSeal.write(

@@ -15,7 +15,7 @@ package struct Manifest: Sendable, Equatable {
     package var checkpoint = FileRecord()
     /// Oldest write first, per kind of data; of equal timestamps the later segment's counts.
     package var segments: [SegmentRecord] = []
-    /// Tenants whose data before an entry is gone.
+    /// What was deleted and may still be in segments, in the order of entries.
     package var tombstones: [Tombstone] = []
 
     package init() {}
@@ -34,10 +34,20 @@ package struct Manifest: Sendable, Equatable {
         }
     }
 
-    /// Data of `tenant` in segments that end before entry `index` is deleted.
+    /// Data of `tenant` that was written before entry `index` is deleted.
     package struct Tombstone: Sendable, Hashable {
         package var tenant: Tenant
         package var index: UInt64
+        /// Which; nil: all of it.
+        package var deletion: Deletion?
+
+        /// Whether the segment may hold something of what is deleted.
+        func hides(in segment: SegmentRecord) -> Bool {
+            guard segment.lastIndex <= index, segment.cleanedIndex < index else { return false }
+            guard let deletion else { return true }
+            return segment.signal == deletion.signal && segment.start < deletion.end
+                && segment.end >= deletion.start
+        }
     }
 
     /// The segments of one kind, oldest write first.
@@ -58,22 +68,26 @@ package struct Manifest: Sendable, Equatable {
 
     /// The content of a manifest file. Errors: `newerFormat`, `corrupt`.
     init(decoding bytes: [UInt8], file: String) throws(StorageError) {
-        let (_, content) = try SegmentFormat.unframe(
+        let (version, content) = try SegmentFormat.unframe(
             bytes, magic: SegmentFormat.manifestMagic,
             versionMax: SegmentFormat.manifestVersion, file: file, what: "manifest")
         self = try parsing(file, "manifest", offset: 0) {
             var reader = ByteReader(content)
-            return try Manifest(&reader)
+            return try Manifest(
+                &reader, knowsDeletions: version > SegmentFormat.manifestVersionPlain)
         }
     }
 
     /// The content of the manifest file: the same bytes for the same manifest.
     func encoded() -> [UInt8] {
         var writer = ByteWriter()
-        write(to: &writer)
+        let knowsDeletions =
+            tombstones.contains { $0.deletion != nil } || segments.contains { $0.cleanedIndex > 0 }
+        write(to: &writer, knowsDeletions)
+        let version =
+            knowsDeletions ? SegmentFormat.manifestVersion : SegmentFormat.manifestVersionPlain
         return SegmentFormat.frame(
-            magic: SegmentFormat.manifestMagic, version: SegmentFormat.manifestVersion,
-            writer.bytes)
+            magic: SegmentFormat.manifestMagic, version: version, writer.bytes)
     }
 
     /// Makes this the shard's manifest, durably.
@@ -87,7 +101,8 @@ package struct Manifest: Sendable, Equatable {
         }
     }
 
-    private func write(to writer: inout ByteWriter) {
+    /// `knowsDeletions`: whether it says what version 1 has no words for.
+    private func write(to writer: inout ByteWriter, _ knowsDeletions: Bool) {
         writer.varint(durableIndex)
         writer.varint(completedIndex)
         Manifest.write(checkpoint, &writer)
@@ -104,15 +119,19 @@ package struct Manifest: Sendable, Equatable {
             writer.varint(UInt64(segment.rawByteCount))
             Manifest.write(segment.data, &writer)
             Manifest.write(segment.index, &writer)
+            if knowsDeletions { writer.varint(segment.cleanedIndex) }
         }
         writer.varint(UInt64(tombstones.count))
         for tombstone in tombstones {
             writer.lengthPrefixed(Array(tombstone.tenant.name.utf8))
             writer.varint(tombstone.index)
+            guard knowsDeletions else { continue }
+            writer.flag(tombstone.deletion != nil)
+            tombstone.deletion?.write(to: &writer)
         }
     }
 
-    private init(_ reader: inout ByteReader) throws {
+    private init(_ reader: inout ByteReader, knowsDeletions: Bool) throws {
         durableIndex = try reader.varint()
         completedIndex = try reader.varint()
         checkpoint = try Manifest.readFile(&reader)
@@ -128,14 +147,20 @@ package struct Manifest: Sendable, Equatable {
                     seriesCount: try reader.count(limit: .max),
                     itemCount: try reader.count(limit: .max),
                     rawByteCount: try reader.count(limit: .max),
-                    data: try Manifest.readFile(&reader), index: try Manifest.readFile(&reader)))
+                    data: try Manifest.readFile(&reader), index: try Manifest.readFile(&reader),
+                    cleanedIndex: knowsDeletions ? try reader.varint() : 0))
         }
         for _ in 0..<(try reader.varint()) {
             let name = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
             guard let tenant = Tenant(name) else {
                 throw EncodingError.corrupt(what: "tenant", offset: reader.offset)
             }
-            tombstones.append(Tombstone(tenant: tenant, index: try reader.varint()))
+            let index = try reader.varint()
+            let isSelective = knowsDeletions ? try reader.flag() : false
+            tombstones.append(
+                Tombstone(
+                    tenant: tenant, index: index,
+                    deletion: isSelective ? try Deletion(from: &reader) : nil))
         }
         guard reader.isAtEnd else {
             throw EncodingError.corrupt(what: "manifest end", offset: reader.offset)
@@ -176,11 +201,13 @@ package struct SegmentRecord: Sendable, Hashable {
     package var rawByteCount: Int
     package var data: Manifest.FileRecord
     package var index: Manifest.FileRecord
+    /// What was deleted by entries up to this one has been left out of it; 0: nothing was.
+    package var cleanedIndex: UInt64
 
     package init(
         signal: SignalKind, level: UInt8, firstIndex: UInt64, lastIndex: UInt64,
         start: Timestamp, end: Timestamp, seriesCount: Int, itemCount: Int, rawByteCount: Int,
-        data: Manifest.FileRecord, index: Manifest.FileRecord
+        data: Manifest.FileRecord, index: Manifest.FileRecord, cleanedIndex: UInt64 = 0
     ) {
         self.signal = signal
         self.level = level
@@ -193,6 +220,7 @@ package struct SegmentRecord: Sendable, Hashable {
         self.rawByteCount = rawByteCount
         self.data = data
         self.index = index
+        self.cleanedIndex = cleanedIndex
     }
 
     /// Data and index.

@@ -2,7 +2,7 @@ internal import Encoding
 internal import Model
 
 /// Merges metric segments into one in the dense form: later writes win, samples before a time and
-/// those of deleted tenants are left out. A pure function of inputs and command.
+/// those that were deleted are left out. A pure function of inputs and command.
 struct MetricCompaction {
     let inputs: [LiveSegment]
     let level: UInt8
@@ -16,10 +16,10 @@ struct MetricCompaction {
         }
         var cursors: [SegmentCursor] = []
         for input in inputs {
-            let hidden = tombstones.filter { $0.index > input.record.lastIndex }.map(\.tenant)
             cursors.append(
                 try SegmentCursor(
-                    segment: input.data(), start: dropBefore.nanos, hidden: Set(hidden)))
+                    segment: input.data(), start: dropBefore.nanos,
+                    deleted: SegmentDeletions(tombstones, in: input.record)))
         }
         return try files.writeMetrics(
             tier: .dense, level: level, firstIndex: first.record.firstIndex,
@@ -77,7 +77,7 @@ struct SegmentCursor {
 
     private let segment: MetricSegment
     private let start: Int64
-    private let hidden: Set<Tenant>
+    private let deleted: SegmentDeletions
     private var nextPage = 0
     private var entries: [MetricSeriesEntry] = []
     private var place = 0
@@ -87,11 +87,11 @@ struct SegmentCursor {
     private(set) var series: IndexedSeries?
 
     init(
-        segment: MetricSegment, start: Int64, hidden: Set<Tenant>
+        segment: MetricSegment, start: Int64, deleted: SegmentDeletions
     ) throws(StorageError) {
         self.segment = segment
         self.start = start
-        self.hidden = hidden
+        self.deleted = deleted
         try settle()
     }
 
@@ -120,6 +120,16 @@ struct SegmentCursor {
                     entry.histograms, positions: first..<first + column.nanos.count)
             )
         }
+        let spans = deleted.spans(of: entry.tenant, entry.labels)
+        if let kept = spans.kept(floats.timestamps.nanos) {
+            floats = floats.picking(kept)
+        }
+        if let kept = spans.kept(histograms.timestamps.nanos) {
+            histograms = (
+                TimestampColumn(kept.map { histograms.timestamps.nanos[$0] }),
+                kept.map { histograms.histograms[$0] }
+            )
+        }
         place += 1
         try settle()
         return (floats, histograms)
@@ -127,7 +137,7 @@ struct SegmentCursor {
 
     private mutating func settle() throws(StorageError) {
         while true {
-            while place < entries.count, hidden.contains(entries[place].tenant) { place += 1 }
+            while place < entries.count, deleted.isWhole(entries[place].tenant) { place += 1 }
             if place < entries.count {
                 series = IndexedSeries(
                     tenant: entries[place].tenant, labels: entries[place].labels)

@@ -10,6 +10,7 @@ struct SeriesReader {
     private struct SegmentPart {
         var segment: Int
         var entry: MetricSeriesEntry
+        var deleted: DeletedSpans
     }
 
     private struct Found {
@@ -17,7 +18,7 @@ struct SeriesReader {
         /// In the order of segments.
         var segments: [SegmentPart] = []
         /// Memtable and place in it, oldest first.
-        var memory: [(table: Int, place: Int)] = []
+        var memory: [(table: Int, place: Int, deleted: DeletedSpans)] = []
     }
 
     private struct ColumnKey: Hashable {
@@ -71,13 +72,18 @@ struct SeriesReader {
 
     private mutating func collect() throws {
         var places: [SeriesID: Int] = [:]
-        for (number, segment) in view.segments.enumerated() where !view.isHidden[number] {
+        for (number, segment) in view.segments.enumerated() {
             try request.budget.check()
             do throws(StorageError) {
+                let first = max(request.start, segment.record.start).nanos
+                let last = min(request.end.nanos - 1, segment.record.end.nanos)
                 for entry in try SeriesReader.entries(segment, request) {
+                    let deleted = view.masks[number].spans(of: entry.labels)
+                    if deleted.cover(first, last) { continue }
                     let series = IndexedSeries(tenant: entry.tenant, labels: entry.labels)
                     let place = find(series, &places)
-                    found[place].segments.append(SegmentPart(segment: number, entry: entry))
+                    found[place].segments.append(
+                        SegmentPart(segment: number, entry: entry, deleted: deleted))
                 }
             } catch {
                 completeness.note(error)
@@ -85,8 +91,10 @@ struct SeriesReader {
         }
         for (table, parts) in view.memory.enumerated() {
             for (place, part) in parts.enumerated() {
+                let deleted = view.memoryMasks[table].spans(of: part.series.labels)
+                if deleted.cover(request.start.nanos, request.end.nanos - 1) { continue }
                 let index = find(part.series, &places)
-                found[index].memory.append((table, place))
+                found[index].memory.append((table, place, deleted))
             }
         }
     }
@@ -133,24 +141,31 @@ struct SeriesReader {
         var histograms: [(timestamps: TimestampColumn, histograms: [Histogram])] = []
         for part in found.segments {
             do {
-                if let samples = try readFloats(part) { floats.append(samples) }
-                if let samples = try readHistograms(part) { histograms.append(samples) }
+                if let samples = try readFloats(part), let kept = keep(samples, part.deleted) {
+                    floats.append(kept)
+                }
+                if let samples = try readHistograms(part),
+                    let kept = keep(samples, part.deleted)
+                {
+                    histograms.append(kept)
+                }
             } catch {
                 completeness.note(error)
             }
         }
-        for (table, place) in found.memory {
+        for (table, place, deleted) in found.memory {
             let samples = view.memory[table][place].samples
-            if let part = cut(samples.floatColumns()) { floats.append(part) }
+            if let part = cut(samples.floatColumns()), let kept = keep(part, deleted) {
+                floats.append(kept)
+            }
             let columns = samples.histogramColumns()
             let range = positions(columns.timestamps)
-            if !range.isEmpty {
-                histograms.append(
-                    (
-                        interner.intern(Array(columns.timestamps[range])),
-                        Array(columns.histograms[range])
-                    ))
-            }
+            guard !range.isEmpty else { continue }
+            let part = (
+                timestamps: interner.intern(Array(columns.timestamps[range])),
+                histograms: Array(columns.histograms[range])
+            )
+            if let kept = keep(part, deleted) { histograms.append(kept) }
         }
         guard !floats.isEmpty || !histograms.isEmpty else { return nil }
         var data = SeriesData(
@@ -172,6 +187,27 @@ struct SeriesReader {
             data.timestamps = interner.intern(kept)
         }
         return data
+    }
+
+    /// Without what is deleted; nil when nothing is left.
+    private mutating func keep(_ part: SamplePart, _ deleted: DeletedSpans) -> SamplePart? {
+        guard let kept = deleted.kept(part.timestamps.nanos) else { return part }
+        guard !kept.isEmpty else { return nil }
+        var picked = part.picking(kept)
+        picked.timestamps = interner.intern(picked.timestamps.nanos)
+        return picked
+    }
+
+    /// The same of histograms.
+    private mutating func keep(
+        _ part: (timestamps: TimestampColumn, histograms: [Histogram]), _ deleted: DeletedSpans
+    ) -> (timestamps: TimestampColumn, histograms: [Histogram])? {
+        guard let kept = deleted.kept(part.timestamps.nanos) else { return part }
+        guard !kept.isEmpty else { return nil }
+        return (
+            interner.intern(kept.map { part.timestamps.nanos[$0] }),
+            kept.map { part.histograms[$0] }
+        )
     }
 
     private mutating func readFloats(

@@ -68,6 +68,52 @@ extension Shard {
         }
     }
 
+    /// What was deleted and may still be in segments.
+    package var deletionCount: Int { state.withLock { $0.manifest.tombstones.count } }
+
+    /// What frees the space of what was deleted: a segment that holds some of it is written again
+    /// without; when there is none, the deletions are forgotten. Nil when nothing is to be done.
+    /// Reads indexes.
+    package func proposeCleaning(dropBefore: Timestamp) -> ShardCommand? {
+        let (manifest, live, damaged, clean, isBusy) = state.withLock { state in
+            (
+                state.manifest, state.live, state.damaged, state.clean,
+                state.isJobOut || !state.pending.isEmpty
+            )
+        }
+        guard !isBusy, let newest = manifest.tombstones.last else { return nil }
+        var isUnknown = false
+        for segment in manifest.segments {
+            for tombstone in manifest.tombstones where tombstone.hides(in: segment) {
+                let place = CleanPlace(segment: segment.name, deletion: tombstone.index)
+                if clean.contains(place) { continue }
+                do throws(StorageError) {
+                    guard let index = try live[segment.name]?.index(),
+                        try !index.select(
+                            tenant: tombstone.tenant,
+                            selector: tombstone.deletion?.selector ?? .everything
+                        ).isEmpty
+                    else {
+                        state.withLock { _ = $0.clean.insert(place) }
+                        continue
+                    }
+                } catch {
+                    isUnknown = true
+                    continue
+                }
+                if damaged.contains(segment.name) {
+                    isUnknown = true
+                    continue
+                }
+                return .compact(
+                    signal: segment.signal, inputs: [segment.name], level: segment.level,
+                    dropBefore: dropBefore)
+            }
+        }
+        // What is not sealed yet may be older than a deletion, but holds nothing of it.
+        return isUnknown ? nil : .forgetDeletions(through: newest.index)
+    }
+
     /// The next merge that pays, or nil. `isForced`: sealed segments are merged however few they
     /// are. `dropBefore`: what is older is left out on the way.
     package func proposeCompaction(dropBefore: Timestamp, isForced: Bool) -> ShardCommand? {
@@ -88,6 +134,13 @@ extension Shard {
         }
         return nil
     }
+}
+
+/// A segment that holds nothing of what an entry deleted.
+struct CleanPlace: Sendable, Hashable {
+    var segment: String
+    /// Of the entry.
+    var deletion: UInt64
 }
 
 /// Which neighbours to merge. Levels: 0 sealed, 1 about a day, 2 as large as they may get.

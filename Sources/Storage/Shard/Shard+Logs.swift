@@ -18,47 +18,58 @@ extension Shard {
     /// Where the request's lines are, oldest first, and what could not be opened: for a search
     /// over several shards at once.
     package func logSources(_ request: LineRequest) -> ([LogSource], Completeness) {
-        let (segments, memtables) = logSources(request.tenant, request.start, request.end)
+        let (segments, memtables) = logParts(request.tenant, request.start, request.end)
         var completeness = Completeness()
         var sources: [LogSource] = []
-        for segment in segments {
+        for (segment, mask) in segments {
             do throws(StorageError) {
-                sources.append(.segment(try segment.logs()))
+                sources.append(LogSource(lines: .segment(try segment.logs()), deleted: mask))
             } catch {
                 completeness.note(error)
             }
         }
-        sources += memtables.map { .memtable($0) }
+        sources += memtables.map { LogSource(lines: .memtable($0), deleted: $1) }
         return (sources, completeness)
     }
 
-    /// Segments and memtables, oldest first, that may hold lines of the tenant in the range.
-    private func logSources(
+    /// Segments and memtables, oldest first, that may hold lines of the tenant in the range, and
+    /// what is deleted of each.
+    private func logParts(
         _ tenant: Tenant, _ start: Timestamp, _ end: Timestamp
-    ) -> (segments: [LiveSegment], memtables: [LogMemtable]) {
+    ) -> (segments: [(LiveSegment, DeletionMask)], memtables: [(LogMemtable, DeletionMask)]) {
         state.withLock { state in
-            let segments = state.manifest.segments.filter { record in
-                record.signal == .logs && record.start < end && record.end >= start
-                    && !state.isDeleted(tenant, before: record.lastIndex)
+            var segments: [(LiveSegment, DeletionMask)] = []
+            for record in state.manifest.segments
+            where record.signal == .logs && record.start < end && record.end >= start {
+                guard let live = state.live[record.name],
+                    let mask = state.mask(tenant, of: record, start, end)
+                else { continue }
+                segments.append((live, mask))
             }
-            let frozen = state.frozen.filter { !state.isDeleted(tenant, before: $0.index) }
-            let memtables = (frozen.map(\.lines) + [state.logs.memtable]).filter { lines in
-                guard let bounds = lines.bounds else { return false }
-                return bounds.lowerBound < end.nanos && bounds.upperBound >= start.nanos
+            var memtables: [(LogMemtable, DeletionMask)] = state.frozen.compactMap { frozen in
+                state.mask(tenant, .logs, writtenUpTo: frozen.index, start, end)
+                    .map { (frozen.lines, $0) }
             }
-            return (segments.compactMap { state.live[$0.name] }, memtables)
+            memtables.append((state.logs.memtable, DeletionMask([])))
+            memtables.removeAll { lines, _ in
+                guard let bounds = lines.bounds else { return true }
+                return bounds.lowerBound >= end.nanos || bounds.upperBound < start.nanos
+            }
+            return (segments, memtables)
         }
     }
 
-    /// What label listings of logs look at.
+    /// What listings of label names and values look at.
     func logView(_ request: LabelRequest) -> ShardView {
-        let (segments, memtables) = logSources(request.tenant, request.start, request.end)
+        let (segments, memtables) = logParts(request.tenant, request.start, request.end)
         var view = ShardView()
-        view.segments = segments
-        view.isHidden = segments.map { _ in false }
-        for lines in memtables {
+        view.segments = segments.map(\.0)
+        view.masks = segments.map(\.1)
+        for (lines, mask) in memtables {
+            let (first, last) = (lines.bounds?.lowerBound ?? 0, lines.bounds?.upperBound ?? -1)
             view.streams += lines.series(
-                of: lines.select(tenant: request.tenant, selector: request.selector))
+                of: lines.select(tenant: request.tenant, selector: request.selector)
+            ).filter { !mask.spans(of: $0.labels).cover(first, last) }
         }
         return view
     }
@@ -69,13 +80,17 @@ extension Shard {
         var found: [SeriesID: IndexedSeries] = [:]
         var completeness = Completeness()
         for stream in view.streams { found[stream.id] = stream }
-        for segment in view.segments {
+        for (segment, mask) in zip(view.segments, view.masks) {
             try request.budget.check()
+            let (first, last) = (segment.record.start.nanos, segment.record.end.nanos)
             do throws(StorageError) {
                 let index = try segment.index()
                 let ordinals = try index.select(
                     tenant: request.tenant, selector: request.selector)
-                for stream in try index.series(of: ordinals) { found[stream.id] = stream }
+                for stream in try index.series(of: ordinals)
+                where !mask.spans(of: stream.labels).cover(first, last) {
+                    found[stream.id] = stream
+                }
             } catch {
                 completeness.note(error)
             }

@@ -107,7 +107,7 @@ extension Shard {
         var completeness = Completeness()
         for part in view.memory.joined() { fromLabels(part.series.labels, &strings) }
         for stream in view.streams { fromLabels(stream.labels, &strings) }
-        for (number, segment) in view.segments.enumerated() where !view.isHidden[number] {
+        for segment in view.segments {
             try request.budget.check()
             do throws(StorageError) {
                 strings.formUnion(try fromIndex(try segment.index()))

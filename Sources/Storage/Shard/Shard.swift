@@ -25,6 +25,8 @@ package final class Shard: Sendable {
         /// Segments that a compaction could not read, by name: queries use what is left of them,
         /// no other compaction tries them. A start tries again.
         var damaged: Set<String> = []
+        /// Where the leader looked for what was deleted and found nothing.
+        var clean: Set<CleanPlace> = []
         var appliedIndex: UInt64
         var lastSealIndex: UInt64
         /// Bytes in memory as last counted, and after what.
@@ -157,19 +159,7 @@ package final class Shard: Sendable {
         state.appliedIndex = index
         switch command {
         case .write(let batch): return write(batch, index, &state)
-        case .seal(let time):
-            let (catalog, memtable) = state.metrics.seal(at: time)
-            let lines = state.logs.seal(at: time)
-            let frozen = FrozenState(
-                index: index, previousIndex: state.lastSealIndex, catalog: catalog,
-                memtable: memtable, lines: lines,
-                checkpoint: Checkpoint(
-                    index: index, sources: state.sources, metrics: state.metrics,
-                    logs: state.logs))
-            state.lastSealIndex = index
-            state.lastSealTime = time
-            state.frozen.append(frozen)
-            state.pending.append((index, .seal(frozen)))
+        case .seal(let time): freeze(at: time, index, deleting: nil, &state)
         case .compact(let signal, let inputs, let level, let dropBefore):
             queue(
                 .compact(signal: signal, inputs: inputs, level: level, dropBefore: dropBefore),
@@ -179,12 +169,38 @@ package final class Shard: Sendable {
         case .deleteTenant(let tenant):
             state.metrics.delete(tenant)
             state.logs.delete(tenant)
-            queue(.delete(tenant), index, &state)
+            queue(.deleteTenant(tenant), index, &state)
+        case .delete(let deletion, let time):
+            if state.holdsInMemory(deletion) {
+                freeze(at: time, index, deleting: deletion, &state)
+            } else {
+                queue(.delete(deletion), index, &state)
+            }
+        case .forgetDeletions(let through):
+            queue(.forgetDeletions(through: through), index, &state)
         case .limit(let limits):
             state.metrics.limits = limits
             state.logs.limits = limits
         }
         return .applied([])
+    }
+
+    /// Takes the memtables out of the way, for a job to make segments of.
+    private func freeze(
+        at time: Timestamp, _ index: UInt64, deleting deletion: Deletion?, _ state: inout State
+    ) {
+        let (catalog, memtable) = state.metrics.seal(at: time)
+        let lines = state.logs.seal(at: time)
+        let frozen = FrozenState(
+            index: index, previousIndex: state.lastSealIndex, catalog: catalog,
+            memtable: memtable, lines: lines,
+            checkpoint: Checkpoint(
+                index: index, sources: state.sources, metrics: state.metrics,
+                logs: state.logs))
+        state.lastSealIndex = index
+        state.lastSealTime = time
+        state.frozen.append(frozen)
+        state.pending.append((index, .seal(frozen, deleting: deletion)))
     }
 
     private func queue(_ work: StorageJob.Work, _ index: UInt64, _ state: inout State) {
@@ -246,10 +262,11 @@ extension Shard {
             state.pending.removeFirst()
             let old = state.manifest
             state.manifest = manifest
-            if case .seal(let frozen) = job.work {
+            if case .seal(let frozen, _) = job.work {
                 state.frozen.removeAll { $0.index == frozen.index }
             }
-            for record in manifest.segments where state.live[record.name] == nil {
+            // A compaction may make the same file, and say more of it.
+            for record in manifest.segments where state.live[record.name]?.record != record {
                 state.live[record.name] = LiveSegment(
                     record, disk: disk, directory: directory,
                     removalFailures: figures.removalFailures)
@@ -257,6 +274,7 @@ extension Shard {
             let names = Set(manifest.segments.map(\.name))
             state.damaged.formUnion(outcome.damaged)
             state.damaged.formIntersection(names)
+            state.clean = state.clean.filter { names.contains($0.segment) }
             figures.damagedSegments.set(Double(state.damaged.count))
             let gone = old.segments.filter { !names.contains($0.name) }
             if old.checkpoint.name != manifest.checkpoint.name, !old.checkpoint.name.isEmpty {

@@ -20,14 +20,21 @@ package enum ShardCommand: Sendable, Equatable {
     case deleteTenant(Tenant)
     /// Other limits from here on.
     case limit(ShardLimits)
+    /// Forgets what the deletion says. `at`: the leader's clock, for a seal: what is in memory and
+    /// deleted is sealed first.
+    case delete(Deletion, at: Timestamp)
+    /// Nothing is left in segments of what was deleted by entries up to `through`.
+    case forgetDeletions(through: UInt64)
 
-    package static let formatVersion: UInt8 = 1
+    /// What a reader of version 1 does not know is written as 2, so that it stops.
+    package static let formatVersion: UInt8 = 2
+    private static let firstVersion: UInt8 = 1
     private static let headerBytes = 2
 
     /// A write whose batch is encoded already: one copy of the bytes, no decoding.
     package static func payload(ofEncodedBatch bytes: [UInt8]) -> [UInt8] {
         var writer = ByteWriter(reserving: bytes.count + headerBytes)
-        writer.u8(formatVersion)
+        writer.u8(firstVersion)
         writer.u8(0)
         writer.raw(bytes)
         return writer.bytes
@@ -36,7 +43,10 @@ package enum ShardCommand: Sendable, Equatable {
     /// The payload of an entry.
     package func encoded() -> [UInt8] {
         var writer = ByteWriter()
-        writer.u8(ShardCommand.formatVersion)
+        switch self {
+        case .delete, .forgetDeletions: writer.u8(ShardCommand.formatVersion)
+        default: writer.u8(ShardCommand.firstVersion)
+        }
         switch self {
         case .write(let batch): return ShardCommand.payload(ofEncodedBatch: batch.encoded())
         case .seal(let at):
@@ -59,6 +69,13 @@ package enum ShardCommand: Sendable, Equatable {
         case .limit(let limits):
             writer.u8(5)
             limits.write(to: &writer)
+        case .delete(let deletion, let at):
+            writer.u8(6)
+            writer.i64(at.nanos)
+            deletion.write(to: &writer)
+        case .forgetDeletions(let index):
+            writer.u8(7)
+            writer.varint(index)
         }
         return writer.bytes
     }
@@ -111,6 +128,10 @@ package enum ShardCommand: Sendable, Equatable {
             }
             command = .deleteTenant(tenant)
         case 5: command = .limit(try ShardLimits.read(&reader))
+        case 6:
+            let time = Timestamp(nanos: try reader.i64())
+            command = .delete(try Deletion(from: &reader), at: time)
+        case 7: command = .forgetDeletions(through: try reader.varint())
         default: throw EncodingError.corrupt(what: "command kind", offset: 1)
         }
         guard reader.isAtEnd else {

@@ -13,10 +13,12 @@ struct ShardView: Sendable {
 
     /// Oldest write first.
     var segments: [LiveSegment] = []
-    /// Of segments with the same place in the list: the tenant is deleted there.
-    var isHidden: [Bool] = []
+    /// What is deleted of the segment with the same place in the list.
+    var masks: [DeletionMask] = []
     /// Parts of the frozen memtables, oldest first, then of the active one.
     var memory: [[MemoryPart]] = []
+    /// What is deleted of the parts with the same place in the list.
+    var memoryMasks: [DeletionMask] = []
     /// For logs: the selected streams of the memtables.
     var streams: [IndexedSeries] = []
 }
@@ -46,17 +48,22 @@ extension Shard {
     ) -> ShardView? {
         var view = ShardView()
         var slots: [UInt32] = []
-        var frozen: [FrozenState] = []
+        var frozen: [(state: FrozenState, mask: DeletionMask)] = []
         var generation: UInt64 = 0
         var parts: [ShardView.MemoryPart] = []
         state.withLock { state in
             generation = state.lastSealIndex
-            frozen = state.frozen.filter { !state.isDeleted(tenant, before: $0.index) }
+            frozen = state.frozen.compactMap { old in
+                state.mask(tenant, .metrics, writtenUpTo: old.index, start, end)
+                    .map { (old, $0) }
+            }
             for record in state.manifest.segments
             where record.signal == .metrics && record.start < end && record.end >= start {
-                guard let segment = state.live[record.name] else { continue }
+                guard let segment = state.live[record.name],
+                    let mask = state.mask(tenant, of: record, start, end)
+                else { continue }
                 view.segments.append(segment)
-                view.isHidden.append(state.isDeleted(tenant, before: record.lastIndex))
+                view.masks.append(mask)
             }
             let memtable = state.metrics.memtable
             guard !memtable.isEmpty, memtable.start < end.nanos, memtable.end >= start.nanos
@@ -74,29 +81,17 @@ extension Shard {
             guard let more else { return nil }
             parts += more
         }
-        for old in frozen where old.memtable.start < end.nanos && old.memtable.end >= start.nanos {
+        for (old, mask) in frozen
+        where old.memtable.start < end.nanos && old.memtable.end >= start.nanos {
             let selected = old.catalog.postings.select(tenant: tenant, selector: selector)
                 .filter { old.memtable.holds(slot: $0) }
             view.memory.append(
                 MetricState.parts(selected[...], tenant, old.catalog, old.memtable))
+            view.memoryMasks.append(mask)
         }
         view.memory.append(parts)
+        view.memoryMasks.append(DeletionMask([]))
         return view
-    }
-}
-
-extension Shard.State {
-    /// Whether the tenant was deleted by an entry after `index`.
-    func isDeleted(_ tenant: Tenant, before index: UInt64) -> Bool {
-        if manifest.tombstones.contains(where: { $0.tenant == tenant && $0.index > index }) {
-            return true
-        }
-        return pending.contains { command in
-            if case .delete(let gone) = command.work {
-                return gone == tenant && command.index > index
-            }
-            return false
-        }
     }
 }
 

@@ -8,13 +8,16 @@ internal import Synchronization
 /// `Shard.finish`. A job that failed may be run again. One job of a shard exists at a time.
 package final class StorageJob: Sendable {
     /// What it does, for logs and figures.
-    package enum Kind: String, Sendable { case seal, compact, expire, delete }
+    package enum Kind: String, Sendable { case seal, compact, expire, delete, forget }
 
     enum Work: Sendable {
-        case seal(FrozenState)
+        /// `deleting`: what the same entry deletes.
+        case seal(FrozenState, deleting: Deletion?)
         case compact(signal: SignalKind, inputs: [String], level: UInt8, dropBefore: Timestamp)
         case expire(signal: SignalKind, before: Timestamp)
-        case delete(Tenant)
+        case deleteTenant(Tenant)
+        case delete(Deletion)
+        case forgetDeletions(through: UInt64)
     }
 
     /// The entry that ordered it.
@@ -58,7 +61,8 @@ package final class StorageJob: Sendable {
         case .seal: .seal
         case .compact: .compact
         case .expire: .expire
-        case .delete: .delete
+        case .delete, .deleteTenant: .delete
+        case .forgetDeletions: .forget
         }
     }
 
@@ -76,7 +80,9 @@ package final class StorageJob: Sendable {
         var damaged: [String] = []
         manifest.completedIndex = index
         switch work {
-        case .seal(let frozen): try seal(frozen, &manifest)
+        case .seal(let frozen, let deletion):
+            try seal(frozen, &manifest)
+            if let deletion { delete(deletion, &manifest) }
         case .compact(let signal, let inputs, let level, let dropBefore):
             do {
                 try compact(signal, inputs, level, dropBefore, &manifest)
@@ -85,12 +91,18 @@ package final class StorageJob: Sendable {
             }
         case .expire(let signal, let cut):
             manifest.segments.removeAll { $0.signal == signal && $0.end < cut }
-        case .delete(let tenant):
+        case .deleteTenant(let tenant):
             manifest.tombstones.append(.init(tenant: tenant, index: index))
+        case .delete(let deletion): delete(deletion, &manifest)
+        case .forgetDeletions(let through):
+            manifest.tombstones.removeAll { $0.index <= through }
         }
-        // A tombstone has done its work when nothing older than it is left.
-        let oldest = manifest.segments.map(\.lastIndex).min() ?? .max
-        manifest.tombstones.removeAll { $0.index <= oldest && manifest.durableIndex >= $0.index }
+        // A tombstone has done its work when there is nothing that it hides and nothing older to
+        // be sealed.
+        let (segments, durableIndex) = (manifest.segments, manifest.durableIndex)
+        manifest.tombstones.removeAll { tombstone in
+            tombstone.index <= durableIndex && !segments.contains { tombstone.hides(in: $0) }
+        }
         let (disk, directory) = (disk, directory)
         try onDisk { () throws(DiskError) in try disk.syncDirectory(directory) }
         try manifest.store(disk: disk, directory: directory)
@@ -109,6 +121,14 @@ package final class StorageJob: Sendable {
         manifest.durableIndex = frozen.index
     }
 
+    private func delete(_ deletion: Deletion, _ manifest: inout Manifest) {
+        let tombstone = Manifest.Tombstone(
+            tenant: deletion.tenant, index: index, deletion: deletion)
+        if manifest.segments.contains(where: { tombstone.hides(in: $0) }) {
+            manifest.tombstones.append(tombstone)
+        }
+    }
+
     /// Does nothing unless all inputs are neighbours now: a command that an earlier one overtook.
     private func compact(
         _ signal: SignalKind, _ inputs: [String], _ level: UInt8, _ dropBefore: Timestamp,
@@ -120,7 +140,7 @@ package final class StorageJob: Sendable {
         else { return }
         let segments = inputs.compactMap { live[$0] }
         precondition(segments.count == inputs.count, "BUG: a listed segment is not live")
-        let output: SegmentRecord?
+        var output: SegmentRecord?
         switch signal {
         case .metrics:
             output = try MetricCompaction(
@@ -133,6 +153,7 @@ package final class StorageJob: Sendable {
                 tombstones: manifest.tombstones
             ).write(disk: disk, directory: directory)
         }
+        if !manifest.tombstones.isEmpty { output?.cleanedIndex = index }
         guard let place = manifest.segments.firstIndex(where: { $0.name == first }) else { return }
         manifest.segments.removeAll { inputs.contains($0.name) }
         if let output { manifest.segments.insert(output, at: place) }

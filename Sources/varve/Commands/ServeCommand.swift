@@ -92,6 +92,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.replaceAfter.help)) var replaceAfter: String?
     @Option(help: .init(Setting.imageRate.help)) var imageRate: String?
     @Flag(help: .init(Setting.witness.help)) var witness = false
+    @Flag(name: .customLong("admin-api"), help: .init(Setting.adminAPI.help)) var adminAPI = false
     @Option(help: .init(Setting.logLevel.help)) var logLevel: String?
 
     /// Those that were given.
@@ -121,7 +122,7 @@ struct SettingFlags: ParsableArguments {
             (.peerKey, peerKey), (.peerCA, peerCA), (.replaceAfter, replaceAfter),
             (.imageRate, imageRate),
             (.clusterInit, clusterInit ? "on" : nil), (.peerPlain, peerPlain ? "on" : nil),
-            (.witness, witness ? "on" : nil),
+            (.witness, witness ? "on" : nil), (.adminAPI, adminAPI ? "on" : nil),
         ]
         var given: [Setting: String] = [:]
         for (setting, value) in all { given[setting] = value }

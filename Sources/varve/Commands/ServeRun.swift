@@ -149,6 +149,7 @@ extension SettingSources {
         configuration.queryLimits.samplesMax = try count(.querySamplesMax, 1...(.max))
         configuration.queryLimits.seriesMax = try count(.querySeriesMax, 1...(.max))
         configuration.queriesMax = try count(.queryConcurrency, 1...100_000)
+        configuration.hasAdminAPI = try isOn(.adminAPI)
         configuration.connectionsMax = try count(.connectionsMax, 1...1_000_000)
         try addLabelLimits(to: &configuration)
         try addStatsd(to: &configuration)

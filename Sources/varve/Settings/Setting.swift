@@ -34,6 +34,7 @@ enum Setting: String, CaseIterable, Sendable {
     case querySamplesMax = "query-samples-max"
     case querySeriesMax = "query-series-max"
     case queryConcurrency = "query-concurrency"
+    case adminAPI = "admin-api"
     case rules
     case rulesInterval = "rules-interval"
     case rulesTenant = "rules-tenant"
@@ -97,7 +98,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .rulesInterval, .alertResend: "1m"
         case .rulesOutage: "1h"
         case .clusterInit, .join, .zone, .zoneFile, .peerCert, .peerKey, .peerCA, .peerPlain,
-            .witness:
+            .witness, .adminAPI:
             "off"
         case .peers: "127.0.0.1:8781"
         case .advertise, .advertiseHTTP, .nodeName, .externalURL: "auto"
@@ -110,7 +111,7 @@ enum Setting: String, CaseIterable, Sendable {
     /// On or off: as a flag it stands alone.
     var isSwitch: Bool {
         switch self {
-        case .clusterInit, .peerPlain, .witness: true
+        case .clusterInit, .peerPlain, .witness, .adminAPI: true
         default: false
         }
     }
@@ -150,6 +151,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "Most samples a query may read."
         case .querySeriesMax: "Most series a query may read."
         case .queryConcurrency: "Most queries at a time."
+        case .adminAPI: "on: stored series and lines may be deleted over HTTP."
         case .rules: "Files of rules in Prometheus' YAML, patterns with commas, or off."
         case .rulesInterval: "How often groups that do not say are evaluated."
         case .rulesTenant: "Tenant whose series rules read and write."
@@ -185,7 +187,7 @@ enum Setting: String, CaseIterable, Sendable {
         switch self {
         case .data, .shards, .http, .statsd, .statsdUnix, .syslog, .connectionsMax, .clusterInit,
             .join, .peers, .advertise, .advertiseHTTP, .nodeName, .zone, .zoneFile, .peerCert,
-            .peerKey, .peerCA, .peerPlain, .replaceAfter, .imageRate, .witness:
+            .peerKey, .peerCA, .peerPlain, .replaceAfter, .imageRate, .witness, .adminAPI:
             false
         default: true
         }

@@ -13,16 +13,32 @@ package enum LogMerge {
         _ inputs: [LogSegment], tier: CodecTier = .dense,
         keepFrom: (_ input: Int, _ stream: IndexedSeries) -> Timestamp?
     ) throws(StorageError) -> BuiltLogSegment {
+        try merge(inputs, tier: tier) { input, stream in
+            keepFrom(input, stream).map { Keeping(from: $0, but: DeletedSpans([])) }
+        }
+    }
+
+    /// What stays of an input's lines of one stream.
+    struct Keeping {
+        var from: Timestamp
+        var but: DeletedSpans
+    }
+
+    /// The same, where single lines were deleted.
+    static func merge(
+        _ inputs: [LogSegment], tier: CodecTier = .dense,
+        keeping: (_ input: Int, _ stream: IndexedSeries) -> Keeping?
+    ) throws(StorageError) -> BuiltLogSegment {
         precondition(
             inputs.count <= StorageLimits.compactionInputsMax, "too many segments at once")
         var cursors: [LogCursor] = []
         for input in inputs { cursors.append(try LogCursor(input)) }
         var writer = LogSegmentWriter(tier: tier)
         while let series = cursors.compactMap(\.series).min() {
-            var members: [(input: Int, cutoff: Int64)] = []
+            var members: [(input: Int, keeping: Keeping)] = []
             for input in cursors.indices where cursors[input].series == series {
-                if let cutoff = keepFrom(input, series) {
-                    members.append((input, cutoff.nanos))
+                if let keeping = keeping(input, series) {
+                    members.append((input, keeping))
                 } else {
                     try cursors[input].skipStream()
                 }
@@ -34,15 +50,18 @@ package enum LogMerge {
 
     /// The lines of one stream, which is the one at hand of each member.
     private static func merge(
-        _ series: IndexedSeries, _ start: [(input: Int, cutoff: Int64)],
+        _ series: IndexedSeries, _ start: [(input: Int, keeping: Keeping)],
         _ cursors: inout [LogCursor], _ writer: inout LogSegmentWriter
     ) throws(StorageError) {
         var members = start
-        for member in members { try cursors[member.input].skipLines(before: member.cutoff) }
+        for member in members {
+            try cursors[member.input].skipLines(before: member.keeping.from.nanos)
+        }
         members.removeAll { !cursors[$0.input].isInStream }
         guard !members.isEmpty else { return }
-        writer.beginStream(
-            series, rawBytes: members.reduce(0) { $0 + cursors[$1.input].streamBytes })
+        // Nothing may be left of it: the stream begins with its first line.
+        var isBegun = false
+        let rawBytes = members.reduce(0) { $0 + cursors[$1.input].streamBytes }
         while !members.isEmpty {
             var place = 0
             for other in members.indices
@@ -58,7 +77,12 @@ package enum LogMerge {
                 limit = min(limit, other < place ? next - 1 : next)
             }
             let input = members[place].input
-            try cursors[input].copyLines(through: limit, to: &writer)
+            let deleted = members[place].keeping.but
+            try cursors[input].copyLines(through: limit, but: deleted) { rows, lines in
+                if !isBegun { writer.beginStream(series, rawBytes: rawBytes) }
+                isBegun = true
+                writer.append(rows, of: lines)
+            }
             if !cursors[input].isInStream { members.remove(at: place) }
         }
     }
@@ -134,14 +158,20 @@ private struct LogCursor {
         }
     }
 
-    /// Copies the stream's lines up to and with timestamp `limit`, of the block at hand.
+    /// Passes the stream's lines up to and with timestamp `limit`, of the block at hand, and gives
+    /// those that are not deleted to `copy`, in runs.
     mutating func copyLines(
-        through limit: Int64, to writer: inout LogSegmentWriter
+        through limit: Int64, but deleted: DeletedSpans,
+        _ copy: (Range<Int>, LineColumns) -> Void
     ) throws(StorageError) {
         let end = streamEnd
         var next = row
         while next < end, lines.timestamps[next] <= limit { next += 1 }
-        writer.append(row..<next, of: lines)
+        if deleted.isEmpty {
+            copy(row..<next, lines)
+        } else {
+            for run in deleted.kept(row..<next, of: lines) { copy(run, lines) }
+        }
         try move(to: next)
     }
 

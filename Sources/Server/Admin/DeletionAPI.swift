@@ -1,0 +1,76 @@
+internal import Cluster
+internal import Model
+internal import Query
+
+/// Deleting series and lines that are already stored: `/api/v1/admin/tsdb/delete_series` and
+/// `clean_tombstones` as Prometheus has them, `/loki/api/v1/delete` as Loki. What is deleted is in no
+/// answer from then on; segments that hold some of it are written again without, one after the other.
+/// Sources: Prometheus documentation, "HTTP API", TSDB admin APIs; Loki documentation, "Log entry
+/// deletion".
+struct DeletionAPI: Sendable {
+    private static let millisecond: Int64 = 1_000_000
+
+    let node: Node
+    let isEnabled: Bool
+
+    func addRoutes(to table: inout RouteTable) {
+        for prefix in ["/api/v1/admin/tsdb", "/prometheus/api/v1/admin/tsdb"] {
+            table.add([.post, .put], "\(prefix)/delete_series", .quick, deleteSeries)
+            table.add([.post, .put], "\(prefix)/clean_tombstones", .quick, clean)
+        }
+        table.add([.post, .put], "/loki/api/v1/delete", .quick, deleteLines)
+    }
+
+    /// `match[]`, at least one; `start`, `end`: both inclusive, to the millisecond.
+    func deleteSeries(_ call: HTTPCall) async throws -> HTTPAnswer {
+        try checkEnabled()
+        let texts = call.parameters.all("match")
+        guard !texts.isEmpty else { throw HTTPFailure.badData("no match[] parameter provided") }
+        var alternatives: [[Matcher]] = []
+        for text in texts { alternatives.append(try PromQLEngine.parseSelector(text)) }
+        let (start, end) = try span(of: call)
+        try await node.delete(
+            Deletion(
+                tenant: call.tenant, signal: .metrics,
+                selector: Selector(alternatives: alternatives), start: start, end: end))
+        return .noContent
+    }
+
+    /// `query`: a stream selector with line filters; `start`, `end` as above.
+    func deleteLines(_ call: HTTPCall) async throws -> HTTPAnswer {
+        try checkEnabled()
+        let (matchers, filters) = try LogQLQuery.parseLineSelection(try call.required("query"))
+        let (start, end) = try span(of: call)
+        try await node.delete(
+            Deletion(
+                tenant: call.tenant, signal: .logs, selector: Selector(matchers), start: start,
+                end: end, filters: filters))
+        return .noContent
+    }
+
+    /// Answers when nothing deleted is left on the disks of the shards that this node leads; others
+    /// get there by themselves.
+    func clean(_ call: HTTPCall) async throws -> HTTPAnswer {
+        try checkEnabled()
+        try await node.flush()
+        return .noContent
+    }
+
+    private func checkEnabled() throws(HTTPFailure) {
+        guard !isEnabled else { return }
+        throw HTTPFailure(
+            status: 503, type: "unavailable",
+            message: "admin APIs disabled: start varve with --admin-api")
+    }
+
+    private func span(
+        of call: HTTPCall
+    ) throws(HTTPFailure) -> (start: Timestamp, end: Timestamp) {
+        let start = try call.time("start") ?? .distantPast
+        let last = try call.time("end")
+        guard start <= last ?? .distantFuture else {
+            throw HTTPFailure.invalid("end", "end timestamp must not be before start time")
+        }
+        return (start, last?.advanced(byNanos: DeletionAPI.millisecond) ?? .distantFuture)
+    }
+}
