@@ -8,6 +8,7 @@ are left out.
 
 import json
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import urllib.request
 import pytest
 
 from conftest import Server, free_port, until
+from promql_generator import Generator
 
 STEP = 15
 END = int(time.time()) // 3600 * 3600 - 3600
@@ -314,6 +316,53 @@ def test_answers_are_those_of_prometheus(peers, query):
             "query": query, "start": START + 1200 if is_counting else START - 600,
             "end": END + 600, "step": 30}
         assert_same(prometheus(*request), varve(*request), "range")
+
+
+def difference(theirs, ours, where):
+    """What is different between two answers, for a person; None when they are the same. Sums may be
+    off by a little."""
+    if theirs["status"] != ours["status"]:
+        return f"{where}: {theirs.get('error', 'answered')} | {ours.get('error', 'answered')}"
+    if theirs["status"] == "error":
+        return None
+    expected, found = rows(theirs), rows(ours)
+    if sorted(expected) != sorted(found):
+        return f"{where}: {sorted(set(expected) ^ set(found))[:3]}"
+    for labels, points in expected.items():
+        if [at for at, _ in points] != [at for at, _ in found[labels]]:
+            return f"{where}: {labels}: other times"
+        for (at, one), (_, other) in zip(points, found[labels]):
+            one, other = number(one), number(other)
+            same = one == other or (one != one and other != other) or \
+                math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
+            if not same:
+                return f"{where}: {labels} at {at}: {one!r} | {other!r}"
+    return None
+
+
+def test_random_queries_are_answered_as_by_prometheus(peers):
+    """PROMQL_QUERIES of them from PROMQL_SEED on; a seed is a query."""
+    prometheus, varve = peers
+    first = int(os.environ.get("PROMQL_SEED", "1"))
+    answered, wrong = 0, []
+    for seed in range(first, first + int(os.environ.get("PROMQL_QUERIES", "400"))):
+        chance = random.Random(seed)
+        query = Generator(chance, START, END).query()
+        moment = chance.randrange(START + 3000, END - 600, 30)
+        for where, path, parameters in [
+            ("instant", "/api/v1/query", {"query": query, "time": moment}),
+            ("range", "/api/v1/query_range", {
+                "query": query, "start": moment - 600, "end": moment + 600, "step": 60}),
+        ]:
+            theirs, ours = prometheus(path, parameters), varve(path, parameters)
+            answered += theirs["status"] == "success"
+            problem = difference(theirs, ours, where)
+            if problem:
+                wrong.append(f"{seed} {query}\n    {problem}")
+                break
+    assert not wrong, f"{len(wrong)} differ, prometheus | varve:\n" + "\n".join(wrong[:40])
+    # Most are no errors, or this says little.
+    assert answered > 0
 
 
 @pytest.mark.parametrize("query", [

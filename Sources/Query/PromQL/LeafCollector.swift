@@ -26,7 +26,7 @@ struct LeafCollector {
             let reference = context.reference(node.shift, grid).grid
             return try collect(node.inner, try context.subqueryGrid(node, reference))
         case .aggregate(let node):
-            if AggregationFold.folds(node.operation) {
+            if AggregationFold.folds(node.operation), !node.operand.isAbsence {
                 let fold = LeafJob.Fold(
                     operation: node.operation, grouping: node.grouping,
                     range: node.operand.range)
@@ -106,6 +106,16 @@ struct LeafCollector {
         }
         try append(job)
         return job.stage + 1
+    }
+}
+
+extension PromQLExpr {
+    /// Whether it says that there is nothing: not what its samples come to, row by row.
+    fileprivate var isAbsence: Bool {
+        guard case .call(let node) = withoutParens,
+            case .absentOverTime = node.function.implementation
+        else { return false }
+        return true
     }
 }
 
