@@ -1,4 +1,4 @@
-internal import Query
+internal import Model
 internal import Yams
 
 /// One mapping of a YAML file, read strictly: keys that nobody expects and values of the wrong
