@@ -11,6 +11,8 @@ package struct ParsedBody: Sendable {
     package var skips = SkipCounts()
     /// The first item that was left out for being wrong, for a person.
     package var firstSkip: IngestError?
+    /// The first that was not in its format, rather than beyond a limit or with a bad exemplar.
+    private(set) var firstFault: IngestError?
     /// What was taken: samples, histograms, exemplars, log lines and metadata; of Influx whole lines, those
     /// of string fields only among them.
     package var acceptedCount = 0
@@ -48,6 +50,9 @@ package struct ParsedBody: Sendable {
         _ reason: SkipReason, _ what: @autoclosure () -> String, at place: IngestError.Place
     ) {
         skips.add(reason)
-        if firstSkip == nil { firstSkip = .malformed(what: what(), place: place) }
+        guard firstSkip == nil || firstFault == nil && reason.isFault else { return }
+        let error = IngestError.malformed(what: what(), place: place)
+        if firstSkip == nil { firstSkip = error }
+        if firstFault == nil, reason.isFault { firstFault = error }
     }
 }
