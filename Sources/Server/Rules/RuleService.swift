@@ -40,7 +40,7 @@ package final class RuleService: Sendable {
     /// A piece of work that is due.
     package struct Work: Sendable {
         enum Kind: Sendable {
-            case evaluate(RuleGroup, RuleClock.Due)
+            case evaluate(RuleGroup, IntervalClock.Due)
             case end(Orphans)
         }
 
@@ -57,7 +57,7 @@ package final class RuleService: Sendable {
 
     private struct Running {
         var group: RuleGroup
-        var clock: RuleClock
+        var clock: IntervalClock
         var isBusy = false
     }
 
@@ -223,8 +223,8 @@ package final class RuleService: Sendable {
         let isSame = !isFresh && pending.configuration.options == state.configuration.options
         let world = groupWorld(pending.configuration)
         state.running = pending.configuration.groups.map { definition in
-            let slots = RuleSlots(definition)
-            let clock = RuleClock(slots, now: now)
+            let slots = IntervalSlots(definition.intervalNanos, of: definition.key.text)
+            let clock = IntervalClock(slots, now: now)
             guard !isFresh,
                 let before = old.first(where: { $0.group.definition.key == definition.key })
             else {
