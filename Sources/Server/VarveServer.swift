@@ -87,7 +87,7 @@ package final class VarveServer: Sendable {
         let rules = RuleService(
             configuration.rules, of: node, reading: context, in: world, logger: logger)
         let scrapes = ScrapeService(
-            configuration.scrapes, of: node, limits: configuration.ingestLimits,
+            configuration.scrapes, of: node, limits: limits.ingest,
             version: configuration.version, in: world, logger: logger)
         do {
             addresses.peers = try await startPeers(configuration, node, world, group)
@@ -220,6 +220,7 @@ package final class VarveServer: Sendable {
         ExemplarAPI(context: context).addRoutes(to: &table)
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
             .addRoutes(to: &table)
+        FeaturesAPI().addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)
             .addRoutes(to: &table)

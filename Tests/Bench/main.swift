@@ -9,7 +9,7 @@ let benches: [(name: String, run: () -> [BenchRow])] = [
     ("storage-counters", { storageBench(.counters) }), ("storage-memory", storageMemoryBench),
     ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
     ("replication", replicationBench), ("node", nodeBench),
-    ("fan-out", fanOutBench), ("voters", votersBench),
+    ("fan-out", fanOutBench), ("voters", votersBench), ("scrape", scrapeBench),
 ]
 
 if CommandLine.arguments.count == 3, CommandLine.arguments[1] == SeriesMemory.childArgument {

@@ -263,3 +263,23 @@ def test_a_wrong_file_changes_nothing(make_server, tmp_path, target):
     checked = subprocess.run(
         [BINARY, "scrape", "check", file], capture_output=True, text=True)
     assert (checked.returncode, checked.stdout) == (0, f"{file}: 1 jobs, 1 static targets\n")
+
+
+def test_one_node_of_a_cluster_scrapes(make_cluster, tmp_path, target):
+    target.text("one 1\n")
+    file = config(tmp_path, job(target.address))
+    cluster = make_cluster(4, "--scrape-config", file).form(3)
+
+    def keepers(nodes):
+        return [n for n in nodes if "varve_scrapes_total" in n.get_text("/metrics")]
+
+    until(lambda: all(n.value("one") == 1 for n in cluster), what="a scrape that all see")
+    (keeper,) = keepers(cluster)
+    for node in cluster:
+        assert health(node) == {"a": "up"}
+    keeper.kill()
+    others = [n for n in cluster if n is not keeper]
+    until(lambda: len(keepers(others)) == 1, seconds=60, what="another that scrapes")
+    before = len(target.asked)
+    until(lambda: len(target.asked) > before + 4, what="its scrapes")
+    assert all(n.value("one") == 1 and n.value("up") == 1 for n in others)

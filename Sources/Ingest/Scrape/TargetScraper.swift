@@ -25,7 +25,7 @@ package struct TargetScraper: Sendable {
     package private(set) var target: ScrapeTarget
     private var job: ScrapeJob
     private let tenant: Tenant
-    private let limits: IngestLimits
+    private var limits: IngestLimits
     private let seed: UInt64
     private var cache: SeriesCache
     /// Series of the last scrape that brought any.
@@ -52,10 +52,13 @@ package struct TargetScraper: Sendable {
 
     /// Scrapes as `job` says from now on. Series that it does not bring any more are ended by the
     /// next scrape. `target`: of the same identity.
-    package mutating func reconfigure(_ target: ScrapeTarget, of job: ScrapeJob) {
+    package mutating func reconfigure(
+        _ target: ScrapeTarget, of job: ScrapeJob, limits: IngestLimits
+    ) {
         precondition(target.identity == self.target.identity, "another target")
         self.target = target
         self.job = job
+        self.limits = limits
         cache = SeriesCache(seed: seed)
     }
 
@@ -116,7 +119,10 @@ package struct TargetScraper: Sendable {
             parsed, scrapedCount: taken.scrapedCount, duplicateCount: taken.duplicateCount,
             bodyBytes: answer.body.count)
         scraped.addedCount = TargetScraper.missing(of: parsed.batch.series, in: known).count
-        let tracked = zip(parsed.batch.series, taken.isTracked).filter(\.1).map(\.0)
+        let tracked =
+            taken.isTracked.allSatisfy { $0 }
+            ? parsed.batch.series
+            : zip(parsed.batch.series, taken.isTracked).filter(\.1).map(\.0)
         let ended = TargetScraper.missing(of: live, in: tracked)
         if !parsed.batch.series.isEmpty { known = parsed.batch.series }
         live = tracked

@@ -72,6 +72,7 @@ package final class RuleService: Sendable {
         var running: [Running] = []
         var pending: Pending?
         var isKeeper = false
+        var isStarted = false
         var isStopped = false
         var orphans: [Orphans] = []
         var timer: (any Cancellable)?
@@ -98,7 +99,10 @@ package final class RuleService: Sendable {
     }
 
     /// From now on rules are evaluated.
-    package func start() { startTimerIfNeeded() }
+    package func start() {
+        state.withLock { $0.isStarted = true }
+        startTimerIfNeeded()
+    }
 
     /// The rules that it knows and how each group is, by file and name.
     var groups: [(definition: RuleGroupDefinition, status: RuleGroupStatus)] {
@@ -131,7 +135,7 @@ package final class RuleService: Sendable {
     private func startTimerIfNeeded() {
         let needsTimer = state.withLock { state in
             let groups = (state.pending?.configuration ?? state.configuration).groups
-            return state.timer == nil && !state.isStopped && !groups.isEmpty
+            return state.isStarted && state.timer == nil && !state.isStopped && !groups.isEmpty
         }
         guard needsTimer else { return }
         let timer = world.timers.every(

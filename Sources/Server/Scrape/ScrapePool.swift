@@ -26,7 +26,6 @@ struct ScrapePool: Sendable {
     /// What to make loops with.
     struct Maker: Sendable {
         var tenant: Tenant
-        var limits: IngestLimits
         var seed: UInt64
         var requests: @Sendable (ScrapeJob) -> ScrapeRequests
     }
@@ -82,8 +81,7 @@ struct ScrapePool: Sendable {
             let loop =
                 old.removeValue(forKey: target.identity)
                 ?? TargetLoop(
-                    target, requests, tenant: maker.tenant, limits: maker.limits,
-                    seed: maker.seed, now: now)
+                    target, requests, tenant: maker.tenant, seed: maker.seed, now: now)
             loop.reconfigure(target, requests, refusal: refusal, now: now)
             return loop
         }

@@ -6,7 +6,8 @@ internal import Ingest
 struct ScrapeRequests: Sendable {
     let job: ScrapeJob
     let version: String
-    let bodyBytesMax: Int
+    /// Of the store.
+    let limits: IngestLimits
     /// The text of a file, for secrets that stand in one.
     let read: @Sendable (String) throws -> String
 
@@ -27,7 +28,7 @@ struct ScrapeRequests: Sendable {
         return ScrapeRequest(
             url: target.url, headers: headers, timeoutNanos: target.timeoutNanos,
             followsRedirects: job.followsRedirects,
-            bodyBytesMax: limit > 0 ? min(limit, bodyBytesMax) : bodyBytesMax)
+            bodyBytesMax: limit > 0 ? min(limit, limits.decodedBytesMax) : limits.decodedBytesMax)
     }
 
     private func authorization() throws(ScrapeFailure) -> String? {

@@ -6,7 +6,7 @@ internal import Platform
 /// Scrapes of a node: over the network, written through its door, done where the cluster's leader is.
 extension ScrapeService {
     convenience init(
-        _ configuration: ScrapeConfiguration, of node: Node, limits: IngestLimits,
+        _ configuration: ScrapeConfiguration, of node: Node, limits: Adjustable<IngestLimits>,
         version: String, in world: Node.Surroundings, logger: Logger
     ) {
         self.init(

@@ -10,24 +10,20 @@ extension ScrapeService {
     private static let lateNanosMax: Int64 = 100_000_000
 
     func scrape(
-        _ loop: TargetLoop, _ due: TargetLoop.Due, _ scraper: TargetScraper,
-        _ figures: ScrapeFigures
+        _ loop: TargetLoop, _ due: TargetLoop.Due, _ figures: ScrapeFigures
     ) async {
-        var scraper = scraper
         let began = world.time.wallNanos()
         let start = world.time.monotonicNanos()
         let late = began - due.slot.nanos
         let isOnTime = late <= min(Self.lateNanosMax, due.target.intervalNanos / 100)
         let time = Timestamp(nanos: isOnTime ? due.slot.nanos : began)
         let answer = await fetch(due)
-        var scraped = scraper.take(answer, at: time)
+        let scraped = loop.take(answer, at: time) { world.time.monotonicNanos() - start }
         let duration = world.time.monotonicNanos() - start
-        scraper.report(on: &scraped, durationNanos: duration, at: time)
         figures.note(
             scraped, durationNanos: duration, missedCount: due.slot.missedCount)
         let problem = await append(scraped, figures)
         loop.finish(
-            scraper,
             TargetStatus.Outcome(
                 at: Timestamp(nanos: began), durationNanos: duration,
                 failure: scraped.failure?.description ?? problem))
@@ -70,14 +66,12 @@ extension ScrapeService {
                 pool.loops.filter { $0.identity.labels == labels || pool.job.honorsLabels }
             }
         }
-        let alive = heirs.compactMap(\.liveSeries)
-        guard alive.count == heirs.count, var scraper = orphan.loop.takeScraper() else {
-            // A scrape of one of them is at work: once more when that is over.
+        guard !orphan.loop.isBusy else {
+            // What it brings is to be ended too.
             return state.withLock { $0.orphans.append(orphan) }
         }
-        guard let batch = scraper.end(at: orphan.endedAt, spared: Set(alive.joined())) else {
-            return
-        }
+        let spared = Set(heirs.flatMap(\.liveSeries))
+        guard let batch = orphan.loop.end(at: orphan.endedAt, spared: spared) else { return }
         do throws(AppendError) {
             _ = try await world.appender.append(batch)
         } catch {

@@ -60,11 +60,10 @@ extension ScrapeService {
 
     private func sync(_ place: Int, in state: inout State, now: Int64) {
         let maker = ScrapePool.Maker(
-            tenant: state.configuration.tenant, limits: world.limits, seed: world.seed
+            tenant: state.configuration.tenant, seed: world.seed
         ) { [world] job in
             ScrapeRequests(
-                job: job, version: world.version, bodyBytesMax: world.limits.decodedBytesMax,
-                read: world.read)
+                job: job, version: world.version, limits: world.limits.value, read: world.read)
         }
         let known = state.pools[place].problems
         let gone = state.pools[place].sync(maker, now: now)

@@ -18,7 +18,7 @@ package final class ScrapeService: Sendable {
         let fetcher: any ScrapeFetcher
         /// Random per process.
         let seed: UInt64
-        let limits: IngestLimits
+        let limits: Adjustable<IngestLimits>
         let version: String
         /// The text of the file at a path.
         let read: @Sendable (String) throws -> String
@@ -31,7 +31,8 @@ package final class ScrapeService: Sendable {
 
         package init(
             appender: any Appender, time: any TimeSource, timers: any Timers,
-            telemetry: Telemetry, fetcher: any ScrapeFetcher, seed: UInt64, limits: IngestLimits,
+            telemetry: Telemetry, fetcher: any ScrapeFetcher, seed: UInt64,
+            limits: Adjustable<IngestLimits>,
             version: String, read: @escaping @Sendable (String) throws -> String,
             expand: @escaping @Sendable (String) -> [String],
             isKeeper: @escaping @Sendable () -> Bool, warn: @escaping @Sendable (String) -> Void
@@ -54,7 +55,7 @@ package final class ScrapeService: Sendable {
     /// A piece of work that is due.
     package struct Work: Sendable {
         enum Kind: Sendable {
-            case scrape(TargetLoop, TargetLoop.Due, TargetScraper, ScrapeFigures)
+            case scrape(TargetLoop, TargetLoop.Due, ScrapeFigures)
             /// Reads the files of a discovery.
             case look(job: String, index: Int, FileDiscovery, ScrapeFigures)
             case end(Orphan)
@@ -76,6 +77,7 @@ package final class ScrapeService: Sendable {
         var pools: [ScrapePool] = []
         var figures: [String: ScrapeFigures] = [:]
         var isKeeper = false
+        var isStarted = false
         var isStopped = false
         var orphans: [Orphan] = []
         var scrapeCount = 0
@@ -102,7 +104,10 @@ package final class ScrapeService: Sendable {
     }
 
     /// From now on targets are scraped.
-    package func start() { startTimerIfNeeded() }
+    package func start() {
+        state.withLock { $0.isStarted = true }
+        startTimerIfNeeded()
+    }
 
     /// Whose series they are.
     var tenant: Tenant { state.withLock { $0.configuration.tenant } }
@@ -124,7 +129,8 @@ package final class ScrapeService: Sendable {
 
     private func startTimerIfNeeded() {
         let needsTimer = state.withLock { state in
-            state.timer == nil && !state.isStopped && !state.configuration.jobs.isEmpty
+            state.isStarted && state.timer == nil && !state.isStopped
+                && !state.configuration.jobs.isEmpty
         }
         guard needsTimer else { return }
         let timer = world.timers.every(
@@ -176,11 +182,9 @@ package final class ScrapeService: Sendable {
                 break
             }
             let (job, loop) = all[place]
-            guard let figures = state.figures[job], let (due, scraper) = loop.due(now: now) else {
-                continue
-            }
+            guard let figures = state.figures[job], let due = loop.due(now: now) else { continue }
             state.scrapeCount += 1
-            work.append(Work(kind: .scrape(loop, due, scraper, figures)))
+            work.append(Work(kind: .scrape(loop, due, figures)))
         }
         return work
     }
@@ -194,8 +198,8 @@ package final class ScrapeService: Sendable {
     /// Does a piece of work that is due.
     package func perform(_ work: Work) async {
         switch work.kind {
-        case .scrape(let loop, let due, let scraper, let figures):
-            await scrape(loop, due, scraper, figures)
+        case .scrape(let loop, let due, let figures):
+            await scrape(loop, due, figures)
             state.withLock { $0.scrapeCount -= 1 }
         case .look(let job, let index, let discovery, let figures):
             look(job, index, discovery, figures)
@@ -205,12 +209,14 @@ package final class ScrapeService: Sendable {
 
     /// Ends what is at work. Series do not end with it: somebody will scrape their targets again.
     package func stop() async {
-        let (timer, tasks) = state.withLock { state in
+        let timer = state.withLock { state in
             state.isStopped = true
             defer { state.timer = nil }
-            return (state.timer, Array(state.tasks.values))
+            return state.timer
         }
+        // After this no more tasks are made.
         timer?.cancel()
+        let tasks = state.withLock { Array($0.tasks.values) }
         for task in tasks { task.cancel() }
         for task in tasks { await task.value }
         executor.stop()

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// One target at work: when it is due, what its scrapes become, and how the last one went.
 final class TargetLoop: Sendable {
-    /// What is due.
+    /// A scrape that is due.
     struct Due: Sendable {
         var slot: IntervalClock.Due
         var target: ScrapeTarget
@@ -16,93 +16,97 @@ final class TargetLoop: Sendable {
     private struct State {
         var requests: ScrapeRequests
         var clock: IntervalClock
-        /// Away while a scrape is at work.
-        var scraper: TargetScraper?
-        var pending: (target: ScrapeTarget, requests: ScrapeRequests)?
+        var isBusy = false
         var refusal: ScrapeFailure?
         var status: TargetStatus
     }
 
     let identity: ScrapeTarget.Identity
     private let state: Mutex<State>
+    /// Changed in place: it knows all series of the target. Who asks how the target is does not wait
+    /// for a body to be read.
+    private let scraper: Mutex<TargetScraper>
 
     init(
-        _ target: ScrapeTarget, _ requests: ScrapeRequests, tenant: Tenant,
-        limits: IngestLimits, seed: UInt64, now: Int64
+        _ target: ScrapeTarget, _ requests: ScrapeRequests, tenant: Tenant, seed: UInt64,
+        now: Int64
     ) {
         identity = target.identity
         let slots = IntervalSlots(target.intervalNanos, of: target.identity.text)
         state = Mutex(
             State(
                 requests: requests, clock: IntervalClock(slots, now: now),
-                scraper: TargetScraper(
-                    target, of: requests.job, tenant: tenant, limits: limits, seed: seed),
                 status: TargetStatus(target: target)))
+        scraper = Mutex(
+            TargetScraper(
+                target, of: requests.job, tenant: tenant, limits: requests.limits, seed: seed))
     }
 
     var status: TargetStatus { state.withLock { $0.status } }
 
-    /// Scrapes as the job says from now on, or from the end of the scrape that is at work.
-    /// `refusal`: why it is not asked at all.
+    /// Whether a scrape is at work.
+    var isBusy: Bool { state.withLock { $0.isBusy } }
+
+    /// Scrapes as the job says from now on; what is at work already is read so. `refusal`: why it
+    /// is not asked at all.
     func reconfigure(
         _ target: ScrapeTarget, _ requests: ScrapeRequests, refusal: ScrapeFailure?, now: Int64
     ) {
-        state.withLock { state in
-            state.refusal = refusal
-            state.status.target = target
+        let isOther = state.withLock { state in
+            let isOther =
+                requests.job != state.requests.job || requests.limits != state.requests.limits
+                || target != state.status.target
             let slots = IntervalSlots(target.intervalNanos, of: identity.text)
             if slots != state.clock.slots { state.clock = IntervalClock(slots, now: now) }
-            guard requests.job != state.requests.job || state.scraper?.target != target else {
-                return
-            }
+            state.refusal = refusal
+            state.status.target = target
             state.requests = requests
-            if state.scraper == nil {
-                state.pending = (target, requests)
-            } else {
-                state.scraper?.reconfigure(target, of: requests.job)
-            }
+            return isOther
         }
+        guard isOther else { return }
+        scraper.withLock { $0.reconfigure(target, of: requests.job, limits: requests.limits) }
     }
 
     /// What is due and not at work; it is at work until `finish`.
-    func due(now: Int64) -> (due: Due, scraper: TargetScraper)? {
+    func due(now: Int64) -> Due? {
         state.withLock { state in
-            guard let scraper = state.scraper, let slot = state.clock.due(now: now) else {
-                return nil
-            }
-            state.scraper = nil
-            return (
-                Due(
-                    slot: slot, target: scraper.target, requests: state.requests,
-                    refusal: state.refusal), scraper
-            )
+            guard !state.isBusy, let slot = state.clock.due(now: now) else { return nil }
+            state.isBusy = true
+            return Due(
+                slot: slot, target: state.status.target, requests: state.requests,
+                refusal: state.refusal)
         }
     }
 
-    /// Ends a scrape: `scraper` as it is after it.
-    func finish(_ scraper: TargetScraper, _ outcome: TargetStatus.Outcome) {
+    /// What an answer becomes, its report included. `duration`: asked for when it has been read.
+    func take(
+        _ answer: Result<TargetScraper.Answer, ScrapeFailure>, at time: Timestamp,
+        duration: () -> Int64
+    ) -> Scraped {
+        let (scraped, metadata) = scraper.withLock { scraper in
+            var scraped = scraper.take(answer, at: time)
+            scraper.report(on: &scraped, durationNanos: duration(), at: time)
+            return (scraped, scraper.metadata)
+        }
+        state.withLock { $0.status.metadata = metadata }
+        return scraped
+    }
+
+    /// Ends a scrape.
+    func finish(_ outcome: TargetStatus.Outcome) {
         state.withLock { state in
-            var scraper = scraper
-            if let (target, requests) = state.pending {
-                scraper.reconfigure(target, of: requests.job)
-                state.pending = nil
-            }
             state.status.outcome = outcome
-            state.status.metadata = scraper.metadata
-            state.scraper = scraper
+            state.isBusy = false
         }
     }
 
-    /// Takes the scraper out for good, of a target that is no more; nil while it is at work.
-    func takeScraper() -> TargetScraper? {
-        state.withLock { state in
-            defer { state.scraper = nil }
-            return state.scraper
-        }
+    /// Stale markers for what the target wrote last, but for what is spared; nil when there are none.
+    func end(at time: Timestamp, spared: Set<SeriesID>) -> WriteBatch? {
+        scraper.withLock { $0.end(at: time, spared: spared) }
     }
 
-    /// Of what it wrote last; nil while a scrape is at work.
-    var liveSeries: [SeriesID]? { state.withLock { $0.scraper?.liveSeries } }
+    /// What the target wrote last.
+    var liveSeries: [SeriesID] { scraper.withLock { $0.liveSeries } }
 }
 
 /// How a target is.

@@ -31,7 +31,8 @@ struct ScrapeRun {
     }
 
     mutating func reconfigure(_ change: (inout ScrapeJob) -> Void) {
-        scraper.reconfigure(ScrapeRun.target(.empty, change), of: ScrapeRun.job(change))
+        scraper.reconfigure(
+            ScrapeRun.target(.empty, change), of: ScrapeRun.job(change), limits: IngestLimits())
     }
 
     mutating func text(_ body: String, type: String? = "text/plain") -> Scraped {

@@ -50,7 +50,7 @@ final class ScrapeWorld: Sendable {
             try configuration(text),
             in: ScrapeService.Surroundings(
                 appender: store, time: time, timers: time, telemetry: telemetry,
-                fetcher: self, seed: 1, limits: IngestLimits(), version: "test",
+                fetcher: self, seed: 1, limits: Adjustable(IngestLimits()), version: "test",
                 read: { [self] in try read($0) }, expand: { [self] in expand($0) },
                 isKeeper: { [self] in state.withLock { $0.isKeeper } },
                 warn: { [self] line in state.withLock { $0.warnings.append(line) } }))
