@@ -18,6 +18,8 @@ extension ScrapeService {
         let isOnTime = late <= min(Self.lateNanosMax, due.target.intervalNanos / 100)
         let time = Timestamp(nanos: isOnTime ? due.slot.nanos : began)
         let answer = await fetch(due)
+        // Nobody waited for the answer: that says nothing of the target.
+        guard !Task.isCancelled else { return loop.abandon() }
         let scraped = loop.take(answer, at: time) { world.time.monotonicNanos() - start }
         let duration = world.time.monotonicNanos() - start
         figures.note(

@@ -100,6 +100,9 @@ final class TargetLoop: Sendable {
         }
     }
 
+    /// Ends a scrape of which nothing came, and nothing is known.
+    func abandon() { state.withLock { $0.isBusy = false } }
+
     /// Stale markers for what the target wrote last, but for what is spared; nil when there are none.
     func end(at time: Timestamp, spared: Set<SeriesID>) -> WriteBatch? {
         scraper.withLock { $0.end(at: time, spared: spared) }

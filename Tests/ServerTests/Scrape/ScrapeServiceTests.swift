@@ -1,6 +1,7 @@
 import Model
 import Platform
 import Server
+import Simulator
 import Testing
 
 /// Jobs at work: slots, targets that come and go, other files, other nodes.
@@ -194,6 +195,42 @@ import Testing
         #expect(world.asked.count == count)
         // The other node goes on with the series.
         #expect(try await world.last("up") == [Self.web: 1])
+        await service.stop()
+    }
+
+    /// A target that is being asked when the server stops has not failed.
+    @Test func aStopEndsNoSeries() async throws {
+        let world = ScrapeWorld()
+        world.set("http://web:1/metrics", "a 1\n")
+        let service = try await world.service(Self.one)
+        await world.pass(seconds: 10, service)
+        world.setHanging(true)
+        service.start()
+        world.time.advance(byNanos: 10_000_000_000)
+        await service.stop()
+        #expect(try await world.last("a") == [Self.web: 1])
+        #expect(try await world.last("up") == [Self.web: 1])
+        #expect(world.figure("varve_scrapes_total") == 1)
+    }
+
+    @Test func escapesOfJSONAreRead() async throws {
+        let world = ScrapeWorld()
+        world.setFile(
+            "etc/a.json",
+            """
+            [
+            \t{"targets": ["web:1"],
+            \t "labels": {"a": "\\ud83d\\ude00\\/\\u00e4", "b": "\\\\ud83d\\\\ude00"}}
+            ]
+            """)
+        let service = try await world.service(
+            """
+            scrape_configs:
+            - {job_name: j, file_sd_configs: [{files: [a.json]}]}
+            """)
+        let labels = try world.targets(service).active.first?["labels"] as? [String: String]
+        #expect(labels?["a"] == "😀/ä")
+        #expect(labels?["b"] == "\\ud83d\\ude00")
         await service.stop()
     }
 

@@ -20,6 +20,8 @@ final class ScrapeWorld: Sendable {
         var asked: [ScrapeRequest] = []
         var warnings: [String] = []
         var isKeeper = true
+        /// Whether targets take what is asked and never answer.
+        var isHanging = false
     }
 
     let time = ManualTime(wallNanos: 1_700_000_000_000_000_000)
@@ -30,6 +32,8 @@ final class ScrapeWorld: Sendable {
     func set(_ url: String, _ body: String?) { state.withLock { $0.targets[url] = body } }
 
     func setFile(_ path: String, _ text: String?) { state.withLock { $0.files[path] = text } }
+
+    func setHanging(_ isHanging: Bool) { state.withLock { $0.isHanging = isHanging } }
 
     func setKeeper(_ isKeeper: Bool) { state.withLock { $0.isKeeper = isKeeper } }
 
@@ -141,6 +145,11 @@ extension ScrapeWorld: ScrapeFetcher {
         let body = state.withLock { state in
             state.asked.append(request)
             return state.targets[request.url]
+        }
+        if state.withLock({ $0.isHanging }) {
+            let (never, source) = AsyncStream.makeStream(of: Void.self)
+            for await _ in never {}
+            source.finish()
         }
         guard let body else { throw ScrapeFailure(.connection, "away") }
         return TargetScraper.Answer(contentType: "text/plain", body: Array(body.utf8))

@@ -12,6 +12,8 @@ struct DiscoveryFile {
     /// Throws everything that is wrong.
     init(path: String, text: String) throws(FileFaults) {
         let notes = YAMLSection.Notes(path: path)
+        let isJSON = path.lowercased().hasSuffix(".json")
+        let text = isJSON ? SurrogateEscapes.resolved(text) : text
         for (node, key) in YAMLSection.items(of: text, notes: notes) {
             guard let group = TargetGroup(node, key: key, notes: notes) else { continue }
             var builder = LabelsBuilder(group.labels)
