@@ -19,6 +19,9 @@ package struct ParsedBody: Sendable {
 
     package init(tenant: Tenant) { batch = WriteBatch(tenant: tenant) }
 
+    /// Samples of the batch, those that are histograms included.
+    var sampleCount: Int { batch.samples.count + batch.histograms.count }
+
     /// The error to answer with, if any.
     package var refusal: IngestError? { acceptedCount == 0 ? firstSkip : nil }
 

@@ -9,7 +9,7 @@ func scrapeBench() -> [BenchRow] {
         let seconds = Stopwatch.best(runs: 5) { run.scrape() }
         return BenchRow(
             room: "Ingest", name: "a scrape in text, \(seriesCount) series", unit: "ns/sample",
-            goal: 400, reached: seconds / Double(seriesCount) * 1e9, higherIsBetter: false,
+            goal: nil, reached: seconds / Double(seriesCount) * 1e9, higherIsBetter: false,
             note: "\(run.body.count / seriesCount) B/line, relabelled, report and all")
     }
 }

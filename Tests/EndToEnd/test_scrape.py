@@ -9,20 +9,21 @@ import signal
 import struct
 import subprocess
 import threading
+import urllib.parse
+import urllib.request
 
 import pytest
 
 from conftest import BINARY, until
 from loopback import free_port
 
-NODE_EXPORTER = "/usr/bin/prometheus-node-exporter"
-
 
 @pytest.fixture
-def node_exporter():
+def node_exporter(need):
+    program = need("prometheus-node-exporter")
     port = free_port()
     process = subprocess.Popen(
-        [NODE_EXPORTER, f"--web.listen-address=127.0.0.1:{port}"],
+        [program, f"--web.listen-address=127.0.0.1:{port}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield f"127.0.0.1:{port}"
     process.terminate()
@@ -283,3 +284,102 @@ def test_one_node_of_a_cluster_scrapes(make_cluster, tmp_path, target):
     before = len(target.asked)
     until(lambda: len(target.asked) > before + 4, what="its scrapes")
     assert all(n.value("one") == 1 and n.value("up") == 1 for n in others)
+
+
+BOTH = """
+global: {{scrape_interval: 1s}}
+scrape_configs:
+- job_name: relabelled
+  params: {{module: [a, b], "match[]": ["x y"]}}
+  static_configs:
+  - {{targets: ["{address}"], labels: {{zone: EU, __meta_rack: r1, __meta_env: "", skip: "no"}}}}
+  - {{targets: ["{address}"], labels: {{zone: US, skip: "yes"}}}}
+  relabel_configs:
+  - {{action: drop, source_labels: [skip], regex: "yes"}}
+  - {{action: labelmap, regex: "__meta_(.+)", replacement: "meta_$1"}}
+  - {{source_labels: [__address__, zone], separator: "/", regex: "(.+):([0-9]+)/(.*)",
+     target_label: where, replacement: "${{3}}-$$-$1"}}
+  - {{action: hashmod, source_labels: [zone, job], modulus: 1000, target_label: share}}
+  - {{action: lowercase, source_labels: [zone], target_label: zone}}
+  - {{target_label: __param_module, replacement: c}}
+  - {{source_labels: [nothing], target_label: nothing, replacement: "x$1"}}
+  - {{action: labeldrop, regex: skip}}
+  metric_relabel_configs:
+  - {{action: drop, source_labels: [__name__], regex: "gone.*"}}
+  - {{source_labels: [a, b], regex: "(.*);(.*)", target_label: ab, replacement: "$2$1"}}
+  - {{action: keepequal, source_labels: [job], target_label: job}}
+  - {{action: uppercase, source_labels: [a], target_label: a}}
+- job_name: honoured
+  honor_labels: true
+  static_configs: [{{targets: ["{address}"], labels: {{zone: q}}}}]
+- job_name: limited
+  sample_limit: 2
+  static_configs: [{{targets: ["{address}"]}}]
+- job_name: labels
+  label_value_length_limit: 20
+  static_configs: [{{targets: ["{address}"]}}]
+- job_name: timed
+  honor_timestamps: false
+  metrics_path: /moved
+  static_configs: [{{targets: ["{address}"], labels: {{zone: b}}}}]
+"""
+
+EXPOSED = """# HELP h A histogram.
+# TYPE h histogram
+h_bucket{le="0.5"} 1
+h_bucket{le="+Inf"} 2
+h_sum 3.5
+h_count 2
+conflict{job="x",instance="y",zone="z",exported_zone="e"} 1
+empty{job="",instance="",zone=""} 1
+gone_for_ever 1
+gone 1
+pairs{a="one",b="two"} 3
+odd{v="a\\"b\\\\c\\nd"} -Inf
+long{v="012345678901234567890123456789"} 1
+"""
+
+
+def test_series_and_targets_are_those_of_prometheus(make_server, prometheus, tmp_path, target):
+    target.text(EXPOSED)
+    text = BOTH.format(address=target.address)
+    theirs = prometheus(text)
+    server = make_server("--scrape-config", config(tmp_path, text))
+
+    def ask(address, path, **parameters):
+        query = urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(f"{address}{path}?{query}") as answer:
+            return json.load(answer)["data"]
+
+    def is_done(address):
+        try:
+            found = ask(address, "/api/v1/targets")["activeTargets"]
+        except OSError:
+            return False
+        return len(found) == 5 and all(t["health"] != "unknown" for t in found)
+
+    def series(address):
+        # How long it took, and which scrape was the first to bring a series, is its own.
+        answer = ask(address, "/api/v1/query", query=(
+            '{__name__!~"scrape_duration_seconds|scrape_series_added",__name__!=""}'))
+        return sorted(
+            (sorted(one["metric"].items()), one["value"][1]) for one in answer["result"])
+
+    def shown(address):
+        data = ask(address, "/api/v1/targets")
+        names = ["discoveredLabels", "labels", "scrapePool", "scrapeUrl", "health",
+                 "scrapeInterval", "scrapeTimeout"]
+        active = [[one[name] for name in names] for one in data["activeTargets"]]
+        dropped = [one["discoveredLabels"] for one in data["droppedTargets"]]
+        return sorted(active, key=str), dropped
+
+    until(lambda: is_done(theirs) and is_done(server.url), seconds=60, what="both have scraped")
+    try:
+        until(lambda: series(theirs) == series(server.url), seconds=20, what="the same series")
+    except AssertionError as error:
+        ours, others = series(server.url), series(theirs)
+        raise AssertionError(
+            f"only here: {[one for one in ours if one not in others]}\n"
+            f"only there: {[one for one in others if one not in ours]}") from error
+    assert shown(theirs) == shown(server.url)
+    assert any(one[4] == "down" for one in shown(server.url)[0])

@@ -21,45 +21,56 @@ enum ScrapeFormat: String {
         }
     }
 
-    /// Reads all of `body`. A body that is not in its format, or that passes a limit of the job, is
-    /// a failure as a whole; what is beyond the store's own limits is left out.
+    /// A body that was read as far as it could be.
+    struct Outcome {
+        var parsed: ParsedBody
+        var taken: ScrapeIntake
+        /// The body is not in its format, or passes a limit of the job: nothing of it is used.
+        var failure: ScrapeFailure?
+    }
+
+    /// Reads all of `body`. What is beyond the store's own limits is left out.
     func read(
         _ body: [UInt8], _ intake: ScrapeIntake, tenant: Tenant, now: Timestamp,
         limits: IngestLimits, _ cache: inout SeriesCache
-    ) throws(ScrapeFailure) -> (ParsedBody, ScrapeIntake) {
-        let parsed: ParsedBody
-        let taken: ScrapeIntake
+    ) -> Outcome {
+        var outcome: Outcome
         switch self {
         case .text, .openMetrics:
             let dialect: PrometheusTextBody.Dialect = self == .text ? .prometheus : .openMetrics
             var reader = PrometheusTextReader(
                 dialect: dialect, tenant: tenant, now: now.nanos, limits: limits, scrape: intake)
             reader.read(body, &cache)
+            outcome = Outcome(parsed: reader.parsed, taken: reader.scrape ?? intake)
             if dialect == .openMetrics, !ScrapeFormat.hasEnd(body) {
-                throw ScrapeFailure(.malformed, "the body does not end with # EOF")
+                outcome.failure = ScrapeFailure(
+                    .malformed, "the body does not end with # EOF")
             }
-            (parsed, taken) = (reader.parsed, reader.scrape ?? intake)
         case .protobuf:
             var reader = ProtobufExposition(
                 tenant: tenant, now: now.nanos, limits: limits, scrape: intake)
+            var failure: ScrapeFailure?
             do throws(IngestError) {
                 try reader.read(body, &cache)
             } catch {
-                throw ScrapeFailure(.malformed, error.description)
+                failure = ScrapeFailure(.malformed, error.description)
             }
-            (parsed, taken) = (reader.parsed, reader.scrape)
+            outcome = Outcome(parsed: reader.parsed, taken: reader.scrape, failure: failure)
         }
-        if let failure = taken.failure { throw failure }
-        if let fault = parsed.firstFault {
-            throw ScrapeFailure(.malformed, fault.description)
+        outcome.failure = outcome.failure ?? ScrapeFormat.failure(of: outcome)
+        return outcome
+    }
+
+    private static func failure(of outcome: Outcome) -> ScrapeFailure? {
+        if let failure = outcome.taken.failure { return failure }
+        if let fault = outcome.parsed.firstFault {
+            return ScrapeFailure(.malformed, fault.description)
         }
-        let limit = intake.sampleCountMax
-        let kept = parsed.batch.samples.count + parsed.batch.histograms.count
-        if limit > 0, kept > limit {
-            throw ScrapeFailure(
-                .sampleCount, "\(kept) samples after relabelling, sample_limit is \(limit)")
-        }
-        return (parsed, taken)
+        let limit = outcome.taken.sampleCountMax
+        let kept = outcome.parsed.sampleCount
+        guard limit > 0, kept > limit else { return nil }
+        return ScrapeFailure(
+            .sampleCount, "\(kept) samples after relabelling, sample_limit is \(limit)")
     }
 
     private static func hasEnd(_ body: [UInt8]) -> Bool {

@@ -33,6 +33,7 @@ struct ScrapeIntake: Sendable {
         do {
             return try shaper.shaped(sent, isSent: isSent)
         } catch {
+            scrapedCount += 1
             if failure == nil { failure = error }
             return nil
         }

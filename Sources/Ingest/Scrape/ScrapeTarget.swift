@@ -110,12 +110,14 @@ package enum FoundTarget: Sendable, Hashable {
         }
         let query = parameters.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
             .flatMap { parameter in
-                parameter.values.map {
-                    "\(PercentEncoding.encoded(parameter.name))=\(PercentEncoding.encoded($0))"
-                }
+                parameter.values.map { "\(encoded(parameter.name))=\(encoded($0))" }
             }
         let path = labels["__metrics_path__"]
         return "\(scheme)://\(address)" + (path.hasPrefix("/") || path.isEmpty ? "" : "/") + path
             + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+    }
+
+    private static func encoded(_ text: String) -> String {
+        PercentEncoding.encoded(text, blanksAsPlus: true)
     }
 }

@@ -108,35 +108,40 @@ package struct TargetScraper: Sendable {
                 .bodyBytes, "a body of more than \(job.limits.bodyBytesMax) bytes")
         }
         cache.begin(tenant: tenant, domain: format.rawValue)
-        let intake = ScrapeIntake(target, of: job)
-        let (parsed, taken) = try format.read(
-            answer.body, intake, tenant: tenant, now: time, limits: limits, &cache)
-        if cache.keyCount > 2 * taken.scrapedCount + Self.keysSpared {
+        let outcome = format.read(
+            answer.body, ScrapeIntake(target, of: job), tenant: tenant, now: time, limits: limits,
+            &cache)
+        if cache.keyCount > 2 * outcome.taken.scrapedCount + Self.keysSpared {
             // Most of what it knows is no more.
             cache = SeriesCache(seed: seed)
         }
-        var scraped = Scraped(
-            parsed, scrapedCount: taken.scrapedCount, duplicateCount: taken.duplicateCount,
-            bodyBytes: answer.body.count)
-        scraped.addedCount = TargetScraper.missing(of: parsed.batch.series, in: known).count
+        var scraped = Scraped(outcome, bodyBytes: answer.body.count)
+        guard scraped.failure == nil else {
+            endAll(at: time, in: &scraped.batch)
+            return scraped
+        }
+        let series = scraped.batch.series
+        scraped.addedCount = TargetScraper.missing(of: series, in: known).count
+        let isTracked = outcome.taken.isTracked
         let tracked =
-            taken.isTracked.allSatisfy { $0 }
-            ? parsed.batch.series
-            : zip(parsed.batch.series, taken.isTracked).filter(\.1).map(\.0)
+            isTracked.allSatisfy { $0 } ? series : zip(series, isTracked).filter(\.1).map(\.0)
         let ended = TargetScraper.missing(of: live, in: tracked)
-        if !parsed.batch.series.isEmpty { known = parsed.batch.series }
+        if !series.isEmpty { known = series }
         live = tracked
         TargetScraper.end(ended[...], at: time, in: &scraped.batch)
-        scraped.batch.metadata = news(of: parsed.batch.metadata)
+        scraped.batch.metadata = news(of: scraped.batch.metadata)
         return scraped
     }
 
     private mutating func failed(_ failure: ScrapeFailure, at time: Timestamp) -> Scraped {
-        var scraped = Scraped(ParsedBody(tenant: tenant))
-        scraped.failure = failure
-        TargetScraper.end(live[...], at: time, in: &scraped.batch)
-        live = []
+        var scraped = Scraped(failure, tenant: tenant)
+        endAll(at: time, in: &scraped.batch)
         return scraped
+    }
+
+    private mutating func endAll(at time: Timestamp, in batch: inout WriteBatch) {
+        TargetScraper.end(live[...], at: time, in: &batch)
+        live = []
     }
 
     /// What of `metadata` was not known, and is from now on.
@@ -190,12 +195,7 @@ extension TargetScraper {
         on scraped: inout Scraped, durationNanos: Int64, at time: Timestamp
     ) {
         let nanos = Timestamp(millis: time.millis).nanos
-        let bodySize: Int
-        switch scraped.failure?.reason {
-        case nil: bodySize = scraped.bodyBytes
-        case .bodyBytes: bodySize = -1
-        default: bodySize = 0
-        }
+        let bodySize = scraped.failure?.reason == .bodyBytes ? -1 : scraped.bodyBytes
         let values: [Double] =
             [
                 scraped.failure == nil ? 1 : 0, Double(durationNanos) / 1e9,

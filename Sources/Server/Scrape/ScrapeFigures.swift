@@ -56,7 +56,7 @@ struct ScrapeFigures: Sendable {
 
     func note(_ scraped: Scraped, durationNanos: Int64, missedCount: Int) {
         scrapes.add()
-        samples.add(scraped.keptCount)
+        if scraped.failure == nil { samples.add(scraped.keptCount) }
         duplicates.add(scraped.duplicateCount)
         missed.add(missedCount)
         duration.record(nanos: durationNanos)

@@ -64,7 +64,7 @@ import Testing
         let target = try Self.target("web:1", labels, job)
         #expect(
             target.url
-                == "http://web:1/probe?match%5B%5D=%7Ba%3D%22b%20c%22%7D&module=http_2xx&module=b"
+                == "http://web:1/probe?match%5B%5D=%7Ba%3D%22b+c%22%7D&module=http_2xx&module=b"
                 + "&target=x%26y")
         #expect(target.discovered["__param_module"] == "http_2xx")
     }

@@ -195,6 +195,22 @@ import Testing
         #expect(run.report(on: run.fail())["up"] == 0)
     }
 
+    /// As Prometheus does, which tells what there was.
+    @Test func tellsOfABodyThatIsNotUsed() {
+        var run = ScrapeRun { job in
+            job.limits.sampleCountMax = 1
+            job.hasExtraSeries = true
+        }
+        let scraped = run.text("a 1\nb 2\n")
+        #expect(scraped.failure?.reason == .sampleCount)
+        let report = run.report(on: scraped)
+        #expect(report["up"] == 0)
+        #expect(report["scrape_samples_scraped"] == 2)
+        #expect(report["scrape_samples_post_metric_relabeling"] == 2)
+        #expect(report["scrape_series_added"] == 0)
+        #expect(report["scrape_body_size_bytes"] == 8)
+    }
+
     @Test func tellsMoreWhenThatIsWanted() {
         var run = ScrapeRun { job in
             job.hasExtraSeries = true
