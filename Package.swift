@@ -146,7 +146,7 @@ let house: [Room] = [
         name: "Fuzz", kind: .testSupport,
         rooms: [
             "Encoding", "Model", "Query", "Ingest", "Platform", "Storage", "Raft", "Replication",
-            "Cluster", "Simulator", "QuerySupport",
+            "Cluster", "Server", "Simulator", "QuerySupport",
         ],
         path: "Tests/Fuzz", exclude: ["Corpus"]),
     Room(

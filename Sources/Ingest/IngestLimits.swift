@@ -63,6 +63,21 @@ package enum SkipReason: String, CaseIterable, Sendable, Hashable {
     case metadataLimit = "metadata_max"
 }
 
+extension SkipReason {
+    /// Whether the sender broke its format; what is beyond our limits, or beside the samples, is
+    /// none.
+    var isFault: Bool {
+        switch self {
+        case .badLine, .badValue, .badTimestamp, .badLabelName, .badLabelValue, .duplicateLabel,
+            .missingMetricName:
+            true
+        case .tooManyLabels, .longLabelName, .longLabelValue, .badHistogram, .badExemplar,
+            .longExemplar, .exemplarTenant, .stringField, .metadataLimit:
+            false
+        }
+    }
+}
+
 /// How many items were left out, by reason.
 package struct SkipCounts: Sendable, Hashable {
     private var counts = [Int](repeating: 0, count: SkipReason.allCases.count)

@@ -11,11 +11,16 @@ package struct ParsedBody: Sendable {
     package var skips = SkipCounts()
     /// The first item that was left out for being wrong, for a person.
     package var firstSkip: IngestError?
+    /// The first that was not in its format, rather than beyond a limit or with a bad exemplar.
+    private(set) var firstFault: IngestError?
     /// What was taken: samples, histograms, exemplars, log lines and metadata; of Influx whole lines, those
     /// of string fields only among them.
     package var acceptedCount = 0
 
     package init(tenant: Tenant) { batch = WriteBatch(tenant: tenant) }
+
+    /// Samples of the batch, those that are histograms included.
+    var sampleCount: Int { batch.samples.count + batch.histograms.count }
 
     /// The error to answer with, if any.
     package var refusal: IngestError? { acceptedCount == 0 ? firstSkip : nil }
@@ -48,6 +53,9 @@ package struct ParsedBody: Sendable {
         _ reason: SkipReason, _ what: @autoclosure () -> String, at place: IngestError.Place
     ) {
         skips.add(reason)
-        if firstSkip == nil { firstSkip = .malformed(what: what(), place: place) }
+        guard firstSkip == nil || firstFault == nil && reason.isFault else { return }
+        let error = IngestError.malformed(what: what(), place: place)
+        if firstSkip == nil { firstSkip = error }
+        if firstFault == nil, reason.isFault { firstFault = error }
     }
 }

@@ -64,6 +64,9 @@ package struct SeriesCache: Sendable {
 
     package var seriesCount: Int { references.count }
 
+    /// Spellings that it knows.
+    var keyCount: Int { usedSlotCount }
+
     /// Starts a batch of `tenant`. `domain`: the format and whatever else decides what bytes mean.
     mutating func begin(tenant: Tenant, domain: String) {
         if references.count >= seriesCountMax || usedSlotCount >= 4 * seriesCountMax

@@ -33,6 +33,7 @@ package struct ServerConfiguration: Sendable {
     /// Nil: a node of one, whatever the directory says.
     package var cluster: ClusterConfiguration?
     package var rules = RuleConfiguration()
+    package var scrapes = ScrapeConfiguration()
     package var version = "0.1.0"
     /// What it was made of, for people to look at.
     package var shown = ShownSettings()

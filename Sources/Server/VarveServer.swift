@@ -25,6 +25,7 @@ package final class VarveServer: Sendable {
     private let statsd: StatsdService?
     private let syslog: SyslogService?
     private let rules: RuleService
+    private let scrapes: ScrapeService
     private let http: HTTPService?
     private let httpTask: Task<Void, any Error>?
     private let group: MultiThreadedEventLoopGroup
@@ -46,7 +47,8 @@ package final class VarveServer: Sendable {
 
     private init(
         addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
-        rules: RuleService, http: HTTPService?, httpTask: Task<Void, any Error>?,
+        rules: RuleService, scrapes: ScrapeService, http: HTTPService?,
+        httpTask: Task<Void, any Error>?,
         group: MultiThreadedEventLoopGroup, limits: AdjustableLimits, logger: Logger
     ) {
         self.addresses = addresses
@@ -54,6 +56,7 @@ package final class VarveServer: Sendable {
         self.statsd = statsd
         self.syslog = syslog
         self.rules = rules
+        self.scrapes = scrapes
         self.http = http
         self.httpTask = httpTask
         self.group = group
@@ -83,6 +86,9 @@ package final class VarveServer: Sendable {
             version: configuration.version)
         let rules = RuleService(
             configuration.rules, of: node, reading: context, in: world, logger: logger)
+        let scrapes = ScrapeService(
+            configuration.scrapes, of: node, limits: limits.ingest,
+            version: configuration.version, in: world, logger: logger)
         do {
             addresses.peers = try await startPeers(configuration, node, world, group)
             statsd = try await startStatsd(configuration, node, world, group)
@@ -93,16 +99,24 @@ package final class VarveServer: Sendable {
             var http: HTTPService?
             var task: Task<Void, any Error>?
             if case .inet(let host, let port)? = configuration.http {
-                let service = makeHTTP(configuration, limits, node, context, rules, world, logger)
+                var table = RouteTable()
+                RulesAPI(service: rules, keeper: { DutyRelay.keeper(beside: node) })
+                    .addRoutes(to: &table)
+                TargetsAPI(service: scrapes, keeper: { DutyRelay.keeper(beside: node) })
+                    .addRoutes(to: &table)
+                let service = makeHTTP(configuration, limits, node, context, table, world, logger)
                 let (running, bound) = try await run(service, host: host, port: port)
                 addresses.http = .inet(host: host, port: bound)
                 (http, task) = (service, running)
             }
             rules.start()
+            scrapes.start()
             return VarveServer(
                 addresses: addresses, node: node, statsd: statsd, syslog: syslog, rules: rules,
-                http: http, httpTask: task, group: group, limits: limits, logger: logger)
+                scrapes: scrapes, http: http, httpTask: task, group: group, limits: limits,
+                logger: logger)
         } catch {
+            await scrapes.stop()
             await rules.stop()
             _ = await statsd?.stop()
             await syslog?.stop()
@@ -117,6 +131,7 @@ package final class VarveServer: Sendable {
         if await statsd?.stop() == false {
             logger.error("statsd: the last interval could not be delivered")
         }
+        await scrapes.stop()
         await rules.stop()
         await http?.stop()
         // Requests in hand had their grace; how HTTP ended is of no interest any more.
@@ -128,7 +143,7 @@ package final class VarveServer: Sendable {
     }
 
     /// Takes over what can change while it runs: bounds of data, queries and bodies, how statsd and
-    /// syslog are read, and rules. The rest needs a restart.
+    /// syslog are read, rules and what is scraped. The rest needs a restart.
     package func reload(_ configuration: ServerConfiguration) {
         node.reload(configuration.node)
         statsd?.reload(configuration.statsdOptions)
@@ -139,6 +154,7 @@ package final class VarveServer: Sendable {
         limits.ingest.value = configuration.ingestLimits
         limits.shown.value = configuration.shown
         rules.reload(configuration.rules)
+        scrapes.reload(configuration.scrapes)
     }
 
     /// Gives a member its way to the others; where it listens for them.
@@ -189,11 +205,11 @@ package final class VarveServer: Sendable {
 
     private static func makeHTTP(
         _ configuration: ServerConfiguration, _ adjustable: AdjustableLimits, _ node: Node,
-        _ context: QueryContext, _ rules: RuleService, _ world: Node.Surroundings,
+        _ context: QueryContext, _ services: RouteTable, _ world: Node.Surroundings,
         _ logger: Logger
     ) -> HTTPService {
         let logs = LogQLEngine(querier: node.querier)
-        var table = RouteTable()
+        var table = services
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
         DeletionAPI(node: node, isEnabled: configuration.hasAdminAPI).addRoutes(to: &table)
@@ -206,8 +222,7 @@ package final class VarveServer: Sendable {
         RemoteReadAPI(context: context, limits: adjustable.ingest).addRoutes(to: &table)
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
             .addRoutes(to: &table)
-        RulesAPI(service: rules, keeper: { RuleService.keeper(beside: node) })
-            .addRoutes(to: &table)
+        FeaturesAPI().addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)
             .addRoutes(to: &table)

@@ -10,7 +10,7 @@ struct VarveCommand: AsyncParsableCommand {
         version: VarveVersion.text,
         subcommands: [
             ServeCommand.self, QueryCommand.self, LogsCommand.self, InspectCommand.self,
-            RulesCommand.self, ClusterTool.self,
+            RulesCommand.self, ScrapeCommand.self, ClusterTool.self,
         ])
 
     /// A wrong command line is one line and exit status 2, as any other error.

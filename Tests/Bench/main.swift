@@ -10,7 +10,7 @@ let benches: [(name: String, run: () -> [BenchRow])] = [
     ("storage-selector", selectorBench),
     ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
     ("replication", replicationBench), ("node", nodeBench),
-    ("fan-out", fanOutBench), ("voters", votersBench),
+    ("fan-out", fanOutBench), ("voters", votersBench), ("scrape", scrapeBench),
 ]
 
 if CommandLine.arguments.count == 3, CommandLine.arguments[1] == SeriesMemory.childArgument {

@@ -88,5 +88,10 @@ def test_status_shows_the_settings_in_force(make_server):
     server = make_server("--retention", "30d")
     assert server.get("/api/v1/status/flags")["data"]["retention"] == "30d"
     assert 'retention: "30d"\n' in server.get("/api/v1/status/config")["data"]["yaml"]
+    assert server.get("/api/v1/status/walreplay")["data"]["state"] == "done"
+    features = server.get("/api/v1/features")["data"]
+    assert features["promql"]["smoothed"] and features["promql_functions"]["rate"]
+    assert "start_timestamp" not in features["promql_functions"]
+    assert not features["api"]["otlp_write_receiver"]
     info = server.get("/api/v1/status/runtimeinfo")["data"]
     assert info["storageRetention"] == "30d" and info["startTime"] <= info["serverTime"]

@@ -35,8 +35,38 @@ struct HTTPClientTests {
 
     @Test func refusesABodyBeyondTheBound() async throws {
         let url = try url("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345")
-        await #expect(throws: NetworkError.self) {
+        let port = Int(url.split(separator: ":")[2].prefix { $0.isNumber }) ?? 0
+        let want = NetworkError.tooLarge(endpoint: "127.0.0.1:\(port)", bytesMax: 4)
+        await #expect(throws: want) {
             try await HTTPClient().get(url, bodyBytesMax: 4)
+        }
+    }
+
+    @Test func headersAreFoundInAnyCase() async throws {
+        let answer = try await HTTPClient().get(
+            try url("HTTP/1.1 200 OK\r\nX-Thing: a\r\nx-thing: b\r\nContent-Length: 0\r\n\r\n"),
+            bodyBytesMax: 4)
+        #expect(answer.header("x-Thing") == "a")
+        #expect(answer.header("y") == nil)
+    }
+
+    @Test(arguments: ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n12"])
+    func whatTakesTooLongIsGivenUp(beginning: String) async throws {
+        let port = try Loopback.listen { client in
+            _ = client.receive()
+            client.send(beginning)
+            // Until the client has had enough.
+            while !client.receive().isEmpty {}
+        }
+        do {
+            _ = try await HTTPClient().get(
+                "http://127.0.0.1:\(port)/", headers: [], nanosMax: 50_000_000, bodyBytesMax: 9)
+            Issue.record("answered")
+        } catch {
+            guard case .broken = error else {
+                Issue.record("\(error)")
+                return
+            }
         }
     }
 

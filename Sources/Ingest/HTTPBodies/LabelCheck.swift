@@ -44,7 +44,8 @@ struct LabelCheck {
 
     mutating func labels() -> Labels { builder.build() }
 
-    private func isKnown(_ name: ArraySlice<UInt8>) -> Bool {
+    /// Whether the name was added, be it with an empty value.
+    func isKnown(_ name: ArraySlice<UInt8>) -> Bool {
         var start = 0
         for end in ends {
             if end - start == name.count, names[start..<end] == name { return true }

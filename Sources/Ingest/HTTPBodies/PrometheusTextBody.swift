@@ -37,18 +37,24 @@ package enum PrometheusTextBody {
 /// One body being read, line by line.
 struct PrometheusTextReader {
     var parsed: ParsedBody
+    /// Of a scrape; nil for a push.
+    var scrape: ScrapeIntake?
     private let dialect: PrometheusTextBody.Dialect
     private let now: Int64
     let limits: IngestLimits
     var labels: LabelCheck
     private var line = 0
+    /// Of the last TYPE line.
+    private var familyKind = MetricMetadata.Kind.unknown
     private var metadataIndexes: [String: Int] = [:]
     private var scratch: [UInt8] = []
 
     init(
-        dialect: PrometheusTextBody.Dialect, tenant: Tenant, now: Int64, limits: IngestLimits
+        dialect: PrometheusTextBody.Dialect, tenant: Tenant, now: Int64, limits: IngestLimits,
+        scrape: ScrapeIntake? = nil
     ) {
         parsed = ParsedBody(tenant: tenant)
+        self.scrape = scrape
         self.dialect = dialect
         self.now = now
         self.limits = limits
@@ -103,13 +109,17 @@ struct PrometheusTextReader {
         else { return bad(.badValue, "bad value \"\(text(body, valueStart..<at))\"") }
         while at < end, isBlank(bytes[at]) { at += 1 }
         var nanos = now
+        var hasTimestamp = false
         if at < end, bytes[at] != 0x23 {
             let from = at
             while at < end, !isBlank(bytes[at]) { at += 1 }
             guard let stamp = timestamp(body, from, at) else {
                 return bad(.badTimestamp, "bad timestamp \"\(text(body, from..<at))\"")
             }
-            nanos = stamp
+            if scrape?.honorsTimestamps ?? true {
+                nanos = stamp
+                hasTimestamp = true
+            }
             while at < end, isBlank(bytes[at]) { at += 1 }
         }
         if at < end {
@@ -119,14 +129,33 @@ struct PrometheusTextReader {
         }
         let key = cache.key(body[start..<seriesEnd])
         var number = cache.number(key)
-        if number == nil, let made = self.labels(body, start, seriesEnd) {
-            number = cache.learn(key, made)
+        if number == nil, let made = self.labels(body, start, seriesEnd),
+            let labels = shaped(made)
+        {
+            number = cache.learn(key, labels)
         }
-        guard let number else { return }
-        let index = cache.index(number, in: &parsed.batch.series)
+        guard let number, let index = place(number, hasTimestamp: hasTimestamp, &cache) else {
+            return
+        }
         parsed.batch.samples.append(seriesIndex: index, timestamp: nanos, value: value)
         parsed.acceptedCount += 1
         if at < end { exemplar(body, at, end, of: cache.labels(number), nanos) }
+    }
+
+    private mutating func shaped(_ sent: Labels) -> Labels? {
+        guard scrape != nil else { return sent }
+        let names = labels
+        return scrape?.shaped(BoundText.normalised(sent, of: familyKind)) {
+            names.isKnown(Array($0.utf8)[...])
+        }
+    }
+
+    private mutating func place(
+        _ number: UInt32, hasTimestamp: Bool, _ cache: inout SeriesCache
+    ) -> UInt32? {
+        guard scrape != nil else { return cache.index(number, in: &parsed.batch.series) }
+        return scrape?.place(
+            number, hasTimestamp: hasTimestamp, &cache, in: &parsed.batch.series)
     }
 
     /// Behind the name and the braces; blanks may stand between the two.
@@ -279,7 +308,9 @@ extension PrometheusTextReader {
             metadataIndexes[name] = index
         }
         switch keyword {
-        case "TYPE": parsed.batch.metadata[index].kind = kind(text)
+        case "TYPE":
+            familyKind = kind(text)
+            parsed.batch.metadata[index].kind = familyKind
         case "HELP": parsed.batch.metadata[index].help = unescaped(text)
         default: parsed.batch.metadata[index].unit = text
         }

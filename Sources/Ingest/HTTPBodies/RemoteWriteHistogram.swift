@@ -13,40 +13,33 @@ enum RemoteWriteHistogram {
         case invalid(String)
     }
 
-    /// The half of a histogram on one side of zero, as sent.
-    private struct Side {
-        var spans: [(offset: Int32, length: UInt32)] = []
-        var deltas: [Int64] = []
-        var counts: [Double] = []
-    }
-
     static func parse(
         _ bytes: Span<UInt8>, _ range: Range<Int>
     ) throws(IngestError) -> Outcome {
         var histogram = Histogram(schema: 0)
-        var positive = Side()
-        var negative = Side()
+        var positive = NativeBuckets()
+        var negative = NativeBuckets()
         var millis: Int64 = 0
         let end = range.upperBound
         var at = range.lowerBound
         while at < end {
             let tag = try ProtobufReader.tag(bytes, &at, end)
             switch (tag.field, tag.wire) {
-            case (8, ProtobufReader.bytesWire): negative.spans.append(try span(bytes, &at, end))
-            case (11, ProtobufReader.bytesWire): positive.spans.append(try span(bytes, &at, end))
-            case (9, _): try deltas(tag, bytes, &at, end, &negative.deltas)
-            case (12, _): try deltas(tag, bytes, &at, end, &positive.deltas)
-            case (10, _): try doubles(tag, bytes, &at, end, &negative.counts)
-            case (13, _): try doubles(tag, bytes, &at, end, &positive.counts)
-            case (16, _): try doubles(tag, bytes, &at, end, &histogram.customBounds)
+            case (8, ProtobufReader.bytesWire): try negative.addSpan(bytes, &at, end)
+            case (11, ProtobufReader.bytesWire): try positive.addSpan(bytes, &at, end)
+            case (9, _): try negative.addDeltas(tag, bytes, &at, end)
+            case (12, _): try positive.addDeltas(tag, bytes, &at, end)
+            case (10, _): try negative.addCounts(tag, bytes, &at, end)
+            case (13, _): try positive.addCounts(tag, bytes, &at, end)
+            case (16, _): try NativeBuckets.doubles(tag, bytes, &at, end, &histogram.customBounds)
             case (15, ProtobufReader.varintWire):
                 millis = Int64(bitPattern: try ProtobufReader.varint(bytes, &at, end))
             default:
                 try scalar(tag, bytes, &at, end, &histogram)
             }
         }
-        if let fault = schemaFault(histogram) { return .invalid(fault) }
-        guard let positiveBuckets = buckets(positive), let negativeBuckets = buckets(negative)
+        if let fault = NativeBuckets.schemaFault(histogram) { return .invalid(fault) }
+        guard let positiveBuckets = positive.buckets, let negativeBuckets = negative.buckets
         else { return .invalid("spans and bucket counts do not agree") }
         histogram.positive = positiveBuckets
         histogram.negative = negativeBuckets
@@ -81,112 +74,6 @@ enum RemoteWriteHistogram {
         default:
             try ProtobufReader.skip(tag, bytes, &at, end)
         }
-    }
-
-    /// BucketSpan: offset = 1 (zigzag), length = 2.
-    private static func span(
-        _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int
-    ) throws(IngestError) -> (offset: Int32, length: UInt32) {
-        let range = try ProtobufReader.content(bytes, &at, end)
-        var offset: Int32 = 0
-        var length: UInt32 = 0
-        var place = range.lowerBound
-        while place < range.upperBound {
-            let tag = try ProtobufReader.tag(bytes, &place, range.upperBound)
-            switch (tag.field, tag.wire) {
-            case (1, ProtobufReader.varintWire):
-                offset = Int32(
-                    truncatingIfNeeded: try ProtobufReader.zigzag(bytes, &place, range.upperBound))
-            case (2, ProtobufReader.varintWire):
-                length = UInt32(
-                    truncatingIfNeeded: try ProtobufReader.varint(bytes, &place, range.upperBound))
-            default: try ProtobufReader.skip(tag, bytes, &place, range.upperBound)
-            }
-        }
-        return (offset, length)
-    }
-
-    /// Repeated sint64, packed or not.
-    private static func deltas(
-        _ tag: ProtobufReader.Tag, _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int,
-        _ values: inout [Int64]
-    ) throws(IngestError) {
-        switch tag.wire {
-        case ProtobufReader.varintWire:
-            values.append(try ProtobufReader.zigzag(bytes, &at, end))
-        case ProtobufReader.bytesWire:
-            let range = try ProtobufReader.content(bytes, &at, end)
-            var place = range.lowerBound
-            while place < range.upperBound {
-                values.append(try ProtobufReader.zigzag(bytes, &place, range.upperBound))
-            }
-        default: try ProtobufReader.skip(tag, bytes, &at, end)
-        }
-    }
-
-    /// Repeated double, packed or not.
-    private static func doubles(
-        _ tag: ProtobufReader.Tag, _ bytes: Span<UInt8>, _ at: inout Int, _ end: Int,
-        _ values: inout [Double]
-    ) throws(IngestError) {
-        switch tag.wire {
-        case ProtobufReader.fixed64Wire:
-            values.append(try ProtobufReader.double(bytes, &at, end))
-        case ProtobufReader.bytesWire:
-            let range = try ProtobufReader.content(bytes, &at, end)
-            var place = range.lowerBound
-            while place < range.upperBound {
-                values.append(try ProtobufReader.double(bytes, &place, range.upperBound))
-            }
-        default: try ProtobufReader.skip(tag, bytes, &at, end)
-        }
-    }
-
-    /// Spans with their counts to buckets that are not empty; nil when they do not fit together.
-    /// The counts bound the work, whatever lengths the spans claim.
-    private static func buckets(_ side: Side) -> Histogram.Buckets? {
-        var counts = side.counts
-        if counts.isEmpty {
-            var running: Int64 = 0
-            counts.reserveCapacity(side.deltas.count)
-            for delta in side.deltas {
-                let (sum, overflow) = running.addingReportingOverflow(delta)
-                guard !overflow else { return nil }
-                running = sum
-                counts.append(Double(sum))
-            }
-        } else if !side.deltas.isEmpty {
-            return nil
-        }
-        var result = Histogram.Buckets()
-        var next: Int32 = 0
-        var used = 0
-        for (number, span) in side.spans.enumerated() {
-            guard number == 0 || span.offset >= 0, Int(span.length) <= counts.count - used
-            else { return nil }
-            let (start, overflow) = next.addingReportingOverflow(span.offset)
-            let (stop, overflow2) = start.addingReportingOverflow(Int32(span.length))
-            guard !overflow, !overflow2 else { return nil }
-            for index in start..<stop {
-                let count = counts[used]
-                used += 1
-                guard count >= 0 else { return nil }
-                if count != 0 {
-                    result.indexes.append(index)
-                    result.counts.append(count)
-                }
-            }
-            next = stop
-        }
-        return used == counts.count ? result : nil
-    }
-
-    private static func schemaFault(_ histogram: Histogram) -> String? {
-        let isCustom = histogram.schema == Histogram.customBoundsSchema
-        let isExponential = (Histogram.schemaMin...Histogram.schemaMax).contains(histogram.schema)
-        if !isCustom, !isExponential { return "schema \(histogram.schema) is not supported" }
-        if !isCustom, !histogram.customBounds.isEmpty { return "custom bounds without schema -53" }
-        return nil
     }
 
     private static func boundsFault(_ histogram: Histogram) -> String? {

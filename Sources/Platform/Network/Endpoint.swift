@@ -67,6 +67,8 @@ package enum NetworkError: Error, Hashable, Sendable, CustomStringConvertible {
     case timedOut(endpoint: String, afterMillis: Int)
     /// The other side closed, reset or spoke nonsense.
     case broken(endpoint: String, reason: String)
+    /// An answer beyond what the caller takes.
+    case tooLarge(endpoint: String, bytesMax: Int)
     /// An HTTP answer that is no success.
     case refused(status: Int, body: [UInt8])
     /// What the caller asked for can not be sent.
@@ -79,6 +81,7 @@ package enum NetworkError: Error, Hashable, Sendable, CustomStringConvertible {
         case .cannotConnect(let endpoint, let reason): "can not connect to \(endpoint): \(reason)"
         case .timedOut(let endpoint, let millis): "\(endpoint): no answer within \(millis) ms"
         case .broken(let endpoint, let reason): "\(endpoint): \(reason)"
+        case .tooLarge(let endpoint, let max): "\(endpoint): an answer of more than \(max) bytes"
         case .refused(let status, let body):
             "status \(status): \(String(decoding: body.prefix(200), as: UTF8.self))"
         case .invalidRequest(let reason): "invalid request: \(reason)"

@@ -9,7 +9,13 @@ package struct HTTPClient: Sendable {
     /// A whole answer.
     package struct Answer: Sendable {
         package var status: Int
+        package var headers: [(name: String, value: String)] = []
         package var body: [UInt8]
+
+        /// The first value of a header, whose name may be in any case.
+        package func header(_ name: String) -> String? {
+            headers.first { $0.name.lowercased() == name.lowercased() }?.value
+        }
     }
 
     /// What is sent, and for how long an answer is waited for.
@@ -20,7 +26,7 @@ package struct HTTPClient: Sendable {
         /// Of the other side, between two parts of its answer.
         var silenceSecondsMax: Int64?
         /// From the connection to the end of the answer.
-        var secondsMax: Int64?
+        var nanosMax: Int64?
     }
 
     private let connectTimeout = TimeAmount.seconds(5)
@@ -38,6 +44,15 @@ package struct HTTPClient: Sendable {
         try await ask(
             url, Request(headers: headers, silenceSecondsMax: silenceSecondsMax),
             bodyBytesMax: bodyBytesMax)
+    }
+
+    /// The same; what takes longer than `nanosMax`, connecting included, is thrown as
+    /// `broken` or `cannotConnect`.
+    package func get(
+        _ url: String, headers: [(String, String)], nanosMax: Int64, bodyBytesMax: Int
+    ) async throws(NetworkError) -> Answer {
+        try await ask(
+            url, Request(headers: headers, nanosMax: nanosMax), bodyBytesMax: bodyBytesMax)
     }
 
     /// The same; `isPost`: POSTs without a body. A server that is silent for longer than
@@ -60,7 +75,7 @@ package struct HTTPClient: Sendable {
             url,
             Request(
                 method: .POST, headers: [("Content-Type", contentType)], body: body,
-                secondsMax: secondsMax), bodyBytesMax: bodyBytesMax)
+                nanosMax: secondsMax * 1_000_000_000), bodyBytesMax: bodyBytesMax)
     }
 
     private func ask(
@@ -70,11 +85,13 @@ package struct HTTPClient: Sendable {
         var answer = Answer(status: 0, body: [])
         try await exchange(target, request) { part in
             switch part {
-            case .head(let head): answer.status = Int(head.status.code)
+            case .head(let head):
+                answer.status = Int(head.status.code)
+                answer.headers = head.headers.map { ($0.name, $0.value) }
             case .body(let bytes):
                 guard answer.body.count + bytes.readableBytes <= bodyBytesMax else {
-                    throw NetworkError.broken(
-                        endpoint: target.authority, reason: "the answer is too large")
+                    throw NetworkError.tooLarge(
+                        endpoint: target.authority, bytesMax: bodyBytesMax)
                 }
                 answer.body.append(contentsOf: bytes.readableBytesView)
             case .end: return false
@@ -128,11 +145,11 @@ package struct HTTPClient: Sendable {
         _ target: HTTPTarget, _ request: Request,
         _ onPart: (HTTPClientResponsePart) throws -> Bool
     ) async throws(NetworkError) {
-        let (silence, limit) = (request.silenceSecondsMax, request.secondsMax)
+        let (silence, limit) = (request.silenceSecondsMax, request.nanosMax)
         let channel: NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
         do {
             channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connectTimeout(connectTimeout)
+                .connectTimeout(min(connectTimeout, .nanoseconds(limit ?? .max)))
                 .connect(host: target.host, port: target.port) { channel in
                     channel.eventLoop.makeCompletedFuture {
                         if let silence {
@@ -141,7 +158,7 @@ package struct HTTPClient: Sendable {
                                 SilenceHandler(),
                             ])
                         }
-                        if let limit { HTTPClient.close(channel, afterSeconds: limit) }
+                        if let limit { HTTPClient.close(channel, afterNanos: limit) }
                         try channel.pipeline.syncOperations.addHTTPClientHandlers()
                         return try NIOAsyncChannel(wrappingChannelSynchronously: channel)
                     }
@@ -181,8 +198,8 @@ package struct HTTPClient: Sendable {
         return [.head(head), .body(.byteBuffer(ByteBuffer(bytes: request.body))), .end(nil)]
     }
 
-    private static func close(_ channel: any Channel, afterSeconds seconds: Int64) {
-        let end = channel.eventLoop.scheduleTask(in: .seconds(seconds)) {
+    private static func close(_ channel: any Channel, afterNanos nanos: Int64) {
+        let end = channel.eventLoop.scheduleTask(in: .nanoseconds(nanos)) {
             channel.close(promise: nil)
         }
         channel.closeFuture.whenComplete { _ in end.cancel() }

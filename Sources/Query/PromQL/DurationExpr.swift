@@ -1,3 +1,5 @@
+internal import Model
+
 /// A length of time as a query writes it: `5m`, `300`, `1h / 2`, `step() * 3`, `max(range(), 1m)`.
 ///
 /// Known when the query is read unless it speaks of the query's own step or range; then

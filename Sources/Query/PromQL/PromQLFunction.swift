@@ -58,6 +58,10 @@ package struct PromQLFunction: Sendable {
 
     static func named(_ name: String) -> PromQLFunction? { table[name] }
 
+    /// Names of those that can be computed, ascending.
+    package static let names: [String] = table.values.filter { $0.implementation != .missing }
+        .map(\.name).sorted()
+
     private static let table: [String: PromQLFunction] = Dictionary(
         (windowFunctions + maps + dates + histograms + others + extras).map { ($0.name, $0) },
         uniquingKeysWith: { first, _ in first })

@@ -1,3 +1,5 @@
+internal import Model
+
 /// The functions of alerts' templates.
 ///
 /// Source: Prometheus, docs/configuration/template_reference.md, template/template.go.

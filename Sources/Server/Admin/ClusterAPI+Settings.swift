@@ -1,5 +1,5 @@
 internal import Cluster
-internal import Query
+internal import Model
 
 /// `/api/v1/cluster/settings`: what is the cluster's and not a node's, to read and to change.
 extension ClusterAPI {

@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// Names and values of a query string or a form body, in order, repeated names kept.
 /// Source: WHATWG URL, application/x-www-form-urlencoded.
 package struct FormParameters: Sendable, Equatable {
@@ -58,21 +60,7 @@ package struct FormParameters: Sendable, Equatable {
     }
 
     /// Percent-encoded for a query string, the reverse of `decoded`.
-    package static func encoded(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                bytes.append(byte)
-            default:
-                bytes.append(UInt8(ascii: "%"))
-                bytes.append(digits[Int(byte >> 4)])
-                bytes.append(digits[Int(byte & 15)])
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    package static func encoded(_ text: String) -> String { PercentEncoding.encoded(text) }
 
     private static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {

@@ -23,6 +23,7 @@ struct StatusAPI: Sendable {
             table.add([.get], "\(prefix)/flags", .quick, flags)
             table.add([.get], "\(prefix)/config", .quick, config)
             table.add([.get], "\(prefix)/tsdb", .query, tsdb)
+            table.add([.get], "\(prefix)/walreplay", .quick, walReplay)
         }
     }
 
@@ -83,6 +84,14 @@ struct StatusAPI: Sendable {
                 json.raw("{\"yaml\":")
                 json.string(lines.joined())
                 json.raw("}")
+            })
+    }
+
+    /// Of a log that is replayed before anybody is answered there is nothing left to tell.
+    func walReplay(_ call: HTTPCall) async throws -> HTTPAnswer {
+        .json(
+            PrometheusJSON.success {
+                $0.raw("{\"min\":0,\"max\":0,\"current\":0,\"state\":\"done\"}")
             })
     }
 

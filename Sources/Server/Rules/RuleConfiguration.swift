@@ -18,8 +18,8 @@ package struct RuleConfiguration: Sendable, Hashable {
     /// Throws everything that is wrong; then nothing has changed.
     package mutating func setFiles(
         _ files: [(path: String, text: String)], intervalNanos: Int64
-    ) throws(RuleFaults) {
-        var faults: [RuleFault] = []
+    ) throws(FileFaults) {
+        var faults: [FileFault] = []
         var read: [RuleGroupDefinition] = []
         for file in files {
             do {
@@ -30,7 +30,7 @@ package struct RuleConfiguration: Sendable, Hashable {
                 faults += error.all
             }
         }
-        guard faults.isEmpty else { throw RuleFaults(faults) }
+        guard faults.isEmpty else { throw FileFaults(faults) }
         groups = read.sorted { $0.key < $1.key }
     }
 

@@ -16,10 +16,4 @@ extension RuleService {
                 isKeeper: { node.isReady && node.duty == .here },
                 warn: { logger.warning("\($0)") }))
     }
-
-    /// Address of HTTP of the node that evaluates rules; nil when that is `node` or nobody knows.
-    static func keeper(beside node: Node) -> String? {
-        guard case .elsewhere(let address) = node.duty else { return nil }
-        return address
-    }
 }

@@ -40,7 +40,7 @@ package final class RuleService: Sendable {
     /// A piece of work that is due.
     package struct Work: Sendable {
         enum Kind: Sendable {
-            case evaluate(RuleGroup, RuleClock.Due)
+            case evaluate(RuleGroup, IntervalClock.Due)
             case end(Orphans)
         }
 
@@ -57,7 +57,7 @@ package final class RuleService: Sendable {
 
     private struct Running {
         var group: RuleGroup
-        var clock: RuleClock
+        var clock: IntervalClock
         var isBusy = false
     }
 
@@ -72,6 +72,7 @@ package final class RuleService: Sendable {
         var running: [Running] = []
         var pending: Pending?
         var isKeeper = false
+        var isStarted = false
         var isStopped = false
         var orphans: [Orphans] = []
         var timer: (any Cancellable)?
@@ -98,7 +99,10 @@ package final class RuleService: Sendable {
     }
 
     /// From now on rules are evaluated.
-    package func start() { startTimerIfNeeded() }
+    package func start() {
+        state.withLock { $0.isStarted = true }
+        startTimerIfNeeded()
+    }
 
     /// The rules that it knows and how each group is, by file and name.
     var groups: [(definition: RuleGroupDefinition, status: RuleGroupStatus)] {
@@ -131,7 +135,7 @@ package final class RuleService: Sendable {
     private func startTimerIfNeeded() {
         let needsTimer = state.withLock { state in
             let groups = (state.pending?.configuration ?? state.configuration).groups
-            return state.timer == nil && !state.isStopped && !groups.isEmpty
+            return state.isStarted && state.timer == nil && !state.isStopped && !groups.isEmpty
         }
         guard needsTimer else { return }
         let timer = world.timers.every(
@@ -223,8 +227,8 @@ package final class RuleService: Sendable {
         let isSame = !isFresh && pending.configuration.options == state.configuration.options
         let world = groupWorld(pending.configuration)
         state.running = pending.configuration.groups.map { definition in
-            let slots = RuleSlots(definition)
-            let clock = RuleClock(slots, now: now)
+            let slots = IntervalSlots(definition.intervalNanos, of: definition.key.text)
+            let clock = IntervalClock(slots, now: now)
             guard !isFresh,
                 let before = old.first(where: { $0.group.definition.key == definition.key })
             else {

@@ -1,50 +1,29 @@
 internal import Encoding
 internal import Model
-internal import Platform
 internal import Query
 
 /// Rules and alerts as Prometheus' API tells of them. A node of a cluster that does not evaluate
 /// them asks the one that does. Source: Prometheus documentation, "HTTP API", rules and alerts.
 package struct RulesAPI: Sendable {
-    /// Marks a call that another node passed on, which is answered here whatever happens.
-    private static let passedOn = "x-varve-passed-on"
-    private static let answerBytesMax = 256 << 20
-    private static let secondsMax: Int64 = 10
-
     let service: RuleService
-    /// Address of HTTP of the node that evaluates; nil when this one does or nobody knows.
-    let keeper: @Sendable () -> String?
+    private let relay: DutyRelay
 
+    /// `keeper`: address of HTTP of the node that evaluates; nil when this one does or nobody
+    /// knows.
     package init(service: RuleService, keeper: @escaping @Sendable () -> String?) {
         self.service = service
-        self.keeper = keeper
+        relay = DutyRelay(keeper: keeper)
     }
 
     func addRoutes(to table: inout RouteTable) {
         for prefix in ["/api/v1", "/prometheus/api/v1"] {
-            table.add([.get], "\(prefix)/rules", .quick) { call in try await answer(call, rules) }
-            table.add([.get], "\(prefix)/alerts", .quick) { call in try await answer(call, alerts) }
+            table.add([.get], "\(prefix)/rules", .quick) { call in
+                try await relay.answer(call, rules)
+            }
+            table.add([.get], "\(prefix)/alerts", .quick) { call in
+                try await relay.answer(call, alerts)
+            }
             table.add([.get], "\(prefix)/alertmanagers", .quick, alertmanagers)
-        }
-    }
-
-    /// The keeper's answer where there is another that answers, else what is known here.
-    private func answer(
-        _ call: HTTPCall, _ body: @Sendable (HTTPCall) throws -> HTTPAnswer
-    ) async throws -> HTTPAnswer {
-        guard call.headers[Self.passedOn] == nil, let address = keeper() else {
-            return try body(call)
-        }
-        let query = zip(call.parameters.names, call.parameters.values)
-            .map { "\(FormParameters.encoded($0))=\(FormParameters.encoded($1))" }
-        let url = "http://\(address)\(call.path)?\(query.joined(separator: "&"))"
-        do throws(NetworkError) {
-            let answer = try await HTTPClient().get(
-                url, headers: [(Self.passedOn, "1"), ("X-Scope-OrgID", call.tenant.name)],
-                silenceSecondsMax: Self.secondsMax, bodyBytesMax: Self.answerBytesMax)
-            return .json(answer.body, status: answer.status)
-        } catch {
-            return try body(call)
         }
     }
 

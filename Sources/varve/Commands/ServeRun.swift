@@ -156,6 +156,7 @@ extension SettingSources {
         try addSyslog(to: &configuration)
         configuration.cluster = try clusterConfiguration(http: configuration.http)
         try addRules(to: &configuration)
+        try addScrapes(to: &configuration)
         return configuration
     }
 

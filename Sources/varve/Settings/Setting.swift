@@ -40,6 +40,8 @@ enum Setting: String, CaseIterable, Sendable {
     case rulesTenant = "rules-tenant"
     case rulesOutage = "rules-outage"
     case rulesGrace = "rules-grace"
+    case scrapeConfig = "scrape-config"
+    case scrapeTenant = "scrape-tenant"
     case alertmanager
     case alertResend = "alert-resend"
     case externalLabels = "external-labels"
@@ -69,7 +71,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .http: "127.0.0.1:8780"
         case .statsd: "127.0.0.1:8125"
         case .statsdUnix: "off"
-        case .statsdTenant, .syslogTenant, .rulesTenant: "default"
+        case .statsdTenant, .syslogTenant, .rulesTenant, .scrapeTenant: "default"
         case .statsdNames: "underscore"
         case .statsdGaugeSign: "delta"
         case .statsdUnknownTypes: "reject"
@@ -94,7 +96,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "500000000"
         case .querySeriesMax: "2000000"
         case .queryConcurrency: "32"
-        case .rules, .alertmanager, .externalLabels: "off"
+        case .rules, .scrapeConfig, .alertmanager, .externalLabels: "off"
         case .rulesInterval, .alertResend: "1m"
         case .rulesOutage: "1h"
         case .clusterInit, .join, .zone, .zoneFile, .peerCert, .peerKey, .peerCA, .peerPlain,
@@ -157,6 +159,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .rulesTenant: "Tenant whose series rules read and write."
         case .rulesOutage: "Longest time without rules after which alerts go on pending."
         case .rulesGrace: "How long an alert pends at least after a restart."
+        case .scrapeConfig: "File of what to scrape, in Prometheus' YAML, or off."
+        case .scrapeTenant: "Tenant of what is scraped."
         case .alertmanager:
             "http://HOST:PORT[/PREFIX] of Alertmanagers, with commas, or off. No https."
         case .alertResend: "How often an alert that goes on is sent again."

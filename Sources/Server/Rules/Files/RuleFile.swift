@@ -13,10 +13,10 @@ struct RuleFile {
 
     private(set) var groups: [RuleGroupDefinition] = []
     /// Sentences of what is allowed, but may not be meant.
-    private(set) var warnings: [RuleFault] = []
+    private(set) var warnings: [FileFault] = []
 
     /// `intervalNanos`: of groups that name none. Throws everything that is wrong.
-    init(path: String, text: String, intervalNanos: Int64) throws(RuleFaults) {
+    init(path: String, text: String, intervalNanos: Int64) throws(FileFaults) {
         let notes = YAMLSection.Notes(path: path)
         if let file = YAMLSection(text: text, allowed: ["groups"], notes: notes) {
             var known: Set<String> = []
@@ -32,7 +32,7 @@ struct RuleFile {
                 groups.append(group)
             }
         }
-        guard notes.faults.isEmpty else { throw RuleFaults(notes.faults) }
+        guard notes.faults.isEmpty else { throw FileFaults(notes.faults) }
         warnings = likenesses(path)
     }
 
@@ -140,14 +140,14 @@ struct RuleFile {
     }
 
     /// Rules that write or fire under the same name and labels: allowed, but seldom meant.
-    private func likenesses(_ path: String) -> [RuleFault] {
+    private func likenesses(_ path: String) -> [FileFault] {
         var first: [[RulePair]: Int] = [:]
-        var warnings: [RuleFault] = []
+        var warnings: [FileFault] = []
         for rule in groups.flatMap(\.rules) {
             let identity = [RulePair(name: "", value: rule.name)] + rule.labels
             if let line = first[identity] {
                 warnings.append(
-                    RuleFault(
+                    FileFault(
                         path: path, line: rule.line, column: nil, key: "",
                         problem: "\(rule.name) has the name and labels of the rule in line \(line)"
                     ))

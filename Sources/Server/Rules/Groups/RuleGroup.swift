@@ -56,7 +56,7 @@ final class RuleGroup: Sendable {
     func goOn() { state.withLock { $0.isStopping = false } }
 
     /// Evaluates all rules for the slot that is due.
-    func evaluate(_ due: RuleClock.Due) async {
+    func evaluate(_ due: IntervalClock.Due) async {
         let started = world.time.monotonicNanos()
         figures.iterations.add(due.missedCount + 1)
         figures.missed.add(due.missedCount)

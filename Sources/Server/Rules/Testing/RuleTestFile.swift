@@ -49,7 +49,7 @@ struct RuleTestFile {
     private(set) var tests: [Test] = []
 
     /// Throws everything that is wrong.
-    init(path: String, text: String) throws(RuleFaults) {
+    init(path: String, text: String) throws(FileFaults) {
         let notes = YAMLSection.Notes(path: path)
         let keys = [
             "rule_files", "evaluation_interval", "fuzzy_compare", "group_eval_order", "tests",
@@ -67,7 +67,7 @@ struct RuleTestFile {
                 if let test = test(node, key, notes) { tests.append(test) }
             }
         }
-        guard notes.faults.isEmpty else { throw RuleFaults(notes.faults) }
+        guard notes.faults.isEmpty else { throw FileFaults(notes.faults) }
     }
 
     private func test(_ node: Node, _ key: String, _ notes: YAMLSection.Notes) -> Test? {

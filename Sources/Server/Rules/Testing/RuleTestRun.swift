@@ -46,7 +46,7 @@ struct RuleTestRun {
             time.set(nanos: slot.nanos)
             store.setHorizon(nanos: slot.nanos)
             for group in groups {
-                await group.evaluate(RuleClock.Due(nanos: slot.nanos, missedCount: 0))
+                await group.evaluate(IntervalClock.Due(nanos: slot.nanos, missedCount: 0))
                 let broken = zip(group.definition.rules, group.status.rules).filter {
                     $0.1.health == .err
                 }

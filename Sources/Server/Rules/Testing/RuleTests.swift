@@ -38,7 +38,7 @@ package struct RuleTests: Sendable {
         do {
             file = try RuleTestFile(path: path, text: try read(path))
             for pattern in file.ruleFiles {
-                let paths = expand(RuleTests.path(pattern, beside: path))
+                let paths = expand(FilePath.beside(path, pattern))
                 if paths.isEmpty { result.warnings.append("no file matches \(pattern)") }
                 for path in paths {
                     groups += try RuleFile(
@@ -46,7 +46,7 @@ package struct RuleTests: Sendable {
                     ).groups
                 }
             }
-        } catch let faults as RuleFaults {
+        } catch let faults as FileFaults {
             result.failures = faults.all.map(\.description)
             return result
         } catch {
@@ -74,12 +74,6 @@ package struct RuleTests: Sendable {
         } catch {
             return (0, Result(failures: error.all.map(\.description)))
         }
-    }
-
-    private static func path(_ pattern: String, beside path: String) -> String {
-        if pattern.hasPrefix("/") { return pattern }
-        guard let slash = path.lastIndex(of: "/") else { return pattern }
-        return String(path[...slash]) + pattern
     }
 
     /// Groups that are named come in that order; the others where the first of these is.

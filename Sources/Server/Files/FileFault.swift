@@ -1,5 +1,5 @@
-/// What is wrong with a file of rules, or of tests of rules: one line for a person.
-package struct RuleFault: Error, Sendable, Hashable, CustomStringConvertible {
+/// What is wrong with a file of rules, of tests of rules or of scrapes: one line for a person.
+package struct FileFault: Error, Sendable, Hashable, CustomStringConvertible {
     package var path: String
     /// From 1; nil for the file as a whole.
     package var line: Int?
@@ -19,10 +19,10 @@ package struct RuleFault: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 /// All that is wrong with a set of files; never empty when it is thrown.
-package struct RuleFaults: Error, Sendable, CustomStringConvertible {
-    package var all: [RuleFault] = []
+package struct FileFaults: Error, Sendable, CustomStringConvertible {
+    package var all: [FileFault] = []
 
-    package init(_ all: [RuleFault] = []) { self.all = all }
+    package init(_ all: [FileFault] = []) { self.all = all }
 
     /// The first, and how many more there are.
     package var description: String {

@@ -1,16 +1,17 @@
 internal import Encoding
 
-/// When a group is due: once per interval, at a place of its own in it, so that all groups of a
-/// file are not due at once, and at the same places after every start and on every node.
-struct RuleSlots: Sendable, Hashable {
+/// When a group of rules or a target is due: once per interval, at a place of its own in it, so that
+/// not all are due at once, and at the same places after every start and on every node.
+struct IntervalSlots: Sendable, Hashable {
     let intervalNanos: Int64
     /// 0 ..< intervalNanos
     let offsetNanos: Int64
 
-    init(_ group: RuleGroupDefinition) {
-        intervalNanos = group.intervalNanos
-        let hash = StableHash.hash64(Array(group.key.text.utf8), seed: 0)
-        offsetNanos = Int64(hash % UInt64(group.intervalNanos))
+    /// `intervalNanos` > 0; `key`: what tells it from the others.
+    init(_ intervalNanos: Int64, of key: String) {
+        self.intervalNanos = intervalNanos
+        let hash = StableHash.hash64(Array(key.utf8), seed: 0)
+        offsetNanos = Int64(hash % UInt64(intervalNanos))
     }
 
     /// The last slot that is not after `now`, ns.
@@ -20,21 +21,21 @@ struct RuleSlots: Sendable, Hashable {
     }
 }
 
-/// Where a group is in its slots.
-struct RuleClock: Sendable {
-    /// An evaluation that is due.
+/// Where somebody is in their slots.
+struct IntervalClock: Sendable {
+    /// Work that is due.
     struct Due: Sendable, Hashable {
         /// The slot, ns.
         var nanos: Int64
-        /// Slots since the one before that nobody evaluated.
+        /// Slots since the one before in which nothing was done.
         var missedCount: Int
     }
 
-    let slots: RuleSlots
+    let slots: IntervalSlots
     private var last: Int64
 
     /// The first slot is the one after `now`.
-    init(_ slots: RuleSlots, now: Int64) {
+    init(_ slots: IntervalSlots, now: Int64) {
         self.slots = slots
         last = slots.slot(notAfter: now)
     }
@@ -43,7 +44,7 @@ struct RuleClock: Sendable {
     mutating func due(now: Int64) -> Due? {
         let slot = slots.slot(notAfter: now)
         if slot < last - slots.intervalNanos {
-            // The clock was set back: what was evaluated lies in the future now.
+            // The clock was set back: what was done lies in the future now.
             last = slot
             return nil
         }

@@ -1,4 +1,4 @@
-internal import Query
+internal import Model
 internal import Yams
 
 /// One mapping of a YAML file, read strictly: keys that nobody expects and values of the wrong
@@ -7,13 +7,13 @@ struct YAMLSection {
     /// What was found wrong; shared by all sections of a file.
     final class Notes {
         let path: String
-        var faults: [RuleFault] = []
+        var faults: [FileFault] = []
 
         init(path: String) { self.path = path }
 
         func add(_ node: Node?, _ key: String, _ problem: String) {
             faults.append(
-                RuleFault(
+                FileFault(
                     path: path, line: node?.mark?.line, column: node?.mark?.column, key: key,
                     problem: problem))
         }
@@ -53,20 +53,35 @@ struct YAMLSection {
 
     /// The whole of a file; nil when it is empty or no mapping.
     init?(text: String, allowed: [String], notes: Notes) {
-        do {
-            guard let root = try Yams.compose(yaml: text), root.null == nil else { return nil }
-            self.init(root, key: "", allowed: allowed, notes: notes)
-        } catch let error as YamlError {
-            notes.faults.append(YAMLSection.fault(error, path: notes.path))
-            return nil
-        } catch {
-            notes.add(nil, "", "not YAML: \(error)")
-            return nil
-        }
+        guard let root = YAMLSection.root(of: text, notes: notes) else { return nil }
+        self.init(root, key: "", allowed: allowed, notes: notes)
     }
 
-    private static func fault(_ error: YamlError, path: String) -> RuleFault {
-        var fault = RuleFault(path: path, key: "", problem: "not YAML: \(error)")
+    /// The items of a file that is a list; none when it is empty.
+    static func items(of text: String, notes: Notes) -> [(node: Node, key: String)] {
+        guard let root = root(of: text, notes: notes) else { return [] }
+        guard let sequence = root.sequence else {
+            notes.add(root, "", "a list is expected")
+            return []
+        }
+        return sequence.enumerated().map { ($1, "[\($0)]") }
+    }
+
+    /// What stands in a file; nil when it is empty or no YAML.
+    private static func root(of text: String, notes: Notes) -> Node? {
+        do {
+            guard let root = try Yams.compose(yaml: text), root.null == nil else { return nil }
+            return root
+        } catch let error as YamlError {
+            notes.faults.append(fault(error, path: notes.path))
+        } catch {
+            notes.add(nil, "", "not YAML: \(error)")
+        }
+        return nil
+    }
+
+    private static func fault(_ error: YamlError, path: String) -> FileFault {
+        var fault = FileFault(path: path, key: "", problem: "not YAML: \(error)")
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
