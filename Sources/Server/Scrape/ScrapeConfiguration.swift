@@ -14,16 +14,11 @@ package struct ScrapeConfiguration: Sendable, Hashable {
     /// Reads a file of scrapes and those that it names. `read`: the text of a path; `expand`: the
     /// paths that a pattern stands for. Throws everything that is wrong; then nothing has changed.
     package mutating func setFile(
-        path: String, text: String, read: (String) throws -> String,
-        expand: (String) -> [String]
+        path: String, text: String, read: @escaping (String) throws -> String,
+        expand: @escaping (String) -> [String]
     ) throws(FileFaults) {
-        jobs = try withoutActuallyEscaping(read) { read throws(FileFaults) in
-            try withoutActuallyEscaping(expand) { expand throws(FileFaults) in
-                try ScrapeFile(
-                    path: path, text: text, disk: ScrapeFile.Disk(read: read, expand: expand)
-                ).jobs
-            }
-        }
+        let disk = ScrapeFile.Disk(read: read, expand: expand)
+        jobs = try ScrapeFile(path: path, text: text, disk: disk).jobs
     }
 
     /// How many jobs there are, and how many targets stand in the file.
