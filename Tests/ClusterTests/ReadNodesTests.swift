@@ -69,7 +69,8 @@ struct ReadNodesTests {
         let network = ThreadedNetwork()
         let keeper = try Self.start(1, isWitness: false, network)
         let newcomer = Newcomer(
-            name: "n2", zone: nil, address: "h:2", httpAddress: "h:9", featureLevel: 1,
+            name: "n2", zone: nil, address: "h:2", httpAddress: "h:9",
+            featureLevel: ClusterFeatures.level,
             isWitness: true, token: 5)
         try await Self.join(newcomer, keeper)
         let asker = try Self.start(2, isWitness: true, network)

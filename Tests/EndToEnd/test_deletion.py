@@ -30,6 +30,11 @@ def delete(server, **parameters):
     assert status == 204, body
 
 
+def clean(server):
+    status, body = server.request("POST", "/api/v1/admin/tsdb/clean_tombstones", b"")
+    assert status == 204, body
+
+
 def count(server, app):
     answer = server.vector('count_over_time(m[1h])')
     return {dict(labels)["app"]: value for labels, value in answer.items()}.get(app)
@@ -76,15 +81,25 @@ def test_what_is_deleted_stays_away(make_server):
     server.kill()
     server.start()
     check()
-    before = files(server.directory)
-    status, body = server.request("POST", "/api/v1/admin/tsdb/clean_tombstones", b"")
-    assert status == 204, body
+    clean(server)
     check()
     assert server.get("/api/v1/label/app/values", **{"match[]": "m"})["data"] == ["b", "c"]
-    assert files(server.directory) < before
     # What comes later counts.
     write(server, ["a"], start)
     assert count(server, "a") == 50
+
+
+def test_space_is_freed(make_server):
+    server = make_server("--admin-api")
+    write(server, ["a", "b"], int(time.time()) - 3000, count=2500)
+    server.flush()
+    before = files(server.directory)
+    delete(server, **{"match[]": ['m{app="a"}']})
+    status, body = server.request("POST", "/loki/api/v1/delete", b"", query='{app="a"}')
+    assert status == 204, body
+    clean(server)
+    assert files(server.directory) < before * 0.75
+    assert count(server, "b") == 2500 and count(server, "a") is None
 
 
 def test_bad_requests_name_the_field(make_server):

@@ -48,7 +48,7 @@ def test_prometheus_reads_remotely(server, prometheus):
 
     until(lambda: ask("far"), seconds=30, what="an answer of prometheus")
     for query in [
-        "far", "sum_over_time(far[2m])", 'max by (place) (far{place=~"a|b"} offset 1m)',
+        "far", "sum_over_time(far[115s])", 'max by (place) (far{place=~"a|b"} offset 1m)',
         'far{place!="a"}', 'far{place!~"b.*"} * 2',
     ]:
         ours = server.get("/api/v1/query", query=query, time=now / 1000)["data"]["result"]

@@ -208,7 +208,8 @@ groups:
   - {record: "job:hits:sum", expr: sum by (job) (hits)}
   - {alert: Busy, expr: "job:hits:sum > 3", for: 1s}
 """)
-    cluster = make_cluster(2, "--rules", str(path)).form(3)
+    # Alerts that wait for less than the grace begin anew, as with Prometheus.
+    cluster = make_cluster(2, "--rules", str(path), "--rules-grace", "1s").form(3)
     status, body = cluster[0].request(
         "POST", "/api/v1/import/prometheus", f'hits{{job="a"}} 5 {int(time.time() * 1000)}\n'.encode())
     assert status == 204, body
@@ -261,4 +262,6 @@ groups:
     assert server.value('app:errors:count{app="db"}') == 1
     alerts = until(lambda: server.get("/api/v1/alerts")["data"]["alerts"], what="the alert")
     assert [one["annotations"]["summary"] for one in alerts] == ["web has 3"]
-    assert server.value('ALERTS{alertname="Errors",alertstate="firing",app="web"}') == 1
+    until(
+        lambda: server.value('ALERTS{alertname="Errors",alertstate="firing",app="web"}') == 1,
+        what="the alert as a series")

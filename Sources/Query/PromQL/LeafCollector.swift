@@ -47,16 +47,18 @@ struct LeafCollector {
         _ node: PromQLExpr.Call, _ grid: StepGrid
     ) throws(QueryError) -> Int {
         var fold: LeafJob.Fold?
-        var piece = PromQLExpr.call(node)
+        var piece: PromQLExpr? = .call(node)
         switch node.function.implementation {
         case .absentOverTime: fold = .presence(node.range)
         case .absent:
             fold = .presence(node.range)
-            piece = node.arguments[0]
+            piece = node.arguments[0].isAbsence ? nil : node.arguments[0]
         case .info: return try collectInfo(node, grid)
         default: break
         }
-        if let stages = try add(piece, grid, key: node.range, fold: fold) { return stages }
+        if let piece, let stages = try add(piece, grid, key: node.range, fold: fold) {
+            return stages
+        }
         var stages = 0
         for argument in node.arguments { stages = max(stages, try collect(argument, grid)) }
         return stages
