@@ -102,11 +102,14 @@ package struct QueryAnswer: Sendable {
     package var infos: [String]
     /// What could not be read; to be shown as warnings too.
     package var completeness: Completeness
+    /// Nil when they were not asked for.
+    package var statistics: QueryStatistics?
 
     package init(
         value: QueryValue, warnings: [String] = [], infos: [String] = [],
-        completeness: Completeness = Completeness()
+        completeness: Completeness = Completeness(), statistics: QueryStatistics? = nil
     ) {
+        self.statistics = statistics
         self.value = value
         self.warnings = warnings
         self.infos = infos

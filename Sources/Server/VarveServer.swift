@@ -214,7 +214,7 @@ package final class VarveServer: Sendable {
             .addRoutes(to: &table)
         DeletionAPI(node: node, isEnabled: configuration.hasAdminAPI).addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
-        let metrics = PromQLEngine()
+        let metrics = PromQLEngine(clock: context.queryClock)
         PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)
         FederationAPI(context: context, lookbackNanos: metrics.options.lookbackNanos)
             .addRoutes(to: &table)

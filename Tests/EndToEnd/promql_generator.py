@@ -1,252 +1,444 @@
-"""Well-formed PromQL at random, over the series of test_promql_peer.py.
+"""Random PromQL queries that are well formed, from a seed: expressions are built by type, so that
+each is one that both of two engines should answer, or refuse for the same reason.
 
-Debian's prometheus is a 2.42 and Varve answers as 3.x does, and both compute in floating point, so what
-is generated keeps to rules. Each names a difference; nothing else is left out:
-
-OPEN        In 3.x the left end of a window no longer belongs to it. Samples lie 3 s behind the grid of
-            windows, and windows of subqueries are 7 s longer than their grid.
-BIRTH       3.x extrapolates less to where a counter begins: rate and increase read counters only, over
-            windows that are full, so that no window reaches before START.
-SUMS        3.x sums with compensation. A value that went through a sum, a mean or a fit is not `exact`:
-            it is compared with a tolerance and not asked whether it is equal, greater, whole or close
-            to zero, and is no divisor, exponent or argument of a logarithm.
-OVERFLOW    3.x says NaN and Inf elsewhere when sums and deviations overflow, and 2.42's logarithm of the
-            smallest numbers is off: the series `special` is only compared, counted and looked for, by
-            whole queries.
-TIES        Of equal values either may be the largest: topk and bottomk choose among counters that have
-            grown, of which none equal another.
-NAMES       Functions that were renamed since (holt_winters) are left out, and atan2, which keeps the
-            metric's name in 2.42.
-FIXED       In a range query 2.42 loses the window of predict_linear behind a fixed @ after two steps.
-DEVIATIONS  Of a group with a NaN or an Inf alone 3.x says NaN, 2.42 zero: stddev and stdvar are asked of
-            what has neither.
-COUNTS      2.42 mixes up the groups of count_values by labels: it is asked for without.
+Where Prometheus 2.42 and 3.x are known to differ, a rule of
+`RULES` says what is left out, and the place that leaves it out names the rule.
 """
 
-COUNTERS = ["http_requests_total", "errors_total", "latency_seconds_bucket"]
-GAUGES = ["temperature", "gappy"]
-LABELS = {
-    "http_requests_total": ["job", "instance"], "errors_total": ["job", "instance", "kind"],
-    "latency_seconds_bucket": ["job", "le"], "temperature": ["room", "sensor"],
-    "gappy": ["n"], "special": ["n"], "instance_info": ["instance", "zone"],
+from dataclasses import dataclass
+
+RULES = {
+    "left_open": "2.42 counts what lies on the left end of a window or on the far end of the "
+    "lookback, 3.x does not. Samples lie 3 s behind multiples of 15 s, queries are asked at "
+    "multiples of 15 s, windows are no 12 s above one, and ranges of subqueries end 7 s off "
+    "their steps: nothing ever lies on a left end.",
+    "first_samples": "Where the first sample of a window is far from its start, rate and increase "
+    "of 3.x extrapolate to half an interval first and then no further than zero; 2.42 the other "
+    "way round. They are asked of counters without gaps only, over windows that begin after these.",
+    "rounding": "3.x adds with compensation where 2.42 does not, so that last digits differ. What "
+    "jumps (comparisons, rounding, remainders, values as labels, ranks) is asked of values only "
+    "that both compute exactly.",
+    "no_time": "What lies beyond the whole numbers of 64 bits, or is none, becomes an arbitrary time in "
+    "Go; here its date is NaN. Dates are asked of what lies between.",
+    "infinite_deviation": "stddev and stdvar of one infinity are 0 in 2.42 and NaN in 3.x.",
+    "ties": "Which of equal values topk and bottomk take is left open: they are asked of series that "
+    "are never equal.",
+    "moving_anchor": "2.42 moves the window of predict_linear with the steps where it has an @.",
+    "atan2_name": "2.42 keeps the metric name of what atan2 computes (prometheus#12595): its left side "
+    "is asked without one.",
+    "overflow": "Sums of squares that overflow are NaN in 2.42 and infinite in 3.x, and logarithms of "
+    "subnormal numbers are wrong in the Go that built 2.42: both are asked of series other than "
+    "`special`.",
+    "renamed": "Functions that have another name in 3.x, or are not there in 2.42, are left out.",
 }
-VALUES = {
-    "job": ["api", "web", "worker"], "instance": ["api:0", "web:1"], "kind": ["all"],
-    "le": ["0.5", "+Inf"], "room": ["a", "b"], "sensor": ["0", "3"], "n": ["0", "1"],
-    "zone": ["z0", "z1"],
-}
-WINDOWS = ["1m", "90s", "5m", "10m"]
-OFFSETS = ["1m", "5m", "-1m", "2m30s"]
-EXACT_WINDOWS = ["min", "max", "count", "last", "present"]
-LOOSE_WINDOWS = ["sum", "avg", "stddev", "stdvar"]
+
+WINDOWS = ["1m", "90s", "2m", "5m", "10m", "15m", "1m40s"]
+RANGES = ["2m7s", "5m7s", "10m7s", "607s", "907s"]
+STEPS = ["15s", "30s", "1m", "45s", "2m", ""]
+OFFSETS = ["15s", "1m", "5m", "-1m", "-30s", "7m30s"]
+
+
+@dataclass
+class Expression:
+    """A piece of a query: its text, and what may be done with it."""
+
+    text: str
+    type: str
+    # Both engines compute the same bits.
+    is_exact: bool = True
+    # Counters that have a value at every instant.
+    is_counter: bool = False
+    # Its text needs parentheses as an operand.
+    is_compound: bool = False
+
+    @property
+    def operand(self):
+        return f"({self.text})" if self.is_compound else self.text
 
 
 class Generator:
-    def __init__(self, chance, start, end):
-        """`chance`: a random.Random; `start`, `end`: of the data, seconds."""
-        self.chance, self.start, self.end = chance, start, end
+    """`chance`: a random.Random. `metrics`: {name: {label: values}}; `counters`: the names of those
+    that are counters without gaps. `middle`: seconds, an instant for @; 900 s before it there must
+    be samples, too."""
+
+    COUNTERS = ["http_requests_total", "errors_total", "latency_seconds_bucket"]
+
+    @classmethod
+    def of(cls, series, chance, middle):
+        """`series`: (name, labels, points) of each."""
+        metrics = {}
+        for name, labels, _ in series:
+            for label, value in labels.items():
+                metrics.setdefault(name, {}).setdefault(label, set()).add(value)
+        metrics = {
+            name: {label: sorted(values) for label, values in labels.items()}
+            for name, labels in metrics.items()
+        }
+        return cls(chance, metrics, cls.COUNTERS, middle)
+
+    def __init__(self, chance, metrics, counters, middle):
+        self.chance, self.metrics, self.middle = chance, metrics, middle
+        self.counters = counters
+        self.labels = sorted({label for labels in metrics.values() for label in labels})
+
+    def calm(self, make, depth):
+        """What `make` makes without the series `special` (`overflow`)."""
+        metrics = self.metrics
+        self.metrics = {name: metrics[name] for name in metrics if name != "special"}
+        made = make(depth)
+        self.metrics = metrics
+        return made
 
     def query(self):
-        """One query."""
-        if self.chance.random() < 0.05:
-            return self.special()
         depth = self.chance.choice([1, 2, 2, 3, 3, 4])
-        return self.vector(depth)[0]
+        if self.chance.random() < 0.06:
+            return self.scalar(depth).text
+        return self.vector(depth).text
 
-    def pick(self, *choices):
+    def one(self, *choices):
         return self.chance.choice(choices)
 
-    # Each of these returns (text, whether the values are exact).
+    def happens(self, probability):
+        return self.chance.random() < probability
+
+    # Selectors
+
+    def selector(self, name=None):
+        """A name with matchers, without a shift."""
+        name = name or self.chance.choice(sorted(self.metrics))
+        labels = self.metrics[name]
+        matchers = []
+        for _ in range(self.one(0, 0, 0, 1, 1, 2)):
+            label = self.chance.choice(sorted(labels) + ["absent"])
+            value = self.chance.choice(labels.get(label, [""]))
+            operator = self.one("=", "!=", "=~", "!~", "=", "=~")
+            if "~" in operator:
+                other = self.chance.choice(labels.get(label, ["x"]))
+                value = self.one(f"{value}|{other}", f"{value[:1]}.*", ".+", ".*", f".*{value}", "")
+                value = value.replace("+Inf", "[+]Inf")
+            matchers.append(f'{label}{operator}"{value}"')
+        if self.happens(0.08):
+            pattern = self.one(f"{name[:4]}.*", f"{name}|temperature", f".*{name[-3:]}")
+            return "{" + ",".join([f'__name__=~"{pattern}"'] + matchers) + "}"
+        return name + (f"{{{','.join(matchers)}}}" if matchers else "")
+
+    def shift(self, is_anchored=True):
+        text = ""
+        if self.happens(0.12):
+            text += f" offset {self.chance.choice(OFFSETS)}"
+        if is_anchored and self.happens(0.08):
+            anchor = self.one(str(self.middle), str(self.middle - 900), "start()", "end()")
+            text = self.one(f" @ {anchor}{text}", f"{text} @ {anchor}")
+        return text
+
+    # Range vectors
+
+    def window(self, depth, is_anchored=True):
+        """A range vector of anything."""
+        if depth > 0 and self.happens(0.3):
+            return self.subquery(self.vector(depth - 1), is_anchored)
+        window = self.chance.choice(WINDOWS)
+        return Expression(f"{self.selector()}[{window}]{self.shift(is_anchored)}", "matrix")
+
+    def counter_window(self, depth):
+        """A range vector of a counter without gaps (`first_samples`)."""
+        name = self.chance.choice(self.counters)
+        matchers = ""
+        if "job" in self.metrics[name] and self.happens(0.4):
+            matchers = '{job="' + self.chance.choice(self.metrics[name]["job"]) + '"}'
+        text = name + matchers
+        if depth > 0 and self.happens(0.25):
+            return self.subquery(Expression(text, "vector", is_counter=True))
+        return Expression(f"{text}[{self.chance.choice(WINDOWS)}]{self.shift()}", "matrix")
+
+    def subquery(self, inner, is_anchored=True):
+        text = f"{inner.operand}[{self.chance.choice(RANGES)}:{self.chance.choice(STEPS)}]"
+        return Expression(text + self.shift(is_anchored), "matrix", inner.is_exact)
+
+    def joined(self, left, operator, right):
+        """Two operands; without parentheses now and then, so that precedence decides. Not where one
+        is inexact: it could become the operand of another operator (`rounding`)."""
+        if left.is_exact and right.is_exact and self.happens(0.3):
+            return f"{left.text} {operator} {right.text}"
+        return f"{left.operand} {operator} {right.operand}"
+
+    # Scalars
+
+    def number(self):
+        return self.one("0", "1", "2", "3.5", "-1", "20", "1e3", "0.5", "100", ".5", "0x10", "7", "Inf", "NaN")
+
+    def scalar(self, depth):
+        kind = self.one("number", "number", "time", "scalar", "binary", "pi", "minus")
+        if depth <= 0 or kind == "number":
+            return Expression(self.number(), "scalar")
+        if kind == "time":
+            return Expression("time()", "scalar")
+        if kind == "pi":
+            return Expression("pi()", "scalar")
+        if kind == "scalar":
+            inner = self.vector(depth - 1)
+            return Expression(f"scalar({inner.text})", "scalar", inner.is_exact)
+        if kind == "minus":
+            inner = self.scalar(depth - 1)
+            return Expression(f"-{inner.operand}", "scalar", inner.is_exact, is_compound=True)
+        left, right = self.scalar(depth - 1), self.scalar(depth - 1)
+        is_exact = left.is_exact and right.is_exact
+        operators = ["+", "-", "*", "/"]
+        if is_exact:
+            operators += ["%", "^", "> bool", "== bool", "<= bool", "!= bool"]
+        operator = self.chance.choice(operators)
+        return Expression(
+            self.joined(left, operator, right), "scalar",
+            is_exact and "^" not in operator, is_compound=True)
+
+    # Instant vectors
 
     def vector(self, depth):
         if depth <= 0:
-            return self.instant(self.pick(*COUNTERS, *GAUGES, "instance_info")), True
-        kinds = [
-            self.window, self.window, self.aggregation, self.aggregation, self.arithmetic,
-            self.comparison, self.sets, self.call, self.labels, self.subquery, self.quantile,
-            self.absent, self.moment,
-        ]
-        return self.chance.choice(kinds)(depth)
+            return Expression(self.selector() + self.shift(), "vector")
+        make = self.chance.choice(
+            [self.plain, self.over_time, self.over_time, self.counting, self.mapped, self.aggregated,
+             self.aggregated, self.ranked, self.with_scalar, self.with_vector, self.with_vector,
+             self.set_operation, self.relabelled, self.histogram, self.dated, self.special])
+        return make(depth)
 
-    def exact(self, depth):
-        """An exact vector."""
-        for _ in range(8):
-            text, exact = self.vector(depth)
-            if exact:
-                return text
-        return self.vector(0)[0]
+    def plain(self, depth):
+        return self.vector(0)
 
-    def matchers(self, metric):
-        parts = []
-        for label in LABELS[metric]:
-            if self.chance.random() < 0.3:
-                value = self.pick(*VALUES[label])
-                parts.append(self.pick(
-                    f'{label}="{value}"', f'{label}!="{value}"', f'{label}=~"{value[0]}.*"',
-                    f'{label}!~"{value[0]}.*|x"', f'{label}=~".+"'))
-        return "{" + ",".join(parts) + "}" if parts else ""
+    def over_time(self, depth):
+        """Functions of a window that any series may have."""
+        window = self.window(depth)
+        exact = ["min_over_time", "max_over_time", "count_over_time", "last_over_time",
+                 "present_over_time"]
+        jumping = ["changes", "resets"]
+        smooth = ["avg_over_time", "sum_over_time", "idelta", "delta"]
+        if self.happens(0.15):
+            window = self.calm(self.window, depth)  # `overflow`
+            function = self.one("stddev_over_time", "stdvar_over_time", "deriv")
+            return Expression(f"{function}({window.text})", "vector", False)
+        if self.happens(0.15):
+            phi = self.one("0.5", "0.9", "0", "1", "-0.5", "1.5")
+            return Expression(f"quantile_over_time({phi}, {window.text})", "vector", False)
+        if self.happens(0.1):
+            # `moving_anchor`, `overflow`
+            window = self.calm(lambda depth: self.window(depth, is_anchored=False), depth)
+            text = f"predict_linear({window.text}, {self.one('60', '600', '-30')})"
+            return Expression(text, "vector", False)
+        if self.happens(0.05):
+            return Expression(f"holt_winters({window.text}, 0.3, 0.6)", "vector", False)
+        function = self.chance.choice(exact + smooth + (jumping if window.is_exact else []))
+        text = f"{function}({window.text})"
+        is_exact = function in jumping or function in exact and (
+            window.is_exact or function in ("count_over_time", "present_over_time"))
+        return Expression(text, "vector", is_exact)
 
-    def shift(self):
+    def counting(self, depth):
+        function = self.one("rate", "increase", "rate", "irate")
+        return Expression(f"{function}({self.counter_window(depth - 1).text})", "vector", False)
+
+    def mapped(self, depth):
+        inner = self.vector(depth - 1)
+        exact = ["abs"]
+        smooth = ["exp", "sqrt", "sin", "cos", "atan", "sinh", "deg", "rad", "asin", "acosh", "tanh"]
+        if self.happens(0.1):
+            inner = self.calm(self.vector, depth - 1)  # `overflow`
+            return Expression(f"{self.one('ln', 'log2', 'log10')}({inner.text})", "vector", False)
+        jumping = ["ceil", "floor", "sgn", "round"]
         kind = self.chance.random()
-        if kind < 0.75:
-            return ""
-        if kind < 0.9:
-            return f" offset {self.pick(*OFFSETS)}"
-        moment = self.chance.randrange(self.start + 3600, self.end - 600, 30)
-        return f" @ {self.pick(str(moment), 'end()')}"
+        if kind < 0.2:
+            low, high = self.scalar(depth - 2), self.scalar(depth - 2)
+            text = self.one(
+                f"clamp({inner.text}, {low.text}, {high.text})",
+                f"clamp_min({inner.text}, {low.text})", f"clamp_max({inner.text}, {high.text})")
+            return Expression(
+                text, "vector", inner.is_exact and low.is_exact and high.is_exact)
+        if kind < 0.3 and inner.is_exact:
+            nearest = self.one("0.5", "5", "1", "10", "0.1", "-2")
+            return Expression(f"round({inner.text}, {nearest})", "vector", False)
+        function = self.chance.choice(exact + smooth + (jumping if inner.is_exact else []))
+        return Expression(
+            f"{function}({inner.text})", "vector", inner.is_exact and function not in smooth)
 
-    def instant(self, metric):
-        return f"{metric}{self.matchers(metric)}{self.shift()}"
+    def finite(self, depth):
+        """`infinite_deviation`"""
+        name = self.chance.choice([name for name in sorted(self.metrics) if name != "special"])
+        text = name + self.shift()
+        return Expression(text if self.happens(0.5) else f"avg_over_time({name}[5m])", "vector")
 
-    def range(self, metric):
-        return f"{metric}{self.matchers(metric)}[{self.pick(*WINDOWS)}]{self.shift()}"
-
-    def window(self, depth):
-        kind = self.chance.random()
-        if kind < 0.4:
-            name = self.pick("rate", "increase", "irate", "idelta", "changes", "resets", "delta")
-            exact = name in ("changes", "resets", "idelta")
-            return f"{name}({self.range(self.pick(*COUNTERS))})", exact
-        metric = self.pick(*GAUGES)
-        if kind < 0.65:
-            return f"{self.pick(*EXACT_WINDOWS)}_over_time({self.range(metric)})", True
-        if kind < 0.85:
-            return f"{self.pick(*LOOSE_WINDOWS)}_over_time({self.range(metric)})", False
-        return self.pick(
-            f"quantile_over_time({self.pick('0.1', '0.5', '0.99', '-1', '2')}, {self.range(metric)})",
-            f"deriv({self.range('temperature')})",
-            f"predict_linear(temperature{self.matchers('temperature')}[{self.pick(*WINDOWS)}], "
-            f"{self.pick('60', '3600', '-30')})",
-        ), False
+    def wrong(self, depth):
+        """A query that has no sense: a piece of another type than is needed there."""
+        vector, scalar = self.vector(depth).text, self.scalar(depth).text
+        window = self.window(depth).text
+        return self.one(
+            f"{window} + 1", f"-{window}", f"sum({window})", f"sum({scalar})", f"abs({scalar})",
+            f"abs({window})", f"abs({vector}, 1)", "abs()", f"rate({window}, 1)", f"topk({vector})",
+            f"topk({vector}, {vector})", f"sum(1, {vector})", f"clamp({vector}, {vector}, 1)",
+            f"vector({vector})", f"scalar({scalar})", f"({scalar}) and ({vector})",
+            f"({scalar}) > ({scalar})", f"({vector}) and bool ({vector})",
+            f"({vector}) + bool ({vector})", f"({vector}) + on (job) 1", f'({vector}) == "a"',
+            f"({vector}) and on (job) group_left () ({vector})",
+            f"({vector}) + on (job) group_left (job) ({vector})", f"({window})[5m:]",
+            f"({scalar})[5m:1m]", f'label_replace({vector}, "a", "b", "c", "(")',
+            f'label_replace({vector}, "a", "b", "c")', f'count_values(1, {vector})',
+            f"quantile_over_time({vector}, {window})", f"({vector}) offset 5m",
+            f"({vector})[5m]", f"({vector}) by (job)", f"sum by (job) {vector}",
+            f"histogram_quantile({vector}, {vector})", f"{vector} {vector}", f"({vector}",
+            f"{vector})", f"time(1)", f"timestamp({scalar})", f"absent({scalar})",
+            f"predict_linear({window})", f"nothing_like_this({vector})", f"sum(({vector})",
+            f'"{self.one("a", "b")}" + {vector}', f"({vector}) @ {vector}", f"sort({window})")
 
     def grouping(self):
-        labels = ["job", "instance", "kind", "le", "room", "sensor", "n", "zone", "none"]
-        chosen = self.chance.sample(labels, self.chance.randint(0, 3))
-        return self.pick("", f" {self.pick('by', 'without')} ({', '.join(chosen)})")
+        if self.happens(0.3):
+            return ""
+        count = self.one(0, 1, 1, 2)
+        names = self.chance.sample(self.labels, count)
+        return f" {self.one('by', 'by', 'without')} ({', '.join(names)})"
 
-    def aggregation(self, depth):
-        kind = self.chance.random()
-        inner, exact = self.vector(depth - 1)
-        if kind < 0.3:
-            return f"{self.pick('min', 'max')}{self.grouping()} ({inner})", exact
-        if kind < 0.5:
-            return f"{self.pick('count', 'group')}{self.grouping()} ({inner})", True
-        if kind < 0.8:
-            if self.chance.random() < 0.5:
-                inner = self.instant(self.pick(*COUNTERS, *GAUGES))
-                name = self.pick("stddev", "stdvar")
-            else:
-                name = self.pick("sum", "avg")
-            return f"{name}{self.grouping()} ({inner})", False
-        if kind < 0.9:
-            phi = self.pick("0.5", "0.9", "0", "1", "1.5", "-0.5")
-            return f"quantile{self.grouping()} ({phi}, {self.exact(depth - 1)})", False
-        if kind < 0.95:
-            name = self.pick("topk", "bottomk")
-            return f"{name}(4, http_requests_total{self.shift()} > 100)", True
-        return f'count_values("v", {self.instant("instance_info")})', True
+    def aggregate(self, operation, arguments):
+        grouping = self.grouping()
+        if self.happens(0.5):
+            return f"{operation}{grouping} ({arguments})"
+        return f"{operation}({arguments}){grouping}"
 
-    def scalar(self):
-        return self.pick(
-            "2", "-1.5", "0.25", "1e3", "time()", "scalar(sum(instance_info))", "pi()", "(1 + 2)")
+    def aggregated(self, depth):
+        inner = self.vector(depth - 1)
+        operation = self.one(
+            "sum", "sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile")
+        if operation in ("stddev", "stdvar"):
+            inner = self.finite(depth - 1)
+        arguments = inner.text
+        if operation == "quantile":
+            arguments = f"{self.one('0.5', '0.9', '0.25', '-1', '2')}, {arguments}"
+        is_exact = operation in ("count", "group") or operation in ("min", "max") and inner.is_exact
+        return Expression(self.aggregate(operation, arguments), "vector", is_exact)
+
+    def ranked(self, depth):
+        """`rounding`: of exact values; of equal ones any may be taken, so there must be none."""
+        inner = self.vector(depth - 1)
+        if inner.is_exact and self.happens(0.5):
+            rounded = f"round({inner.text}, 5)" if self.happens(0.5) else inner.text
+            return Expression(
+                self.aggregate("count_values", f'"value", {rounded}'), "vector", True)
+        # `ties`
+        operand = self.one("load", "load", "load * 100", "-load", "max_over_time(load[5m])",
+                           'load{job!="api"}', "load > 0.5")
+        arguments = f"{self.one('1', '2', '3', '10', '0')}, {operand}"
+        return Expression(
+            self.aggregate(self.one("topk", "bottomk"), arguments), "vector")
+
+    # Binary operators
+
+    def with_scalar(self, depth):
+        vector, scalar = self.vector(depth - 1), self.scalar(depth - 1)
+        is_exact = vector.is_exact and scalar.is_exact
+        operators = ["+", "-", "*", "/"]
+        if is_exact:
+            operators += ["%", "^", ">", "<", ">=", "<=", "==", "!=", "> bool", "== bool",
+                          "<= bool", "atan2"]
+        operator = self.chance.choice(operators)
+        left, right = (vector, scalar) if self.happens(0.7) else (scalar, vector)
+        if operator == "atan2":
+            vector.text, vector.is_compound = f"abs({vector.text})", False  # `atan2_name`
+        return Expression(
+            self.joined(left, operator, right), "vector",
+            is_exact and operator not in ("^", "atan2"), is_compound=True)
 
     def matching(self):
-        if self.chance.random() < 0.5:
+        if self.happens(0.35):
             return ""
-        on = self.pick("on", "ignoring")
-        labels = self.pick("job, instance", "instance", "job", "kind", "room", "sensor", "le", "")
-        text = f" {on} ({labels})"
-        if self.chance.random() < 0.4:
-            text += f" {self.pick('group_left', 'group_right')} ({self.pick('', 'zone', 'kind')})"
+        names = self.chance.sample(self.labels, self.one(0, 1, 1, 2, 2))
+        text = f" {self.one('on', 'on', 'ignoring')} ({', '.join(names)})"
+        if self.happens(0.35):
+            included = [name for name in self.labels if name not in names]
+            copied = self.chance.sample(included, self.one(0, 0, 1))
+            text += f" {self.one('group_left', 'group_right')} ({', '.join(copied)})"
         return text
 
-    def arithmetic(self, depth):
-        operator = self.pick("+", "-", "*", "/", "%", "^")
-        strict = operator in "/%^"
-        make = (lambda: (self.exact(depth - 1), True)) if strict else lambda: self.vector(depth - 1)
-        left, one = make()
-        if self.chance.random() < 0.5:
-            number = self.scalar()
-            texts = [left, number] if self.chance.random() < 0.7 or strict else [number, left]
-            return f"({texts[0]} {operator} {texts[1]})", one
-        right, other = make()
-        if self.chance.random() < 0.5:
-            right, other = f"{left}", one
-        # What is left of equal sums is noise.
-        exact = one and other
-        return f"({left} {operator}{self.matching()} {right})", exact
+    def with_vector(self, depth):
+        if self.happens(0.35):
+            return self.ratio(depth)
+        left, right = self.vector(depth - 1), self.vector(depth - 1)
+        is_exact = left.is_exact and right.is_exact
+        operators = ["+", "-", "*", "/"]
+        if is_exact:
+            operators += ["%", "^", ">", "<", "==", "!=", ">= bool", "!= bool", "atan2"]
+        operator = self.chance.choice(operators)
+        if operator == "atan2":
+            left.text, left.is_compound = f"abs({left.text})", False  # `atan2_name`
+        return Expression(
+            self.joined(left, operator + self.matching(), right), "vector",
+            is_exact and operator not in ("^", "atan2"), is_compound=True)
 
-    def comparison(self, depth):
-        operator = self.pick("==", "!=", ">", "<", ">=", "<=")
-        boolean = self.pick("", "", " bool")
-        left = self.exact(depth - 1)
-        if self.chance.random() < 0.6:
-            number = self.pick("20", "500", "1", "0", "time()")
-            return f"({left} {operator}{boolean} {number})", True
-        right = self.pick(left, self.exact(depth - 1))
-        return f"({left} {operator}{boolean}{self.matching()} {right})", True
+    def ratio(self, depth):
+        """Operands that match each other."""
+        operator = self.one("/", "+", "-", "*", "> bool", "<=")
+        matching = self.one(
+            " on (job, instance)", " ignoring (kind)", " on (job, instance) group_left (kind)",
+            " on (instance) group_left (zone)", " on (job) group_right ()",
+            " on (instance) group_right (zone)")
+        left = self.one("http_requests_total", "errors_total", "sum by (job) (errors_total)",
+                        "http_requests_total offset 1m", "instance_info",
+                        "sum by (job, instance) (http_requests_total)")
+        right = self.one("http_requests_total", "errors_total", "instance_info",
+                         "sum by (job) (http_requests_total)")
+        return Expression(f"{left} {operator}{matching} {right}", "vector", True, is_compound=True)
 
-    def sets(self, depth):
-        left, one = self.vector(depth - 1)
-        right, other = self.vector(depth - 1)
-        operator = self.pick("and", "or", "unless")
-        on = self.pick("", "", " on (job)", " ignoring (kind, instance)", " on ()")
-        return f"({left} {operator}{on} {right})", one and (other or operator != "or")
+    def set_operation(self, depth):
+        left, right = self.vector(depth - 1), self.vector(depth - 1)
+        matching = self.matching().split(" group_")[0]
+        return Expression(
+            self.joined(left, self.one("and", "or", "unless") + matching, right), "vector",
+            left.is_exact and right.is_exact, is_compound=True)
 
-    def call(self, depth):
-        if self.chance.random() < 0.5:
-            inner = self.exact(depth - 1)
-            return self.pick(
-                f"ceil({inner})", f"floor({inner})", f"round({inner}, 0.5)", f"round({inner})",
-                f"sgn({inner})", f"sqrt({inner})", f"ln({inner})", f"log2({inner})",
-                f"log10({inner})", f"clamp({inner}, 5, 50)", f"exp(-{inner})",
-                f"clamp_max({inner}, 20)", f"sort({inner})", f"sort_desc({inner})",
-            ), False
-        inner, exact = self.vector(depth - 1)
-        return self.pick(
-            f"abs({inner})", f"-{inner}", f"+{inner}", f"clamp_min({inner}, 1)", f"({inner})",
-            f"deg({inner})", f"rad({inner})"), exact
+    # What changes labels, and the rest
 
-    def labels(self, depth):
-        inner, exact = self.vector(depth - 1)
-        return self.pick(
-            f'label_replace({inner}, "copy", "$1-x", "job", "(.)(.*)")',
-            f'label_replace({inner}, "job", "", "job", ".*")',
-            f'label_replace({inner}, "new", "$2", "instance", "(.*):(.*)")',
-            f'label_join({inner}, "all", "/", "job", "instance", "room")',
-        ), exact
+    def relabelled(self, depth):
+        inner = self.vector(depth - 1)
+        source, target = self.chance.choice(self.labels), self.chance.choice(self.labels + ["new"])
+        if self.happens(0.5):
+            pattern = self.one("(.*)", "(.).*", "(a|b)(.*)", "", ".*")
+            value = self.one("$1", "x-$1", "", "${1}y", "$2")
+            text = f'label_replace({inner.text}, "{target}", "{value}", "{source}", "{pattern}")'
+        else:
+            other = self.chance.choice(self.labels)
+            text = f'label_join({inner.text}, "{target}", "-", "{source}", "{other}")'
+        return Expression(text, "vector", inner.is_exact)
 
-    def subquery(self, depth):
-        inner, exact = self.vector(depth - 1)
-        window, step = self.pick(("307s", "30s"), ("607s", "1m"), ("97s", "15s"))
-        name = self.pick(*EXACT_WINDOWS, *LOOSE_WINDOWS)
-        text = f"{name}_over_time(({inner})[{window}:{step}]{self.shift()})"
-        return text, exact and name in EXACT_WINDOWS
+    def histogram(self, depth):
+        phi = self.one("0.5", "0.9", "0.99", "0", "1", "-1", "2")
+        inner = self.one(
+            "latency_seconds_bucket", "rate(latency_seconds_bucket[5m])",
+            "sum by (le) (rate(latency_seconds_bucket[5m]))",
+            "sum by (job, le) (increase(latency_seconds_bucket[2m]))",
+            "sum without (job) (latency_seconds_bucket)", self.vector(depth - 1).text)
+        return Expression(f"histogram_quantile({phi}, {inner})", "vector", False)
 
-    def quantile(self, depth):
-        phi = self.pick("0.5", "0.9", "0", "1", "-1", "2")
-        inner = self.pick(
-            "sum by (le) (rate(latency_seconds_bucket[5m]))", "rate(latency_seconds_bucket[5m])",
-            self.instant("latency_seconds_bucket"))
-        return f"histogram_quantile({phi}, {inner})", False
+    def dated(self, depth):
+        function = self.one("hour", "minute", "month", "year", "day_of_month", "day_of_week",
+                            "day_of_year", "days_in_month")
+        if self.happens(0.3):
+            return Expression(f"{function}()", "vector")
+        inner = self.vector(depth - 1)
+        if not inner.is_exact:
+            inner = self.vector(0)
+        # `no_time`
+        return Expression(
+            f"{function}((-1e6 < ({inner.text} < 1e6)) * 100000)", "vector")
 
-    def special(self):
-        return self.pick(
-            self.instant("special"), f"max({self.instant('special')})",
-            f"min_over_time({self.range('special')})", f"({self.instant('special')} > 0)",
-            f"count_over_time({self.range('special')})", f"changes({self.range('special')})",
-            f"(special == bool {self.instant('special')})",
-            f"max by (n) (last_over_time({self.range('special')}))", "special / 0", "-special",
-            f"sum({self.instant('special')} > bool 0)", "special ^ 2", "special % 7")
-
-    def absent(self, depth):
-        return self.pick(
-            f"absent({self.instant('temperature')})", 'absent(nothing{a="b",c=~"d"})',
-            f"absent_over_time({self.range('gappy')})", f"absent({self.exact(depth - 1)})"), True
-
-    def moment(self, depth):
-        return self.pick(
-            "vector(time())", f"timestamp({self.instant('temperature')})", "hour()",
-            "minute(vector(time()))", "day_of_week()", "days_in_month()", "month()", "year()",
-            f"vector({self.scalar()})", f"day_of_month({self.instant('instance_info')})",
-            f"scalar({self.instant('temperature')}) + {self.instant('temperature')}"), True
+    def special(self, depth):
+        kind = self.one("absent", "absent_over_time", "vector", "timestamp", "sort", "minus", "plus")
+        if kind == "vector":
+            inner = self.scalar(depth - 1)
+            return Expression(f"vector({inner.text})", "vector", inner.is_exact)
+        if kind == "absent_over_time":
+            return Expression(f"absent_over_time({self.window(depth - 1).text})", "vector")
+        inner = self.vector(depth - 1)
+        if kind == "absent":
+            return Expression(f"absent({inner.text})", "vector")
+        if kind == "timestamp":
+            return Expression(f"timestamp({inner.text})", "vector")
+        if kind == "sort":
+            text = f"{self.one('sort', 'sort_desc')}({inner.text})"
+            return Expression(text, "vector", inner.is_exact)
+        sign = "-" if kind == "minus" else "+"
+        return Expression(f"{sign}{inner.operand}", "vector", inner.is_exact, is_compound=True)

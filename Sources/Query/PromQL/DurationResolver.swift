@@ -3,13 +3,13 @@ struct DurationResolver {
     private let surroundings: DurationExpr.Surroundings
     private let text: [UInt8]
 
-    /// `grid`: of the whole query. `text`: the query's, for places in errors.
-    init(grid: StepGrid, lookbackNanos: Int64, text: [UInt8]) {
-        let step = grid.resolutionNanos
+    /// `text`: the query's, for places in errors.
+    init(_ context: PromQLContext, text: [UInt8]) {
         surroundings = .init(
-            stepSeconds: StepGrid.seconds(nanos: step),
-            rangeSeconds: StepGrid.seconds(nanos: grid.endNanos &- grid.startNanos),
-            implicitSeconds: StepGrid.seconds(nanos: max(step, lookbackNanos)))
+            stepSeconds: StepGrid.seconds(nanos: context.stepNanos),
+            rangeSeconds: StepGrid.seconds(nanos: context.endNanos &- context.startNanos),
+            implicitSeconds: StepGrid.seconds(
+                nanos: max(context.stepNanos, context.lookbackNanos)))
         self.text = text
     }
 

@@ -97,16 +97,24 @@ struct ExtendedWindows {
         return first + (last - first) * done / all
     }
 
-    private func increase(_ floats: Range<Int>, _ window: Ends, isCounter: Bool) -> Double? {
-        guard let (first, last) = window.edges(in: times, floats, isSmoothed: isSmoothed) else {
-            return nil
-        }
+    /// The values at the ends of a window.
+    private func ends(
+        _ first: Int, _ last: Int, _ floats: Range<Int>, _ window: Ends, isCounter: Bool
+    ) -> (left: Double, right: Double) {
         let left =
             isSmoothed && times[first] < window.start
             ? interpolated(first, first + 1, window.start, isCounter: isCounter) : values[first]
         let right =
             isSmoothed && last > floats.lowerBound && times[last] > window.end
             ? interpolated(last - 1, last, window.end, isCounter: isCounter) : values[last]
+        return (left, right)
+    }
+
+    private func increase(_ floats: Range<Int>, _ window: Ends, isCounter: Bool) -> Double? {
+        guard let (first, last) = window.edges(in: times, floats, isSmoothed: isSmoothed) else {
+            return nil
+        }
+        let (left, right) = ends(first, last, floats, window, isCounter: isCounter)
         var result = right - left
         guard isCounter else { return result }
         // The ends have their resets already.
@@ -121,6 +129,26 @@ struct ExtendedWindows {
         if right < before { lost += before }
         result += lost
         return result
+    }
+
+    /// The window that ends at the grid's only step, as a result of its own: the values at its ends
+    /// and the samples between. Times: nanoseconds, ascending; empty when nothing is in it.
+    func points(windowNanos: Int64) -> (nanos: [Int64], values: [Double]) {
+        let window = Ends(
+            end: grid.endNanos, windowNanos: windowNanos, lookbackNanos: lookbackNanos,
+            isSmoothed: isSmoothed)
+        let floats = window.places(in: times)
+        guard let (first, last) = window.edges(in: times, floats, isSmoothed: isSmoothed) else {
+            return ([], [])
+        }
+        let (left, right) = ends(first, last, floats, window, isCounter: false)
+        let between = (first...max(first, last)).filter {
+            times[$0] > window.start && times[$0] < window.end
+        }
+        return (
+            [window.start] + between.map { times[$0] } + [window.end],
+            [left] + between.map { values[$0] } + [right]
+        )
     }
 
     // MARK: changes and resets

@@ -48,6 +48,7 @@ enum FloatMath {
     static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
     static func remainder(_ a: Double, _ b: Double) -> Double { fmod(a, b) }
     static func arcTangent(_ y: Double, _ x: Double) -> Double { atan2(y, x) }
+    static func cosine(_ value: Double) -> Double { cos(value) }
     static func logarithm(_ value: Double) -> Double { log(value) }
     static func exponential(_ value: Double) -> Double { exp(value) }
     static func logarithm2(_ value: Double) -> Double { log2(value) }

@@ -32,7 +32,11 @@ enum LabelFunctions {
     static func join(
         in matrix: StepMatrix, target: String, separator: String, sources: [String]
     ) throws -> StepMatrix {
-        try matrix.relabelled { labels in
+        guard !target.isEmpty else {
+            throw QueryError.execution(
+                message: "invalid destination label name in label_join(): \(target)")
+        }
+        return try matrix.relabelled { labels in
             var builder = LabelsBuilder(labels)
             let value = sources.map { labels[$0] ?? "" }.joined(separator: separator)
             builder.set(target, value)
@@ -66,9 +70,14 @@ enum LabelFunctions {
         }
         guard selector.others.isEmpty else { return .empty }
         var builder = LabelsBuilder()
+        var names: Set<String> = []
         for matcher in selector.matchers where matcher.name != "__name__" {
-            let isAlone = selector.matchers.filter { $0.name == matcher.name }.count == 1
-            if isAlone, matcher.operation == .equal { builder.set(matcher.name, matcher.value) }
+            // The first that says what a label is holds, unless another matcher comes behind it.
+            if matcher.operation == .equal, names.insert(matcher.name).inserted {
+                builder.set(matcher.name, matcher.value)
+            } else {
+                builder.set(matcher.name, "")
+            }
         }
         return builder.build()
     }

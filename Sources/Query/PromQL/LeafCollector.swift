@@ -8,6 +8,7 @@ struct LeafCollector {
 
     let context: PromQLContext
     private(set) var jobs: [LeafJob] = []
+    private var subqueryDepth = 0
 
     init(context: PromQLContext) { self.context = context }
 
@@ -24,9 +25,12 @@ struct LeafCollector {
             return max(try collect(node.left, grid), try collect(node.right, grid))
         case .subquery(let node):
             let reference = context.reference(node.shift, grid).grid
+            subqueryDepth += 1
+            defer { subqueryDepth -= 1 }
             return try collect(node.inner, try context.subqueryGrid(node, reference))
         case .aggregate(let node):
-            if AggregationFold.folds(node.operation), !node.operand.isAbsence {
+            // Where there is nothing is known only when all series were seen.
+            if AggregationFold.folds(node.operation), !LeafJob.isAbsence(node.operand) {
                 let fold = LeafJob.Fold(
                     operation: node.operation, grouping: node.grouping,
                     range: node.operand.range)
@@ -52,7 +56,7 @@ struct LeafCollector {
         case .absentOverTime: fold = .presence(node.range)
         case .absent:
             fold = .presence(node.range)
-            piece = node.arguments[0].isAbsence ? nil : node.arguments[0]
+            piece = LeafJob.isAbsence(node.arguments[0]) ? nil : node.arguments[0]
         case .info: return try collectInfo(node, grid)
         default: break
         }
@@ -79,11 +83,15 @@ struct LeafCollector {
     }
 
     private mutating func append(_ job: LeafJob) throws(QueryError) {
-        guard !jobs.contains(where: { $0.key == job.key }) else { return }
+        if let known = jobs.firstIndex(where: { $0.key == job.key }) {
+            jobs[known].isCounted = jobs[known].isCounted || subqueryDepth == 0
+            return
+        }
         guard jobs.count < LeafCollector.jobCountMax else {
             throw .limit(name: "query.selectors_max", allowed: LeafCollector.jobCountMax)
         }
         jobs.append(job)
+        jobs[jobs.count - 1].isCounted = subqueryDepth == 0
     }
 
     /// Nil when `expr` is no piece that samples go straight into.
@@ -108,16 +116,6 @@ struct LeafCollector {
         }
         try append(job)
         return job.stage + 1
-    }
-}
-
-extension PromQLExpr {
-    /// Whether it says that there is nothing: not what its samples come to, row by row.
-    fileprivate var isAbsence: Bool {
-        guard case .call(let node) = withoutParens,
-            case .absentOverTime = node.function.implementation
-        else { return false }
-        return true
     }
 }
 

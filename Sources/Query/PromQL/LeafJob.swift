@@ -12,12 +12,15 @@ struct PromQLContext {
 
     /// Of the whole query; 0 for an instant query.
     let stepNanos: Int64
+    /// When it was asked.
+    let nowNanos: Int64
 
     func seconds(_ bound: QueryBound) -> Double {
         switch bound {
         case .start: StepGrid.seconds(nanos: startNanos)
         case .end: StepGrid.seconds(nanos: endNanos)
         case .step: StepGrid.seconds(nanos: stepNanos)
+        case .range: StepGrid.seconds(nanos: endNanos &- startNanos)
         }
     }
 
@@ -88,12 +91,22 @@ struct LeafJob {
     var reference: StepGrid
     var isAnchored: Bool
     var lookbackNanos: Int64
+    /// Whether it stands in no subquery, so that statistics count what it finds.
+    var isCounted = false
     /// How many rounds of fetching have to come before, for the sake of `parameters`.
     var stage: Int
 
     private var windowNanos: Int64 {
         switch source {
         case .instant, .infoTimestamps: lookbackNanos
+        case .window(_, let nanos, _), .valueCounts(_, let nanos): nanos
+        }
+    }
+
+    /// The window whose samples are counted; nil where a step looks at one sample.
+    var countedWindowNanos: Int64? {
+        switch source {
+        case .instant, .infoTimestamps: nil
         case .window(_, let nanos, _), .valueCounts(_, let nanos): nanos
         }
     }
@@ -136,6 +149,14 @@ struct LeafJob {
         case .infoTimestamps: return false
         case .valueCounts: return true
         case .window(let function, _, _): return !function.keepsMetricName
+        }
+    }
+
+    static func isAbsence(_ expr: PromQLExpr) -> Bool {
+        guard case .call(let call) = expr.withoutParens else { return false }
+        switch call.function.implementation {
+        case .absent, .absentOverTime: return true
+        default: return false
         }
     }
 

@@ -9,6 +9,8 @@ final class LeafSink {
     private let reference: StepGrid
     private let annotations: PromQLAnnotations
     private let budget: QueryBudget
+    /// Nil when nobody asks for statistics of this job.
+    private let counter: SampleCounter?
     private var rows: StepMatrix
     private var fold: AggregationFold?
     private var windows: WindowEvaluator?
@@ -22,9 +24,10 @@ final class LeafSink {
     /// `parameters`: of the window function, one value per step or one for all steps.
     init(
         _ job: LeafJob, parameters: [[Double]], annotations: PromQLAnnotations,
-        budget: QueryBudget
+        budget: QueryBudget, counter: SampleCounter? = nil
     ) {
         self.job = job
+        self.counter = job.isCounted ? counter : nil
         self.budget = budget
         self.annotations = annotations
         let isBroadcastable = job.isBroadcastable(parameters)
@@ -62,6 +65,9 @@ final class LeafSink {
 
     func consume(_ series: SeriesData) throws {
         boxes.removeAll(keepingCapacity: true)
+        if let nanos = job.countedWindowNanos {
+            counter?.addWindows(of: series, reference, windowNanos: nanos)
+        }
         if case .valueCounts(let label, _) = job.source {
             let floats = WindowEvaluator.withoutStaleMarkers(series)
             let counts = ValueCounts(
@@ -85,6 +91,7 @@ final class LeafSink {
             fillInstant(series)
             replaceByTimestamps(series)
         }
+        if job.countedWindowNanos == nil { counter?.addCells(row, boxes) }
         counterNames?.check(series.labels, row)
         try take(job.dropsMetricName ? series.labels.withoutMetricName : series.labels, row)
     }

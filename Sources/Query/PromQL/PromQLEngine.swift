@@ -17,6 +17,8 @@ package struct PromQLEngine: Sendable {
         package var stepsMax: Int
         /// Limit `query.subquery_steps_max`.
         package var subqueryStepsMax: Int
+        /// What answers say of their cost; nil for nothing.
+        package var statistics: QueryStatistics.Detail?
 
         package init(
             lookbackNanos: Int64 = 300_000_000_000, subqueryStepNanos: Int64 = 60_000_000_000,
@@ -31,7 +33,12 @@ package struct PromQLEngine: Sendable {
 
     package let options: Options
 
-    package init(options: Options = Options()) { self.options = options }
+    package let clock: QueryClock
+
+    package init(options: Options = Options(), clock: QueryClock = .still) {
+        self.options = options
+        self.clock = clock
+    }
 
     /// The expression that `query` is; throws `parse`, `unsupported` or a limit.
     package static func parseOnly(_ query: String) throws(QueryError) -> PromQLExpr {
@@ -44,8 +51,8 @@ package struct PromQLEngine: Sendable {
         budget: QueryBudget
     ) async throws(QueryError) -> QueryAnswer {
         let run = try PromQLRun(
-            query, grid: StepGrid(atNanos: time.nanos), options: options, tenant: tenant,
-            querier: querier, budget: budget)
+            query, grid: StepGrid(atNanos: time.nanos), endNanos: time.nanos, engine: self,
+            tenant: tenant, querier: querier, budget: budget)
         return try await run.instantAnswer()
     }
 
@@ -69,7 +76,8 @@ package struct PromQLEngine: Sendable {
         let grid = StepGrid(
             startNanos: start.nanos, stepNanos: stepNanos, count: Int(span / stepNanos) + 1)
         let run = try PromQLRun(
-            query, grid: grid, options: options, tenant: tenant, querier: querier, budget: budget)
+            query, grid: grid, endNanos: end.nanos, engine: self, tenant: tenant,
+            querier: querier, budget: budget)
         return try await run.rangeAnswer()
     }
 }

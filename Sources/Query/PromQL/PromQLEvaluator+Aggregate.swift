@@ -20,7 +20,7 @@ extension PromQLEvaluator {
             return try evaluateExtra(matrix, node, [])
         }
         switch node.operation {
-        case .countValues: return countValues(matrix, node, label: string(parameter))
+        case .countValues: return try countValues(matrix, node, label: string(parameter))
         case .quantile: return quantiles(matrix, node, try scalar(parameter, grid))
         case .topk, .bottomk, .limitk, .limitRatio:
             return try selection(matrix, node, try scalar(parameter, grid))
@@ -68,7 +68,10 @@ extension PromQLEvaluator {
 
     private func countValues(
         _ matrix: StepMatrix, _ node: PromQLExpr.Aggregate, label: String
-    ) -> StepMatrix {
+    ) throws -> StepMatrix {
+        guard !label.isEmpty else {
+            throw QueryError.execution(message: "invalid label name \(QuotedText.quote(label))")
+        }
         let grouping =
             node.grouping.isWithout
             ? node.grouping

@@ -57,8 +57,25 @@ extension PromQLEvaluator {
             return .vector(try edit(node, grid))
         case .queryBound(let bound):
             return .scalar(Array(repeating: context.seconds(bound), count: grid.count))
+        case .now:
+            let seconds = StepGrid.seconds(nanos: context.nowNanos)
+            return .scalar(Array(repeating: seconds, count: grid.count))
+        case .random(let distribution):
+            return .scalar(try random(distribution, node, grid))
         case .missing: preconditionFailure("BUG: the parser refuses \(node.function.name)")
         }
+    }
+
+    /// Without a seed the moment and the place in the query are one.
+    private func random(
+        _ distribution: RandomValues.Distribution, _ node: PromQLExpr.Call, _ grid: StepGrid
+    ) throws -> [Double] {
+        var seed = UInt64(bitPattern: context.nowNanos) &+ UInt64(node.range.lowerBound) << 32
+        if let argument = node.arguments.first, let value = try scalar(argument, grid).first {
+            seed = value.bitPattern
+        }
+        var values = RandomValues(seed: seed)
+        return (0..<grid.count).map { _ in values.next(distribution) }
     }
 
     /// The float of a vector with exactly one, else NaN.

@@ -14,11 +14,17 @@ struct PromQLEvaluator {
     let context: PromQLContext
     let annotations: PromQLAnnotations
     let budget: QueryBudget
+    /// Nil in subqueries, and when nobody asks.
+    private(set) var counter: SampleCounter?
     var leaves: [LeafJob.Key: StepMatrix] = [:]
     /// Whether the call or operator that is being evaluated says `keep_metric_names`.
     var keepsMetricNames = false
 
-    init(context: PromQLContext, annotations: PromQLAnnotations, budget: QueryBudget) {
+    init(
+        context: PromQLContext, annotations: PromQLAnnotations, budget: QueryBudget,
+        counter: SampleCounter?
+    ) {
+        self.counter = counter
         self.context = context
         self.annotations = annotations
         self.budget = budget
@@ -132,6 +138,13 @@ struct PromQLEvaluator {
         }
     }
 
+    /// What evaluates the inner expression of a subquery, whose samples do not count.
+    var withinSubquery: PromQLEvaluator {
+        var result = self
+        result.counter = nil
+        return result
+    }
+
     /// A window function over a subquery: the inner rows take the place of series.
     func overSubquery(
         _ node: PromQLExpr.Subquery, _ function: WindowFunction, _ parameters: [[Double]],
@@ -140,7 +153,7 @@ struct PromQLEvaluator {
         let (reference, isAnchored) = context.reference(node.shift, grid)
         let inner = try context.subqueryGrid(node, reference)
         guard inner.count > 0 else { return StepMatrix(stepCount: grid.count) }
-        let matrix = try vector(node.inner, inner)
+        let matrix = try withinSubquery.vector(node.inner, inner)
         let times = (0..<inner.count).map(inner.time)
         let shared = TimestampColumn(times)
         let isBroadcastable =
@@ -163,6 +176,7 @@ struct PromQLEvaluator {
         }
         for index in 0..<matrix.rowCount {
             let series = SubqueryRow.series(matrix, index, times, shared)
+            counter?.addWindows(of: series, windowGrid, windowNanos: node.windowNanos)
             try windows.evaluate(series, into: &row, &boxes)
             counterNames?.check(series.labels, row)
             try budget.charge(samples: windowGrid.count)

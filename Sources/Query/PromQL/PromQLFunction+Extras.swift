@@ -1,6 +1,10 @@
 /// The functions of MetricsQL that are no window functions of their own.
 extension PromQLFunction {
-    static let extras: [PromQLFunction] = rows + labelEdits + aliases + others
+    static let extras: [PromQLFunction] = rows + labelEdits + aliases + randoms + others
+
+    private static let randoms: [PromQLFunction] = RandomValues.Distribution.allCases.map {
+        PromQLFunction($0.rawValue, [.scalar], optional: 1, result: .scalar, .random($0))
+    }
 
     private static let rows: [PromQLFunction] = RowFunction.allCases.map { function in
         let types: [PromQLExpr.ValueType] =
@@ -43,6 +47,8 @@ extension PromQLFunction {
         PromQLFunction(
             "sort_by_label_numeric_desc", [.vector, .string], isVariadic: true,
             .sortByLabel(descending: true)),
+        PromQLFunction("now", [], result: .scalar, .now),
+        PromQLFunction("range", [], result: .scalar, .queryBound(.range)),
         PromQLFunction("start", [], result: .scalar, .queryBound(.start)),
         PromQLFunction("step", [], result: .scalar, .queryBound(.step)),
         PromQLFunction("union", [.vector], isVariadic: true, .union),
@@ -68,5 +74,5 @@ enum BitmapOperator: Sendable, Hashable {
 
 /// What a query knows of itself, seconds.
 enum QueryBound: Sendable, Hashable {
-    case start, end, step
+    case start, end, step, range
 }

@@ -24,32 +24,44 @@ package struct PromQLFunction: Sendable {
         case union, limitOffset
         case bitmap(BitmapOperator)
         case queryBound(QueryBound)
+        case now
+        case random(RandomValues.Distribution)
         case missing
     }
 
     package let name: String
-    let parameters: [PromQLExpr.ValueType]
+    package let parameters: [PromQLExpr.ValueType]
     /// How many arguments may be left out or, when `isVariadic`, the last may be repeated.
     let optionalCount: Int
     let isVariadic: Bool
-    let result: PromQLExpr.ValueType
+    /// How often the last parameter may be given; nil for as often as one likes.
+    let repetitionsMax: Int?
+    package let result: PromQLExpr.ValueType
     let implementation: Implementation
 
     init(
         _ name: String, _ parameters: [PromQLExpr.ValueType], optional optionalCount: Int = 0,
-        isVariadic: Bool = false, result: PromQLExpr.ValueType = .vector,
+        isVariadic: Bool = false, repetitionsMax: Int? = nil,
+        result: PromQLExpr.ValueType = .vector,
         _ implementation: Implementation
     ) {
         self.name = name
         self.parameters = parameters
         self.optionalCount = optionalCount
         self.isVariadic = isVariadic
+        self.repetitionsMax = repetitionsMax
         self.result = result
         self.implementation = implementation
     }
 
     var argumentCountMin: Int { parameters.count - optionalCount }
-    var argumentCountMax: Int? { isVariadic ? nil : parameters.count }
+    var argumentCountMax: Int? {
+        isVariadic ? repetitionsMax.map { parameters.count - 1 + $0 } : parameters.count
+    }
+
+    /// As Prometheus counts it: 0 for exactly `parameters`, n when the last of them may be given
+    /// 0 to n times, -1 for any number of times.
+    package var variadic: Int { isVariadic ? repetitionsMax ?? -1 : optionalCount }
 
     /// The type of argument `index`.
     func parameter(_ index: Int) -> PromQLExpr.ValueType {
@@ -87,8 +99,8 @@ package struct PromQLFunction: Sendable {
             PromQLFunction(
                 "histogram_fraction", [.scalar, .scalar, .vector], .histogramFraction),
             PromQLFunction(
-                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true,
-                .histogramQuantiles),
+                "histogram_quantiles", [.vector, .string, .scalar, .scalar], optional: 1,
+                isVariadic: true, repetitionsMax: 9, .histogramQuantiles),
         ]
 
     private static let others: [PromQLFunction] = [

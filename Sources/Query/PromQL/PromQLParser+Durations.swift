@@ -100,10 +100,42 @@ extension PromQLParser {
             let inner = try durationExpression(precedenceMin: 1, in: context)
             try expectDuration(.rightParen, "\")\"", in: context)
             return .parens(inner)
+        case .identifier(let name) where templates[name] != nil:
+            return try templateDuration(name, in: context)
         case .identifier(let name) where peek(1).kind == .leftParen:
             return try durationFunction(name.lowercased(), in: context)
         default: throw unexpected("in \(context), expected a duration")
         }
+    }
+
+    /// What a template without parameters, or a parameter of one, says of a duration.
+    private mutating func templateDuration(
+        _ name: String, in context: String
+    ) throws(QueryError) -> DurationExpr {
+        try enter()
+        defer { leave() }
+        let place = current.range.lowerBound
+        guard let template = templates[name], template.parameters == nil else {
+            throw unexpected("in \(context), expected a duration")
+        }
+        advance()
+        switch template.body {
+        case .value(let value):
+            guard case .number(let node) = value.expr.withoutParens else { break }
+            guard node.isDuration else { return .number(node.value) }
+            return .duration(nanos: Int64((node.value * 1e9).rounded()))
+        case .tokens(let tokens):
+            let (after, outer) = (self.place, templates)
+            jump(to: tokens.lowerBound)
+            templates = template.scope
+            let expr = try durationExpression(precedenceMin: 1, in: context)
+            let isWhole = self.place == tokens.upperBound
+            jump(to: after)
+            templates = outer
+            guard isWhole else { break }
+            return expr.isLiteral ? expr : .parens(expr)
+        }
+        throw failure("template \(QuotedText.quote(name)) must be a duration", at: place)
     }
 
     private mutating func durationFunction(

@@ -67,7 +67,7 @@ struct PromQLReduction {
         context = PromQLContext(
             startNanos: start, endNanos: end, lookbackNanos: lookback,
             subqueryStepNanos: subqueryStep, subqueryStepsMax: stepsMax,
-            stepNanos: grid.resolutionNanos)
+            stepNanos: grid.resolutionNanos, nowNanos: 0)
         keys = []
         for _ in 0..<(try reader.count(limit: PromQLReduction.jobCountMax)) {
             let low = try reader.count(limit: text.count)
@@ -81,9 +81,8 @@ struct PromQLReduction {
     func jobs() -> [LeafJob]? {
         var collector = LeafCollector(context: context)
         do throws(QueryError) {
-            let expr = try DurationResolver(
-                grid: grid, lookbackNanos: context.lookbackNanos, text: text
-            ).resolve(try PromQLParser.parse(String(decoding: text, as: UTF8.self)))
+            let expr = try DurationResolver(context, text: text)
+                .resolve(try PromQLParser.parse(String(decoding: text, as: UTF8.self)))
             try collector.collect(expr, grid)
         } catch {
             return nil

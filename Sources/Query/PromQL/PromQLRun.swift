@@ -2,31 +2,41 @@ internal import Model
 
 /// One query on its way from text to answer.
 struct PromQLRun {
-    private let expr: PromQLExpr
-    private let grid: StepGrid
-    private let context: PromQLContext
-    private let tenant: Tenant
-    private let querier: any Querier
-    private let budget: QueryBudget
-    private let text: [UInt8]
+    let expr: PromQLExpr
+    let grid: StepGrid
+    let context: PromQLContext
+    let tenant: Tenant
+    let querier: any Querier
+    let budget: QueryBudget
+    let text: [UInt8]
+    private let clock: QueryClock
+    private let detail: QueryStatistics.Detail?
+    /// Of `clock.monotonicNanos`: when it began, and when the text was read.
+    private let beganNanos: Int64
+    private let readNanos: Int64
 
+    /// `endNanos`: of the query, which may lie behind its last step.
     init(
-        _ query: String, grid: StepGrid, options: PromQLEngine.Options, tenant: Tenant,
+        _ query: String, grid: StepGrid, endNanos: Int64, engine: PromQLEngine, tenant: Tenant,
         querier: any Querier, budget: QueryBudget
     ) throws(QueryError) {
+        let options = engine.options
+        clock = engine.clock
+        detail = options.statistics
+        beganNanos = clock.monotonicNanos()
         let (parsed, text) = try PromQLParser.read(Array(query.utf8))
         self.text = text
-        expr = try DurationResolver(
-            grid: grid, lookbackNanos: options.lookbackNanos, text: text
-        ).resolve(parsed)
         self.grid = grid
         context = PromQLContext(
-            startNanos: grid.startNanos, endNanos: grid.endNanos,
+            startNanos: grid.startNanos, endNanos: endNanos,
             lookbackNanos: options.lookbackNanos, subqueryStepNanos: options.subqueryStepNanos,
-            subqueryStepsMax: options.subqueryStepsMax, stepNanos: grid.resolutionNanos)
+            subqueryStepsMax: options.subqueryStepsMax, stepNanos: grid.resolutionNanos,
+            nowNanos: clock.wallNanos())
+        expr = try DurationResolver(context, text: text).resolve(parsed)
         self.tenant = tenant
         self.querier = querier
         self.budget = budget
+        readNanos = clock.monotonicNanos()
     }
 
     func instantAnswer() async throws(QueryError) -> QueryAnswer {
@@ -36,7 +46,9 @@ struct PromQLRun {
         default: break
         }
         let annotations = PromQLAnnotations(text: text)
-        let (result, completeness) = try await evaluated(expr, grid, annotations)
+        let counter = newCounter(grid)
+        let (result, completeness) = try await evaluated(expr, grid, annotations, counter)
+        let evaluatedNanos = clock.monotonicNanos()
         let millis = grid.millis[0]
         let value: QueryValue
         switch result {
@@ -53,7 +65,7 @@ struct PromQLRun {
         }
         return QueryAnswer(
             value: value, warnings: annotations.warnings, infos: annotations.infos,
-            completeness: completeness)
+            completeness: completeness, statistics: statistics(counter, evaluatedNanos))
     }
 
     func rangeAnswer() async throws(QueryError) -> QueryAnswer {
@@ -65,7 +77,9 @@ struct PromQLRun {
                     + "instant Vector", position: QueryPosition(offset: 0, in: text))
         }
         let annotations = PromQLAnnotations(text: text)
-        let (result, completeness) = try await evaluated(expr, grid, annotations)
+        let counter = newCounter(grid)
+        let (result, completeness) = try await evaluated(expr, grid, annotations, counter)
+        let evaluatedNanos = clock.monotonicNanos()
         let matrix: StepMatrix
         switch result {
         case .scalar(let values):
@@ -75,30 +89,63 @@ struct PromQLRun {
         case .vector(let vector): matrix = vector
         case .string: preconditionFailure("BUG: the type was checked")
         }
+        let series = matrix.sortedByLabels().series(millis: grid.millis)
         return QueryAnswer(
-            value: .matrix(matrix.sortedByLabels().series(millis: grid.millis)),
-            warnings: annotations.warnings, infos: annotations.infos,
-            completeness: completeness)
+            value: .matrix(series), warnings: annotations.warnings, infos: annotations.infos,
+            completeness: completeness, statistics: statistics(counter, evaluatedNanos))
+    }
+
+    // MARK: Statistics
+
+    /// Nil when nobody asks.
+    func newCounter(_ grid: StepGrid) -> SampleCounter? {
+        detail == nil ? nil : SampleCounter(stepCount: grid.count)
+    }
+
+    /// Where putting in order is part of the rest.
+    func statisticsNow(_ counter: SampleCounter?) -> QueryStatistics? {
+        statistics(counter, clock.monotonicNanos())
+    }
+
+    /// `evaluatedNanos`: when the result was there, if not in order.
+    func statistics(_ counter: SampleCounter?, _ evaluatedNanos: Int64) -> QueryStatistics? {
+        guard let detail, let counter else { return nil }
+        var steps: [QueryStatistics.Step] = []
+        if detail == .perStep {
+            steps = zip(grid.millis, counter.perStep).map {
+                .init(timestampMillis: $0, count: $1)
+            }
+        }
+        return QueryStatistics(
+            preparationNanos: readNanos - beganNanos,
+            innerEvaluationNanos: evaluatedNanos - readNanos,
+            resultSortNanos: clock.monotonicNanos() - evaluatedNanos,
+            totalQueryableSamples: counter.total, samplesPerStep: steps,
+            peakSamples: counter.peak)
     }
 
     // MARK: Evaluation
 
-    private func evaluated(
-        _ expr: PromQLExpr, _ grid: StepGrid, _ annotations: PromQLAnnotations
+    func evaluated(
+        _ expr: PromQLExpr, _ grid: StepGrid, _ annotations: PromQLAnnotations,
+        _ counter: SampleCounter?
     ) async throws(QueryError) -> (PromQLResult, Completeness) {
         var collector = LeafCollector(context: context)
         let stages = try collector.collect(expr, grid)
         var evaluator = PromQLEvaluator(
-            context: context, annotations: annotations, budget: budget)
+            context: context, annotations: annotations, budget: budget, counter: counter)
         var completeness = Completeness()
         for stage in 0..<max(stages, 0) {
             let jobs = collector.jobs.filter { $0.stage == stage }
             for group in FetchGroup.groups(of: jobs) {
-                completeness.merge(try await fetch(group, &evaluator, annotations))
+                completeness.merge(
+                    try await fetch(group, &evaluator, annotations, counter))
             }
         }
         do {
-            return (try evaluator.evaluate(expr, grid), completeness)
+            let result = try evaluator.evaluate(expr, grid)
+            if case .vector(let matrix) = result { counter?.keep(matrix.values.count) }
+            return (result, completeness)
         } catch {
             throw QueryError(wrapping: error)
         }
@@ -106,7 +153,7 @@ struct PromQLRun {
 
     private func fetch(
         _ group: FetchGroup, _ evaluator: inout PromQLEvaluator,
-        _ annotations: PromQLAnnotations
+        _ annotations: PromQLAnnotations, _ counter: SampleCounter?
     ) async throws(QueryError) -> Completeness {
         do {
             let sinks = try group.jobs.map { job in
@@ -115,77 +162,38 @@ struct PromQLRun {
                     parameters = try evaluator.parameters(expressions, job.key.grid)
                 }
                 return LeafSink(
-                    job, parameters: parameters, annotations: annotations, budget: budget)
+                    job, parameters: parameters, annotations: annotations, budget: budget,
+                    counter: counter)
             }
             let request = group.request(tenant: tenant, budget: budget)
             func take(_ batch: [SeriesData]) throws {
                 try budget.check()
+                counter?.isReading(
+                    batch.reduce(0) { $0 + $1.values.count + $1.histograms.count })
                 for series in batch {
                     for sink in sinks { try sink.consume(series) }
                 }
             }
             let completeness: Completeness
-            if let reduction = PromQLReduction(group.jobs, of: text, grid, context) {
+            // Where samples are folded elsewhere nobody counts them.
+            if counter == nil,
+                let reduction = PromQLReduction(group.jobs, of: text, grid, context)
+            {
                 completeness = try await querier.selectSeries(
                     request, reducing: reduction.encoded(),
                     merge: { try PromQLReduction.merge($0, into: sinks) }, take)
             } else {
                 completeness = try await querier.selectSeries(request, take)
             }
-            for sink in sinks { evaluator.leaves[sink.job.key] = try sink.finish() }
+            for sink in sinks {
+                let rows = try sink.finish()
+                counter?.keep(rows.values.count)
+                evaluator.leaves[sink.job.key] = rows
+            }
             return completeness
         } catch {
             throw QueryError(wrapping: error)
         }
-    }
-
-    // MARK: Range vectors as results
-
-    private func rawSamples(
-        _ node: PromQLExpr.MatrixSelector
-    ) async throws(QueryError) -> QueryAnswer {
-        guard node.selector.boundary == .plain else {
-            throw .parse(
-                message: "\(node.selector.boundary.rawValue) modifier can only be used within a "
-                    + "function call",
-                position: QueryPosition(offset: node.range.lowerBound, in: text))
-        }
-        let reference = context.reference(node.selector.shift, grid).grid
-        let end = Timestamp(nanos: reference.endNanos)
-        let start = end.advanced(byNanos: -node.windowNanos).advanced(byNanos: 1)
-        var series: [MatrixSeries] = []
-        do {
-            let completeness = try await querier.selectSeries(
-                SeriesRequest(
-                    tenant: tenant, selector: node.selector.selector, start: start,
-                    end: end.advanced(byNanos: 1), budget: budget)
-            ) { batch in
-                for item in batch {
-                    let made = MatrixSeries(raw: item, from: start, through: end)
-                    if !made.values.isEmpty || !made.histograms.isEmpty { series.append(made) }
-                }
-            }
-            series.sort { $0.labels < $1.labels }
-            return QueryAnswer(value: .matrix(series), completeness: completeness)
-        } catch {
-            throw QueryError(wrapping: error)
-        }
-    }
-
-    private func subqueryRows(
-        _ node: PromQLExpr.Subquery
-    ) async throws(QueryError) -> QueryAnswer {
-        let reference = context.reference(node.shift, grid).grid
-        let inner = try context.subqueryGrid(node, reference)
-        let annotations = PromQLAnnotations(text: text)
-        guard inner.count > 0 else { return QueryAnswer(value: .matrix([])) }
-        let (result, completeness) = try await evaluated(node.inner, inner, annotations)
-        guard case .vector(let matrix) = result else {
-            preconditionFailure("BUG: the type was checked")
-        }
-        return QueryAnswer(
-            value: .matrix(matrix.sortedByLabels().series(millis: inner.millis)),
-            warnings: annotations.warnings, infos: annotations.infos, completeness: completeness)
     }
 }
 
@@ -258,24 +266,6 @@ extension StepMatrix {
                 }
             }
             return series.values.isEmpty && series.histograms.isEmpty ? nil : series
-        }
-    }
-}
-
-extension MatrixSeries {
-    /// The samples of `series` in the range, stale markers left out.
-    fileprivate init(raw series: SeriesData, from start: Timestamp, through end: Timestamp) {
-        self.init(labels: series.labels, timestampsMillis: [], values: [])
-        let range = start.nanos...max(start.nanos, end.nanos)
-        for (place, nanos) in series.timestamps.nanos.enumerated()
-        where range.contains(nanos) && !series.values[place].isStaleMarker {
-            timestampsMillis.append(Timestamp(nanos: nanos).millis)
-            values.append(series.values[place])
-        }
-        for (place, nanos) in series.histogramTimestamps.nanos.enumerated()
-        where range.contains(nanos) && !series.histograms[place].isStaleMarker {
-            histogramTimestampsMillis.append(Timestamp(nanos: nanos).millis)
-            histograms.append(series.histograms[place])
         }
     }
 }

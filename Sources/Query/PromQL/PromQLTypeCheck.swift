@@ -57,7 +57,7 @@ struct PromQLTypeCheck {
             try expect(
                 node.function.parameter(index), argument, in: "call to function \(name)")
         }
-        try checkLabelNames(of: node)
+        try checkStrings(of: node)
         try checkBoundary(of: node)
         if case .info = node.function.implementation, count > 1 {
             guard case .vector(let labels) = node.arguments[1] else {
@@ -91,8 +91,9 @@ struct PromQLTypeCheck {
         }
     }
 
-    /// What `label_replace` and kin refuse whatever the data.
-    private func checkLabelNames(of node: PromQLExpr.Call) throws(QueryError) {
+    /// Strings that functions of MetricsQL cannot take; those of Prometheus refuse theirs when they
+    /// are evaluated.
+    private func checkStrings(of node: PromQLExpr.Call) throws(QueryError) {
         let strings = node.arguments.map { argument -> String? in
             if case .string(let literal) = argument.withoutParens { return literal.value }
             return nil
@@ -108,24 +109,6 @@ struct PromQLTypeCheck {
                     "odd number of labels and values in call to function "
                         + QuotedText.quote(node.function.name), at: node.range.lowerBound)
             }
-        case .labelReplace:
-            if let expression = strings[4] {
-                do { _ = try RegularExpression(expression, dotMatchesNewline: true) } catch {
-                    throw failure(
-                        "invalid regular expression in label_replace(): \(expression)",
-                        at: node.arguments[4])
-                }
-            }
-            if strings[1]?.isEmpty == true {
-                throw failure(
-                    "invalid destination label name in label_replace(): ",
-                    at: node.arguments[1])
-            }
-        case .labelJoin:
-            if strings[1]?.isEmpty == true {
-                throw failure(
-                    "invalid destination label name in label_join(): ", at: node.arguments[1])
-            }
         default: break
         }
     }
@@ -137,9 +120,6 @@ struct PromQLTypeCheck {
         try check(parameter)
         let wanted: PromQLExpr.ValueType = node.operation == .countValues ? .string : .scalar
         try expect(wanted, parameter, in: "aggregation parameter")
-        if case .string(let label) = parameter.withoutParens, label.value.isEmpty {
-            throw failure("invalid label name \"\" in count_values", at: parameter)
-        }
     }
 
     private func check(_ node: PromQLExpr.Binary, whole: PromQLExpr) throws(QueryError) {

@@ -54,7 +54,7 @@ extension PromQLEvaluator {
         let reference = context.reference(subquery.shift, grid).grid
         let inner = try context.subqueryGrid(subquery, reference)
         guard inner.count > 0 else { return StepMatrix(stepCount: grid.count) }
-        let matrix = try vector(subquery.inner, inner)
+        let matrix = try withinSubquery.vector(subquery.inner, inner)
         var result = StepMatrix(stepCount: reference.count)
         for row in 0..<matrix.rowCount {
             var nanos: [Int64] = []
@@ -64,8 +64,12 @@ extension PromQLEvaluator {
                 nanos.append(inner.time(step))
                 values.append(matrix.values[cell])
             }
+            let series = SeriesData(
+                id: SeriesID(high: 0, low: 0), labels: matrix.labels[row],
+                timestamps: TimestampColumn(nanos), values: values)
+            counter?.addWindows(of: series, reference, windowNanos: subquery.windowNanos)
             let index = WindowIndex(
-                TimestampColumn(nanos), grid: reference, windowNanos: subquery.windowNanos)
+                series.timestamps, grid: reference, windowNanos: subquery.windowNanos)
             for (labels, row) in try ValueCounts(index, values, label: label)
                 .rows(of: matrix.labels[row], budget: budget)
             {

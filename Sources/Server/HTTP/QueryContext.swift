@@ -1,5 +1,6 @@
 package import Model
 package import Platform
+internal import Query
 
 /// What every reading endpoint needs: the door, the clock, and what a query may cost.
 package struct QueryContext: Sendable {
@@ -38,6 +39,13 @@ package struct QueryContext: Sendable {
         self.time = time
         adjustableLimits = limits
         self.version = version
+    }
+
+    /// The time, as queries may know it.
+    var queryClock: QueryClock {
+        let time = time
+        return QueryClock(
+            wallNanos: { time.wallNanos() }, monotonicNanos: { time.monotonicNanos() })
     }
 
     package func now() -> Timestamp { Timestamp(nanos: time.wallNanos()) }

@@ -9,6 +9,10 @@ package enum PrometheusJSON {
         var json = JSONWriter(reserving: sizeEstimate(answer.value))
         json.raw("{\"status\":\"success\",\"data\":{\"resultType\":")
         write(answer.value, to: &json)
+        if let statistics = answer.statistics {
+            json.raw(",\"stats\":")
+            write(statistics, to: &json)
+        }
         json.raw("}")
         finish(&json, warnings: answer.warnings + answer.completeness.missing, infos: answer.infos)
         return json.bytes
@@ -156,6 +160,37 @@ package enum PrometheusJSON {
     private static func boundaryRule(of bucket: HistogramBucket) -> Int {
         if bucket.lower < 0, bucket.upper > 0, bucket.lower == -bucket.upper { return 3 }
         return bucket.upper <= 0 && bucket.lower.isFinite ? 1 : 0
+    }
+
+    /// Queries do not wait in a queue: those that find no place are refused.
+    static func write(_ statistics: QueryStatistics, to json: inout JSONWriter) {
+        func seconds(_ name: String, _ nanos: Int64) {
+            json.raw("\"\(name)\":")
+            json.raw(NumberText.format(Double(nanos) / 1e9))
+        }
+        json.raw("{\"timings\":{")
+        seconds("evalTotalTime", statistics.evaluationNanos)
+        json.comma()
+        seconds("resultSortTime", statistics.resultSortNanos)
+        json.comma()
+        seconds("queryPreparationTime", statistics.preparationNanos)
+        json.comma()
+        seconds("innerEvalTime", statistics.innerEvaluationNanos)
+        json.raw(",\"execQueueTime\":0,")
+        seconds("execTotalTime", statistics.evaluationNanos)
+        json.raw("},\"samples\":{")
+        if !statistics.samplesPerStep.isEmpty {
+            json.raw("\"totalQueryableSamplesPerStep\":[")
+            for (index, step) in statistics.samplesPerStep.enumerated() {
+                if index > 0 { json.comma() }
+                json.raw("[")
+                json.seconds(millis: step.timestampMillis)
+                json.raw(",\(step.count)]")
+            }
+            json.raw("],")
+        }
+        json.raw("\"totalQueryableSamples\":\(statistics.totalQueryableSamples),")
+        json.raw("\"peakSamples\":\(statistics.peakSamples)}}")
     }
 
     private static func sizeEstimate(_ value: QueryValue) -> Int {

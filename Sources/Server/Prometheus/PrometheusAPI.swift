@@ -17,6 +17,7 @@ struct PrometheusAPI: Sendable {
             table.add([.get], "\(prefix)/label/{name}/values", .query, labelValues)
             table.add([.get], "\(prefix)/metadata", .query, metadata)
             table.add(both, "\(prefix)/format_query", .quick, formatQuery)
+            table.add(both, "\(prefix)/parse_query", .quick, parseQuery)
         }
     }
 
@@ -107,14 +108,24 @@ struct PrometheusAPI: Sendable {
         return .json(PrometheusJSON.success { $0.string(String(describing: expression)) })
     }
 
+    func parseQuery(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let expression = try PromQLEngine.parseOnly(try call.required("query"))
+        return .json(PrometheusJSON.success { SyntaxTreeJSON.write(expression, to: &$0) })
+    }
+
+    /// With what `lookback_delta` and `stats` say.
     private func engine(for call: HTTPCall) throws(HTTPFailure) -> PromQLEngine {
-        guard let text = call.parameters["lookback_delta"], !text.isEmpty else { return engine }
-        guard let nanos = TimeText.duration(text), nanos > 0 else {
-            throw HTTPFailure.invalid("lookback_delta", "a duration above zero is expected")
-        }
         var options = engine.options
-        options.lookbackNanos = nanos
-        return PromQLEngine(options: options)
+        if let text = call.parameters["lookback_delta"], !text.isEmpty {
+            guard let nanos = TimeText.duration(text), nanos > 0 else {
+                throw HTTPFailure.invalid("lookback_delta", "a duration above zero is expected")
+            }
+            options.lookbackNanos = nanos
+        }
+        if let text = call.parameters["stats"], !text.isEmpty {
+            options.statistics = text == "all" ? .perStep : .totals
+        }
+        return PromQLEngine(options: options, clock: engine.clock)
     }
 
     private func labelRequest(_ call: HTTPCall) throws -> LabelRequest {

@@ -5,7 +5,9 @@ internal import Query
 /// Rules ask as the reading endpoints do: same door, same limits.
 extension QueryContext {
     func ruleEvaluator(for tenant: Tenant) -> any RuleEvaluator {
-        QuerierRuleEvaluator(querier: querier, tenant: tenant, engine: PromQLEngine()) {
+        QuerierRuleEvaluator(
+            querier: querier, tenant: tenant, engine: PromQLEngine(clock: queryClock)
+        ) {
             let limits = limits
             let deadline = time.monotonicNanos() + limits.timeoutNanos
             return QueryBudget(limits: limits.budget) { time.monotonicNanos() > deadline }

@@ -133,7 +133,6 @@ import Testing
         Refusal("info(a, sum(b))", "1:9", "expected label selectors"),
         Refusal("{a=\"b\" or }", "1:11", "in label matching, expected identifier"),
         Refusal("{a=\"b\" or c=\"\"}", "1:1", "at least one non-empty matcher"),
-        Refusal("label_replace(a, \"b\", \"\", \"c\", \"(\")", "1:32", "invalid regular"),
     ]
 
     @Test(arguments: refusals)
