@@ -76,8 +76,6 @@ package final class RuleService: Sendable {
         var isStopped = false
         var orphans: [Orphans] = []
         var timer: (any Cancellable)?
-        var tasks: [Int: Task<Void, Never>] = [:]
-        var nextTask = 0
     }
 
     private static let tickNanos: Int64 = 100_000_000
@@ -86,11 +84,14 @@ package final class RuleService: Sendable {
 
     let notifier: Notifier
     private let world: Surroundings
-    private let executor = QueryExecutor(name: "rules", threadCount: threadCount)
+    private let executor: QueryExecutor
+    private let tasks: WorkTasks
     private let state: Mutex<State>
 
     package init(_ configuration: RuleConfiguration, in world: Surroundings) {
         self.world = world
+        executor = QueryExecutor(name: "rules", threadCount: Self.threadCount)
+        tasks = WorkTasks(on: executor)
         notifier = Notifier(
             carrier: world.carrier, time: world.time, telemetry: world.telemetry,
             warn: world.warn)
@@ -187,34 +188,20 @@ package final class RuleService: Sendable {
 
     /// Ends what is at work, and sends what waits for Alertmanagers.
     package func stop() async {
-        let (timer, tasks) = state.withLock { state in
+        let timer = state.withLock { state in
             state.isStopped = true
             for running in state.running { running.group.stop() }
             defer { state.timer = nil }
-            return (state.timer, Array(state.tasks.values))
+            return state.timer
         }
         timer?.cancel()
-        for task in tasks { task.cancel() }
-        for task in tasks { await task.value }
+        await tasks.end()
         await notifier.stop()
         executor.stop()
     }
 
     private func tick() {
-        for work in takeDue() {
-            state.withLock { state in
-                let number = state.nextTask
-                state.nextTask += 1
-                state.tasks[number] = Task(executorPreference: executor) {
-                    await self.perform(work)
-                    self.forget(task: number)
-                }
-            }
-        }
-    }
-
-    private func forget(task number: Int) {
-        state.withLock { _ = $0.tasks.removeValue(forKey: number) }
+        for work in takeDue() { tasks.begin { await self.perform(work) } }
     }
 
     // MARK: - Other rules

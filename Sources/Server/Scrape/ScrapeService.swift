@@ -84,8 +84,6 @@ package final class ScrapeService: Sendable {
         /// Where the search for what is due begins, so that all have their turn.
         var cursor = 0
         var timer: (any Cancellable)?
-        var tasks: [Int: Task<Void, Never>] = [:]
-        var nextTask = 0
     }
 
     private static let tickNanos: Int64 = 50_000_000
@@ -96,10 +94,13 @@ package final class ScrapeService: Sendable {
 
     let world: Surroundings
     let state: Mutex<State>
-    private let executor = QueryExecutor(name: "scrape", threadCount: threadCount)
+    private let executor: QueryExecutor
+    private let tasks: WorkTasks
 
     package init(_ configuration: ScrapeConfiguration, in world: Surroundings) {
         self.world = world
+        executor = QueryExecutor(name: "scrape", threadCount: Self.threadCount)
+        tasks = WorkTasks(on: executor)
         state = Mutex(State(configuration: configuration))
     }
 
@@ -214,28 +215,12 @@ package final class ScrapeService: Sendable {
             defer { state.timer = nil }
             return state.timer
         }
-        // After this no more tasks are made.
         timer?.cancel()
-        let tasks = state.withLock { Array($0.tasks.values) }
-        for task in tasks { task.cancel() }
-        for task in tasks { await task.value }
+        await tasks.end()
         executor.stop()
     }
 
     private func tick() {
-        for work in takeDue() {
-            state.withLock { state in
-                let number = state.nextTask
-                state.nextTask += 1
-                state.tasks[number] = Task(executorPreference: executor) {
-                    await self.perform(work)
-                    self.forget(task: number)
-                }
-            }
-        }
-    }
-
-    private func forget(task number: Int) {
-        state.withLock { _ = $0.tasks.removeValue(forKey: number) }
+        for work in takeDue() { tasks.begin { await self.perform(work) } }
     }
 }
