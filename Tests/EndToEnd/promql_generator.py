@@ -5,6 +5,7 @@ Where Prometheus 2.42 and 3.x are known to differ, a rule of
 `RULES` says what is left out, and the place that leaves it out names the rule.
 """
 
+import re
 from dataclasses import dataclass
 
 RULES = {
@@ -35,6 +36,9 @@ RULES = {
 WINDOWS = ["1m", "90s", "2m", "5m", "10m", "15m", "1m40s"]
 RANGES = ["2m7s", "5m7s", "10m7s", "607s", "907s"]
 STEPS = ["15s", "30s", "1m", "45s", "2m", ""]
+KEYWORDS = re.compile(
+    r"\b(sum|avg|min|max|count|group|stddev|stdvar|topk|bottomk|quantile|count_values|by|without|on|"
+    r"ignoring|group_left|group_right|bool|offset|and|or|unless|atan2|inf|nan)\b(?!=)", re.IGNORECASE)
 OFFSETS = ["15s", "1m", "5m", "-1m", "-30s", "7m30s"]
 
 
@@ -91,9 +95,24 @@ class Generator:
 
     def query(self):
         depth = self.chance.choice([1, 2, 2, 3, 3, 4])
-        if self.chance.random() < 0.06:
-            return self.scalar(depth).text
-        return self.vector(depth).text
+        make = self.scalar if self.chance.random() < 0.06 else self.vector
+        return self.dressed(make(depth).text)
+
+    def dressed(self, text):
+        """The same, written otherwise: keywords in capitals, other quotes, blanks, comments."""
+        pieces = re.split(r'("[^"]*")', text)
+        for place, piece in enumerate(pieces):
+            if place % 2 == 1:
+                quotes = "'`" if "\\" not in piece else "'"
+                quote = self.chance.choice(quotes) if self.happens(0.2) else '"'
+                pieces[place] = quote + piece[1:-1] + quote
+                continue
+            if self.happens(0.15):
+                piece = KEYWORDS.sub(lambda word: word.group().upper(), piece)
+            if self.happens(0.1):
+                piece = piece.replace(" ", self.one("\n", "  ", "\t", " # comment \"\n"))
+            pieces[place] = piece
+        return "".join(pieces)
 
     def one(self, *choices):
         return self.chance.choice(choices)
@@ -281,8 +300,8 @@ class Generator:
             f"({scalar})[5m:1m]", f'label_replace({vector}, "a", "b", "c", "(")',
             f'label_replace({vector}, "a", "b", "c")', f'count_values(1, {vector})',
             f"quantile_over_time({vector}, {window})", f"({vector}) offset 5m",
-            f"({vector})[5m]", f"({vector}) by (job)", f"sum by (job) {vector}",
-            f"histogram_quantile({vector}, {vector})", f"{vector} {vector}", f"({vector}",
+            f"({vector})[5m]", f"({vector}) by (job)", "sum by (job) 1",
+            f"histogram_quantile({vector}, {vector})", f"({vector}) ({vector})", f"({vector}",
             f"{vector})", f"time(1)", f"timestamp({scalar})", f"absent({scalar})",
             f"predict_linear({window})", f"nothing_like_this({vector})", f"sum(({vector})",
             f'"{self.one("a", "b")}" + {vector}', f"({vector}) @ {vector}", f"sort({window})")
@@ -423,7 +442,7 @@ class Generator:
             inner = self.vector(0)
         # `no_time`
         return Expression(
-            f"{function}((-1e6 < ({inner.text} < 1e6)) * 100000)", "vector")
+            f"{function}((-1e6 < ({inner.operand} < 1e6)) * 100000)", "vector")
 
     def special(self, depth):
         kind = self.one("absent", "absent_over_time", "vector", "timestamp", "sort", "minus", "plus")

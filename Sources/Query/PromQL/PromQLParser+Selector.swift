@@ -79,7 +79,7 @@ extension PromQLParser {
             try setName(name, of: &node, at: nameToken.range.lowerBound)
         } else {
             let matcher = try condition(on: name)
-            if name == "__name__", !node.name.isEmpty, matcher.operation == .equal {
+            if name == "__name__", !node.name.isEmpty {
                 throw failure(
                     "metric name must not be set twice: \(QuotedText.quote(node.name)) or "
                         + QuotedText.quote(matcher.value), at: nameToken.range.lowerBound)

@@ -66,6 +66,7 @@ import Testing
         Refusal("a{b=\"c\"", "1:8", "unexpected end of input"),
         Refusal("a{,}", "1:3", "expected identifier or \"}\""),
         Refusal("a{__name__=\"b\"}", "1:3", "metric name must not be set twice: \"a\" or \"b\""),
+        Refusal("a{__name__=~\"b.*\"}", "1:3", "metric name must not be set twice: \"a\" or"),
         Refusal("a{\"b\"}", "1:3", "metric name must not be set twice"),
         Refusal("{\"a\",\"b\"}", "1:6", "metric name must not be set twice"),
         Refusal("a{b=~\"(\"}", "1:6", "invalid regular expression"),
