@@ -165,7 +165,8 @@ package final class Node: Sendable {
         }
         let waiting = shards.hosted.map(\.shard.deletionCount).max() ?? 0
         guard waiting < Node.deletionsMax else {
-            return completion(.failure(.overloaded(retryAfterSeconds: 60)))
+            let detail = "\(waiting) deletions wait for their space to be freed: ask again later"
+            return completion(.failure(.unavailable(detail: detail)))
         }
         router.delete(deletion, completion)
     }

@@ -12,6 +12,8 @@ final class Router: Appender {
     /// A batch that shards keep refusing as unknown is sent with all labels; more rounds than
     /// this mean a broken invariant.
     private static let attemptsMax = 3
+    /// Of selectors and filters: a manifest holds them, and is written again with every job.
+    private static let deletionBytesMax = 64 << 10
 
     private let splitter: BatchSplitter
     private let shards: ShardTable
@@ -79,6 +81,13 @@ final class Router: Appender {
     ) {
         let now = Timestamp(nanos: time.wallNanos())
         let payload = ShardCommand.delete(deletion, at: now).encoded()
+        guard payload.count <= Router.deletionBytesMax else {
+            return completion(
+                .failure(
+                    .tooLarge(
+                        limit: "the bytes of a deletion", bytes: payload.count,
+                        bytesMax: Router.deletionBytesMax)))
+        }
         let gathering = Gathering(count: shards.shardCount) { results in
             for case .failure(let error) in results { return completion(.failure(error)) }
             completion(.success(()))

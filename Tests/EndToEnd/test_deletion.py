@@ -4,6 +4,7 @@ space freed."""
 import json
 import os
 import time
+import urllib.parse
 
 from conftest import until
 
@@ -111,9 +112,19 @@ def test_bad_requests_name_the_field(make_server):
         ("/api/v1/admin/tsdb/delete_series", {"match[]": "m", "start": 2, "end": 1}, '"end"'),
         ("/loki/api/v1/delete", {}, '"query"'),
         ("/loki/api/v1/delete", {"query": '{a="b"} | json'}, "line filters"),
+        ("/loki/api/v1/delete", {"query": "{}"}, '"query"'),
     ]:
         status, body = server.request("POST", path, b"", **parameters)
         assert status == 400 and word in json.loads(body)["error"], body
+
+
+def test_a_deletion_has_a_size(make_server):
+    server = make_server("--admin-api")
+    form = urllib.parse.urlencode({"match[]": 'm{app="' + "x" * 70_000 + '"}'}).encode()
+    status, body = server.request(
+        "POST", "/api/v1/admin/tsdb/delete_series", form,
+        {"Content-Type": "application/x-www-form-urlencoded"})
+    assert status == 413 and b"65536" in body, body
 
 
 def test_every_node_forgets(make_cluster):

@@ -40,6 +40,9 @@ struct DeletionAPI: Sendable {
     func deleteLines(_ call: HTTPCall) async throws -> HTTPAnswer {
         try checkEnabled()
         let (matchers, filters) = try LogQLQuery.parseLineSelection(try call.required("query"))
+        guard !matchers.isEmpty || !filters.isEmpty else {
+            throw HTTPFailure.invalid("query", "{} is every line there is: name a label or a text")
+        }
         let (start, end) = try span(of: call)
         try await node.delete(
             Deletion(
