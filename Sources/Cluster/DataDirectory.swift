@@ -40,6 +40,9 @@ struct DataDirectory: Equatable {
         }
     }
 
+    /// The file while a snapshot is being made: what holds it is not opened.
+    static let unfinished = "\(heading)\nunfinished snapshot\n"
+
     var text: String {
         "\(DataDirectory.heading)\nformat \(DataDirectory.formatVersion)\nshards \(shardCount)\n"
     }

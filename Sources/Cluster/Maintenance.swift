@@ -48,7 +48,13 @@ final class Maintenance: Sendable {
     private let underWay = Mutex<Set<Int>>([])
     /// Shards that somebody needs an image of.
     private let wanted = Mutex<Set<Int>>([])
-    private let flushes = Mutex<[CheckedContinuation<AppendError?, Never>]>([])
+    /// What others have this thread do, and what it says to them when it stops instead.
+    private struct Errand: Sendable {
+        var run: @Sendable () -> Void
+        var abandon: @Sendable () -> Void
+    }
+
+    private let errands = Mutex<[Errand]>([])
     private let thread = Mutex<WorkerThread?>(nil)
 
     init(
@@ -78,9 +84,7 @@ final class Maintenance: Sendable {
     func stop() {
         signal.stop()
         thread.withLock { $0 }?.join()
-        for waiting in flushes.withLock({ $0 }) {
-            waiting.resume(returning: .unavailable(detail: "the node is stopping"))
-        }
+        for errand in takeErrands() { errand.abandon() }
     }
 
     func setBounds(_ new: NodeBounds) {
@@ -91,11 +95,48 @@ final class Maintenance: Sendable {
 
     /// Seals and compacts everything; returns when it is done.
     func flush() async throws(AppendError) {
-        let error = await withCheckedContinuation { continuation in
-            flushes.withLock { $0.append(continuation) }
+        try await perform { [self] () throws(AppendError) in
+            if let error = sealNow() ?? compactNow() { throw error }
+        }
+    }
+
+    /// Makes a snapshot, of what is in memory too where this node leads. Errors: what kept a shard from
+    /// being sealed, `unavailable` with the disk's.
+    func snapshot(
+        _ writer: SnapshotWriter, sealsFirst: Bool
+    ) async throws(AppendError) -> Snapshot {
+        try await perform { [self] () throws(AppendError) in
+            if sealsFirst, let error = sealNow() { throw error }
+            do {
+                return try writer.write(shards, leaders)
+            } catch {
+                throw .unavailable(detail: "no snapshot was made: \(error)")
+            }
+        }
+    }
+
+    /// Runs `work` on this thread, between two rounds.
+    private func perform<T: Sendable>(
+        _ work: @escaping @Sendable () throws(AppendError) -> T
+    ) async throws(AppendError) -> T {
+        let result = await withCheckedContinuation {
+            (waiting: CheckedContinuation<Result<T, AppendError>, Never>) in
+            let errand = Errand(
+                run: {
+                    do throws(AppendError) {
+                        waiting.resume(returning: .success(try work()))
+                    } catch {
+                        waiting.resume(returning: .failure(error))
+                    }
+                },
+                abandon: {
+                    let detail = "the node is stopping"
+                    waiting.resume(returning: .failure(.unavailable(detail: detail)))
+                })
+            errands.withLock { $0.append(errand) }
             signal.raise()
         }
-        if let error { throw error }
+        return try result.get()
     }
 
     private func run() {
@@ -136,7 +177,7 @@ final class Maintenance: Sendable {
 
     private func workRound() {
         runJobs()
-        for waiting in takeFlushes() { waiting.resume(returning: flushNow()) }
+        for errand in takeErrands() { errand.run() }
         limitWhatIsDue()
         sealWhatIsDue()
         let now = time.monotonicNanos()
@@ -165,8 +206,8 @@ final class Maintenance: Sendable {
         signal.raise()
     }
 
-    private func takeFlushes() -> [CheckedContinuation<AppendError?, Never>] {
-        flushes.withLock { waiting in
+    private func takeErrands() -> [Errand] {
+        errands.withLock { waiting in
             let taken = waiting
             waiting = []
             return taken
@@ -313,7 +354,7 @@ final class Maintenance: Sendable {
         return cut
     }
 
-    private func flushNow() -> AppendError? {
+    private func sealNow() -> AppendError? {
         let led = led
         for replica in led where replica.shard.unsealedBytes > 0 {
             if let error = proposeAndWait(.seal(at: now), to: replica) { return error }
@@ -321,6 +362,10 @@ final class Maintenance: Sendable {
         for replica in led {
             if let error = runJobsNow(replica) { return error }
         }
+        return nil
+    }
+
+    private func compactNow() -> AppendError? {
         for replica in led {
             for _ in 0..<Self.flushRoundsMax {
                 guard

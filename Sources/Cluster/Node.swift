@@ -25,6 +25,7 @@ package final class Node: Sendable {
     private let clock: NodeClock
     private let hooks: ClusterHooks
     private let scrubber: Scrubber
+    private let disk: any Disk
     private let telemetry: Telemetry
     private let ready = Atomic<Bool>(false)
     private let tickers = Mutex<[any Cancellable]>([])
@@ -101,6 +102,7 @@ package final class Node: Sendable {
         clock = parts.clock
         hooks = parts.hooks
         scrubber = parts.scrubber
+        disk = world.disk
         telemetry = world.telemetry
         NodeFigures.register(
             shards: parts.shards, queue: parts.queue, loop: parts.loop,
@@ -141,6 +143,15 @@ package final class Node: Sendable {
     /// Seals and compacts what this node leads; returns when it is done. Throws what kept it from
     /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
+
+    /// Makes a snapshot in the data directory: what is sealed, and, with `sealsFirst`, what the shards
+    /// that this node leads have in memory. `name`: one word of digits, letters and dashes. Errors: what kept it from that; nothing is left then.
+    package func snapshot(
+        named name: String, sealsFirst: Bool
+    ) async throws(AppendError) -> Snapshot {
+        try await maintenance.snapshot(
+            SnapshotWriter(disk: disk, name: name), sealsFirst: sealsFirst)
+    }
 
     /// Has all shards forget what the deletion says: when it returns, no query finds it, and its
     /// space is freed in time. Throws what kept a shard from that: others may have forgotten, and

@@ -105,6 +105,8 @@ struct NodeOpening {
         }
         return try (0..<shardCount).map { number in
             let replica = try ShardReplica.open(number, configuration, world)
+            // Behind what is sealed: in a snapshot there is nothing else.
+            try recover(replica.group, stands: replica.shard.durableIndex, replicator, world)
             try replicator.open(
                 replica.group, as: .soleVoter, applied: replica.shard.durableIndex)
             try replica.replay(from: replicator)

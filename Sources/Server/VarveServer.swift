@@ -212,7 +212,10 @@ package final class VarveServer: Sendable {
         var table = services
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
-        DeletionAPI(node: node, isEnabled: configuration.hasAdminAPI).addRoutes(to: &table)
+        let gate = AdminGate(isOpen: configuration.hasAdminAPI)
+        DeletionAPI(node: node, gate: gate).addRoutes(to: &table)
+        SnapshotAPI(node: node, gate: gate, time: world.time, random: world.random)
+            .addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
         let metrics = PromQLEngine(clock: context.queryClock)
         PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)

@@ -17,6 +17,10 @@ package protocol Disk: Sendable {
     /// Replaces `target` if there is one, at once for whoever opens it. Not yet durable.
     func rename(_ path: DiskPath, to target: DiskPath) throws(DiskError)
 
+    /// Gives the file a second name: its bytes go when the last name does. Not yet durable. Errors:
+    /// `notFound`, `alreadyExists`.
+    func link(_ path: DiskPath, to target: DiskPath) throws(DiskError)
+
     /// Removes a file or an empty directory. Not yet durable.
     func remove(_ path: DiskPath) throws(DiskError)
 

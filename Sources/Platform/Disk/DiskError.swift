@@ -3,7 +3,7 @@ package enum DiskError: Error, Hashable, Sendable {
     /// What was being done.
     package enum Operation: String, Hashable, Sendable {
         case open, read, write, size, preallocate, truncate, sync, close, list, makeDirectory
-        case rename, remove, space, lock
+        case rename, link, remove, space, lock
     }
 
     case notFound(file: String)

@@ -118,6 +118,13 @@ package final class LocalDisk: Disk {
         }
     }
 
+    package func link(_ path: DiskPath, to target: DiskPath) throws(DiskError) {
+        let (name, second) = (system(path), system(target))
+        guard unsafe Glibc.link(name, second) == 0 else {
+            throw DiskError(.link, errno: errno, file: errno == EEXIST ? second : name)
+        }
+    }
+
     package func remove(_ path: DiskPath) throws(DiskError) {
         let name = system(path)
         guard unsafe Glibc.remove(name) == 0 else {

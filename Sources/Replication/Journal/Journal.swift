@@ -159,7 +159,8 @@ package final class Journal {
     }
 
     /// Puts an image in place of the group's log, durably: it goes on behind the image's index.
-    /// `hardState`: the group's now. Errors as of `commit`.
+    /// `hardState`: the group's now. A configuration of nobody: the group is a sole voter's. Errors as
+    /// of `commit`.
     package func install(
         _ image: ImageReference, hardState: HardState, group: GroupID
     ) throws(JournalError) {
@@ -171,7 +172,7 @@ package final class Journal {
         state.beginsAnew = !Mutant.isOn(.imageKeepsOldLog)
         var batch = JournalBatch()
         batch.add(state, group: group)
-        if !Mutant.isOn(.imageWithoutConfiguration) {
+        if !image.configuration.members.isEmpty, !Mutant.isOn(.imageWithoutConfiguration) {
             batch.add(image.configuration, group: group)
         }
         // What waits to be recorded of this group is in these records, or void.

@@ -11,7 +11,7 @@ struct DeletionAPI: Sendable {
     private static let millisecond: Int64 = 1_000_000
 
     let node: Node
-    let isEnabled: Bool
+    let gate: AdminGate
 
     func addRoutes(to table: inout RouteTable) {
         for prefix in ["/api/v1/admin/tsdb", "/prometheus/api/v1/admin/tsdb"] {
@@ -23,7 +23,7 @@ struct DeletionAPI: Sendable {
 
     /// `match[]`, at least one; `start`, `end`: both inclusive, to the millisecond.
     func deleteSeries(_ call: HTTPCall) async throws -> HTTPAnswer {
-        try checkEnabled()
+        try gate.check()
         let texts = call.parameters.all("match")
         guard !texts.isEmpty else { throw HTTPFailure.badData("no match[] parameter provided") }
         var alternatives: [[Matcher]] = []
@@ -38,7 +38,7 @@ struct DeletionAPI: Sendable {
 
     /// `query`: a stream selector with line filters; `start`, `end` as above.
     func deleteLines(_ call: HTTPCall) async throws -> HTTPAnswer {
-        try checkEnabled()
+        try gate.check()
         let (matchers, filters) = try LogQLQuery.parseLineSelection(try call.required("query"))
         guard !matchers.isEmpty || !filters.isEmpty else {
             throw HTTPFailure.invalid("query", "{} is every line there is: name a label or a text")
@@ -54,16 +54,9 @@ struct DeletionAPI: Sendable {
     /// Answers when nothing deleted is left on the disks of the shards that this node leads; others
     /// get there by themselves.
     func clean(_ call: HTTPCall) async throws -> HTTPAnswer {
-        try checkEnabled()
+        try gate.check()
         try await node.flush()
         return .noContent
-    }
-
-    private func checkEnabled() throws(HTTPFailure) {
-        guard !isEnabled else { return }
-        throw HTTPFailure(
-            status: 503, type: "unavailable",
-            message: "admin APIs disabled: start varve with --admin-api")
     }
 
     private func span(

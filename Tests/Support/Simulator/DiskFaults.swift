@@ -4,8 +4,8 @@ internal import Platform
 package struct DiskFaults: Sendable {
     /// A call that changes something.
     package enum Call: Hashable, Sendable {
-        case create, write, sync, preallocate, truncate, rename, remove, makeDirectory
-        case syncDirectory
+        case create, write, sync, preallocate, truncate, rename, link, remove
+        case makeDirectory, syncDirectory
     }
 
     /// How much of what was not synced a power cut leaves.

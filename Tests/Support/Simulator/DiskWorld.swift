@@ -119,6 +119,18 @@ struct DiskWorld {
             NameChange(directory: parent(target), removed: path, added: (target, what)))
     }
 
+    mutating func link(_ path: String, to target: String) throws(DiskError) {
+        guard case .file? = seenNames[path], let what = seenNames[path] else {
+            throw DiskError.notFound(file: path)
+        }
+        guard seenNames[parent(target)] == .directory else {
+            throw DiskError.notFound(file: target)
+        }
+        guard seenNames[target] == nil else { throw DiskError.alreadyExists(file: target) }
+        try begin(.link, .link, path)
+        change(NameChange(directory: parent(target), removed: nil, added: (target, what)))
+    }
+
     mutating func remove(_ path: String) throws(DiskError) {
         guard let what = seenNames[path] else { throw DiskError.notFound(file: path) }
         if what == .directory, seenNames.keys.contains(where: { $0.hasPrefix(path + "/") }) {

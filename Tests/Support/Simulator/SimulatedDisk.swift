@@ -88,6 +88,12 @@ package final class SimulatedDisk: Disk {
         }
     }
 
+    package func link(_ path: DiskPath, to target: DiskPath) throws(DiskError) {
+        try world.withLock { (world) throws(DiskError) in
+            try world.link(path.string, to: target.string)
+        }
+    }
+
     package func remove(_ path: DiskPath) throws(DiskError) {
         try world.withLock { (world) throws(DiskError) in try world.remove(path.string) }
     }
