@@ -90,6 +90,66 @@ package struct ByteReader: Sendable {
         throw EncodingError.truncated(offset: offset)
     }
 
+    /// Reads `count` varints, each 1 or more, and calls `body` with their running sum from `start` on:
+    /// ascending numbers by their differences. Sums beyond `limit` and zeros are `corrupt`.
+    @inlinable
+    package mutating func sums(
+        count: Int, from start: Int64, limit: Int64, _ body: (Int64) -> Void
+    ) throws(EncodingError) {
+        var sum = start
+        var left = count
+        while left > 0 {
+            // Most are one byte.
+            let (at, reached, done) = unsafe bytes.withUnsafeBufferPointer { buffer in
+                var at = place - bytes.startIndex
+                var reached = sum
+                var done = 0
+                while done < left, at < buffer.count {
+                    let byte = unsafe buffer[at]
+                    guard byte &- 1 < 0x7f, reached + Int64(byte) <= limit else { break }
+                    reached += Int64(byte)
+                    body(reached)
+                    at += 1
+                    done += 1
+                }
+                return (at, reached, done)
+            }
+            place = bytes.startIndex + at
+            sum = reached
+            left -= done
+            guard left > 0 else { return }
+            let difference = try varint()
+            guard difference > 0, difference <= UInt64(Int64.max), limit - sum >= Int64(difference)
+            else { throw EncodingError.corrupt(what: "ascending numbers", offset: offset) }
+            sum += Int64(difference)
+            body(sum)
+            left -= 1
+        }
+    }
+
+    /// Passes over `count` varints, whatever they say. Errors: `truncated`.
+    @inlinable
+    package mutating func skipVarints(count: Int) throws(EncodingError) {
+        var left = count
+        let end = unsafe bytes.withUnsafeBytes { buffer -> Int? in
+            var at = place - bytes.startIndex
+            // A varint ends in a byte without the high bit: eight bytes at a time.
+            while left >= 8, at + 8 <= buffer.count {
+                let word = unsafe buffer.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+                left -= (~word & 0x8080_8080_8080_8080).nonzeroBitCount
+                at += 8
+            }
+            while left > 0 {
+                guard at < buffer.count else { return nil }
+                if unsafe buffer[at] < 0x80 { left -= 1 }
+                at += 1
+            }
+            return at
+        }
+        guard let end else { throw EncodingError.truncated(offset: offset) }
+        place = bytes.startIndex + end
+    }
+
     /// 1 to 10 bytes, either sign.
     @inlinable
     package mutating func zigzag() throws(EncodingError) -> Int64 {

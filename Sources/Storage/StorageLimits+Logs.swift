@@ -43,6 +43,9 @@ extension StorageLimits {
     /// So many series or fewer are tested by their own labels instead of by all values of a name.
     package static let directTestSeriesMax = 64
 
+    /// So many series or fewer are looked for in the postings of values; of more, a set is made.
+    package static let mergeTestSeriesMax = 4_096
+
     /// Estimate of what a line in memory costs beside its bytes: timestamp, ends, stream number.
     package static let lineMemoryBytes = 24
     /// Estimate of what a stream in memory costs beside its labels.

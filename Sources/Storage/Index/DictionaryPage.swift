@@ -40,10 +40,28 @@ struct DictionaryPage {
         var reader = ByteReader(postings)
         var ordinals: [UInt32] = []
         for index in 0..<count {
-            let wanted = isWanted(index)
+            guard isWanted(index) else {
+                try DictionaryPage.skipPostings(&reader)
+                continue
+            }
             ordinals.removeAll(keepingCapacity: true)
-            try DictionaryPage.readPostings(&reader, into: &ordinals, skipping: !wanted)
-            if wanted { body(index, ordinals) }
+            try DictionaryPage.readPostings(&reader, into: &ordinals)
+            body(index, ordinals)
+        }
+    }
+
+    /// Calls `body` with the places in `candidates`, which ascend, of ordinals that a key for which
+    /// `isWanted` has; several times for one that several have.
+    func forEach(
+        where isWanted: (Int) -> Bool, among candidates: [UInt32], _ body: (Int) -> Void
+    ) throws(EncodingError) {
+        var reader = ByteReader(postings)
+        for index in 0..<count {
+            if isWanted(index) {
+                try DictionaryPage.matchPostings(&reader, candidates, body)
+            } else {
+                try DictionaryPage.skipPostings(&reader)
+            }
         }
     }
 
@@ -114,22 +132,13 @@ struct DictionaryPage {
         }
     }
 
-    /// Reads a list that `append` wrote; `skipping` passes over it.
+    /// Reads a list that `append` wrote.
     static func readPostings(
-        _ reader: inout ByteReader, into ordinals: inout [UInt32], skipping: Bool = false
+        _ reader: inout ByteReader, into ordinals: inout [UInt32]
     ) throws(EncodingError) {
-        let head = try reader.varint()
-        let count = head >> 1
-        if head & 1 == 1 {
-            let first = try reader.varint()
-            let words = try reader.count(limit: reader.remaining / 8)
-            guard first + UInt64(words) * 64 <= UInt64(UInt32.max) + 64 else {
-                throw EncodingError.corrupt(what: "postings bitmap", offset: reader.offset)
-            }
-            if skipping { return try reader.skip(words * 8) }
-            var bitmap: [UInt64] = []
-            try reader.column(count: words, into: &bitmap)
-            for (index, word) in bitmap.enumerated() {
+        switch try form(&reader) {
+        case .bitmap(let first, let words):
+            for (index, word) in try bitmap(words, &reader).enumerated() {
                 var rest = word
                 while rest != 0 {
                     let bit = UInt64(index * 64 + rest.trailingZeroBitCount)
@@ -137,20 +146,70 @@ struct DictionaryPage {
                     rest &= rest - 1
                 }
             }
-            return
+        case .differences(let count):
+            try reader.sums(count: count, from: -1, limit: Int64(UInt32.max)) {
+                ordinals.append(UInt32($0))
+            }
         }
-        guard count <= UInt64(reader.remaining) else {
+    }
+
+    /// Calls `body` with the places in `candidates`, which ascend, of the ordinals in the list.
+    private static func matchPostings(
+        _ reader: inout ByteReader, _ candidates: [UInt32], _ body: (Int) -> Void
+    ) throws(EncodingError) {
+        switch try form(&reader) {
+        case .bitmap(let first, let words):
+            let bits = try bitmap(words, &reader)
+            for (place, ordinal) in candidates.enumerated() where UInt64(ordinal) >= first {
+                let bit = UInt64(ordinal) - first
+                guard bit < UInt64(words) * 64 else { break }
+                if bits[Int(bit >> 6)] & (1 << (bit & 63)) != 0 { body(place) }
+            }
+        case .differences(let count):
+            var place = 0
+            try reader.sums(count: count, from: -1, limit: Int64(UInt32.max)) { ordinal in
+                while place < candidates.count, Int64(candidates[place]) < ordinal { place += 1 }
+                if place < candidates.count, Int64(candidates[place]) == ordinal { body(place) }
+            }
+        }
+    }
+
+    private static func skipPostings(_ reader: inout ByteReader) throws(EncodingError) {
+        switch try form(&reader) {
+        case .bitmap(_, let words): try reader.skip(words * 8)
+        case .differences(let count): try reader.skipVarints(count: count)
+        }
+    }
+
+    private enum Form {
+        case bitmap(first: UInt64, words: Int)
+        case differences(count: Int)
+    }
+
+    /// The head of a list.
+    private static func form(_ reader: inout ByteReader) throws(EncodingError) -> Form {
+        let head = try reader.varint()
+        if head & 1 == 1 {
+            let first = try reader.varint()
+            let words = try reader.count(limit: reader.remaining / 8)
+            guard first <= UInt64(UInt32.max), first + UInt64(words) * 64 <= UInt64(UInt32.max) + 64
+            else {
+                throw EncodingError.corrupt(what: "postings bitmap", offset: reader.offset)
+            }
+            return .bitmap(first: first, words: words)
+        }
+        guard head >> 1 <= UInt64(reader.remaining) else {
             throw EncodingError.truncated(offset: reader.offset)
         }
-        var previous: Int64 = -1
-        for _ in 0..<count {
-            let delta = try reader.varint()
-            guard delta > 0, delta <= UInt64(UInt32.max) + 1,
-                previous + Int64(delta) <= Int64(UInt32.max)
-            else { throw EncodingError.corrupt(what: "postings", offset: reader.offset) }
-            previous += Int64(delta)
-            if !skipping { ordinals.append(UInt32(previous)) }
-        }
+        return .differences(count: Int(head >> 1))
+    }
+
+    private static func bitmap(
+        _ words: Int, _ reader: inout ByteReader
+    ) throws(EncodingError) -> [UInt64] {
+        var bits: [UInt64] = []
+        try reader.column(count: words, into: &bits)
+        return bits
     }
 }
 

@@ -156,6 +156,19 @@ extension SegmentIndex {
         if !passesAbsent, matcher.operation == .matches {
             bounds = matcher.expression?.matchRange()
         }
+        let isWanted = { (page: DictionaryPage, key: Int) in
+            matcher.matches(page.arena[page.range(key)]) != passesAbsent
+        }
+        if candidates.count <= StorageLimits.mergeTestSeriesMax {
+            var passes = [Bool](repeating: passesAbsent, count: candidates.count)
+            try forEachPage(of: label.ordinal, from: bounds?.low, to: bounds?.high) {
+                (page) throws(EncodingError) in
+                try page.forEach(where: { isWanted(page, $0) }, among: candidates) {
+                    passes[$0] = !passesAbsent
+                }
+            }
+            return zip(candidates, passes).filter(\.1).map(\.0)
+        }
         var set = OrdinalSet(count: entry.range.count)
         let base = UInt32(entry.range.lowerBound)
         let end = UInt32(entry.range.upperBound)
@@ -163,7 +176,7 @@ extension SegmentIndex {
         try forEachPage(of: label.ordinal, from: bounds?.low, to: bounds?.high) {
             (page) throws(EncodingError) in
             try page.forEach(
-                where: { matcher.matches(page.arena[page.range($0)]) != passesAbsent },
+                where: { isWanted(page, $0) },
                 { _, ordinals in
                     for ordinal in ordinals {
                         guard ordinal >= base, ordinal < end else {
