@@ -34,6 +34,7 @@ package struct ServerConfiguration: Sendable {
     package var cluster: ClusterConfiguration?
     package var rules = RuleConfiguration()
     package var scrapes = ScrapeConfiguration()
+    package var retention = RetentionConfiguration()
     package var version = "0.1.0"
     /// What it was made of, for people to look at.
     package var shown = ShownSettings()

@@ -50,6 +50,14 @@ package struct QueryContext: Sendable {
 
     package func now() -> Timestamp { Timestamp(nanos: time.wallNanos()) }
 
+    /// A budget that ends at the configured timeout.
+    func budget() -> QueryBudget {
+        let limits = limits
+        let deadline = time.monotonicNanos() + limits.timeoutNanos
+        let clock = time
+        return QueryBudget(limits: limits.budget) { clock.monotonicNanos() > deadline }
+    }
+
     /// A budget that ends at the `timeout` parameter or the configured one, whichever is first;
     /// `max_staleness` says how old what is read may be.
     func budget(for call: HTTPCall) throws(HTTPFailure) -> QueryBudget {

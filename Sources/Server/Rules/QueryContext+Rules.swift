@@ -7,10 +7,6 @@ extension QueryContext {
     func ruleEvaluator(for tenant: Tenant) -> any RuleEvaluator {
         QuerierRuleEvaluator(
             querier: querier, tenant: tenant, engine: PromQLEngine(clock: queryClock)
-        ) {
-            let limits = limits
-            let deadline = time.monotonicNanos() + limits.timeoutNanos
-            return QueryBudget(limits: limits.budget) { time.monotonicNanos() > deadline }
-        }
+        ) { budget() }
     }
 }

@@ -40,6 +40,7 @@ enum Setting: String, CaseIterable, Sendable {
     case rulesTenant = "rules-tenant"
     case rulesOutage = "rules-outage"
     case rulesGrace = "rules-grace"
+    case retentionRules = "retention-rules"
     case scrapeConfig = "scrape-config"
     case scrapeTenant = "scrape-tenant"
     case alertmanager
@@ -96,7 +97,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "500000000"
         case .querySeriesMax: "2000000"
         case .queryConcurrency: "32"
-        case .rules, .scrapeConfig, .alertmanager, .externalLabels: "off"
+        case .rules, .scrapeConfig, .retentionRules, .alertmanager, .externalLabels: "off"
         case .rulesInterval, .alertResend: "1m"
         case .rulesOutage: "1h"
         case .clusterInit, .join, .zone, .zoneFile, .peerCert, .peerKey, .peerCA, .peerPlain,
@@ -159,6 +160,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .rulesTenant: "Tenant whose series rules read and write."
         case .rulesOutage: "Longest time without rules after which alerts go on pending."
         case .rulesGrace: "How long an alert pends at least after a restart."
+        case .retentionRules: "File of what goes earlier, by selector, or off."
         case .scrapeConfig: "File of what to scrape, in Prometheus' YAML, or off."
         case .scrapeTenant: "Tenant of what is scraped."
         case .alertmanager:

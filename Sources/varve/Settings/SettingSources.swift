@@ -37,7 +37,8 @@ struct SettingSources {
 
     /// Of the command line tools and of the build.
     static let foreignVariables: Set<String> = [
-        "VARVE_ADDR", "VARVE_TENANT", "VARVE_ROOM", "VARVE_V3", "VARVE_SEEDS",
+        "VARVE_ADDR", "VARVE_TENANT", "VARVE_PROFILE", "VARVE_CLIENT_CONFIG", "VARVE_USERNAME",
+        "VARVE_PASSWORD", "VARVE_TOKEN", "VARVE_ROOM", "VARVE_V3", "VARVE_SEEDS",
     ]
 
     subscript(setting: Setting) -> Value {
