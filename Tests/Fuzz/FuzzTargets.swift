@@ -29,7 +29,7 @@ package enum FuzzTargets {
     /// text format it is a digit.
     package static let all: [Target] =
         intake + bodies + languages + encodings + files + peers
-        + cluster + reading + scrapes
+        + cluster + reading + scrapes + ruleFiles
 
     /// Traps on `fuz!`: shows that the search for findings finds one.
     package static let canary = Target("canary", seeds: [Array("fuz?".utf8)]) { bytes in
