@@ -133,7 +133,8 @@ let house: [Room] = [
             "ServiceLifecycle", "Logging", "Yams",
         ]),
     Room(
-        name: "varve", kind: .executable, rooms: ["Server", "Cluster", "Platform"],
+        name: "varve", kind: .executable,
+        rooms: ["Server", "Cluster", "Query", "Model", "Platform"],
         products: ["ArgumentParser", "TOMLKit", "Logging"]),
 
     Room(

@@ -26,6 +26,7 @@ package final class VarveServer: Sendable {
     private let syslog: SyslogService?
     private let rules: RuleService
     private let scrapes: ScrapeService
+    private let retention: RetentionService
     private let http: HTTPService?
     private let httpTask: Task<Void, any Error>?
     private let group: MultiThreadedEventLoopGroup
@@ -47,7 +48,8 @@ package final class VarveServer: Sendable {
 
     private init(
         addresses: Addresses, node: Node, statsd: StatsdService?, syslog: SyslogService?,
-        rules: RuleService, scrapes: ScrapeService, http: HTTPService?,
+        rules: RuleService, scrapes: ScrapeService, retention: RetentionService,
+        http: HTTPService?,
         httpTask: Task<Void, any Error>?,
         group: MultiThreadedEventLoopGroup, limits: AdjustableLimits, logger: Logger
     ) {
@@ -57,6 +59,7 @@ package final class VarveServer: Sendable {
         self.syslog = syslog
         self.rules = rules
         self.scrapes = scrapes
+        self.retention = retention
         self.http = http
         self.httpTask = httpTask
         self.group = group
@@ -89,6 +92,8 @@ package final class VarveServer: Sendable {
         let scrapes = ScrapeService(
             configuration.scrapes, of: node, limits: limits.ingest,
             version: configuration.version, in: world, logger: logger)
+        let retention = RetentionService(
+            configuration.retention, of: node, reading: context, in: world, logger: logger)
         do {
             addresses.peers = try await startPeers(configuration, node, world, group)
             statsd = try await startStatsd(configuration, node, world, group)
@@ -111,11 +116,14 @@ package final class VarveServer: Sendable {
             }
             rules.start()
             scrapes.start()
+            retention.start()
             return VarveServer(
                 addresses: addresses, node: node, statsd: statsd, syslog: syslog, rules: rules,
-                scrapes: scrapes, http: http, httpTask: task, group: group, limits: limits,
+                scrapes: scrapes, retention: retention, http: http, httpTask: task, group: group,
+                limits: limits,
                 logger: logger)
         } catch {
+            await retention.stop()
             await scrapes.stop()
             await rules.stop()
             _ = await statsd?.stop()
@@ -131,6 +139,7 @@ package final class VarveServer: Sendable {
         if await statsd?.stop() == false {
             logger.error("statsd: the last interval could not be delivered")
         }
+        await retention.stop()
         await scrapes.stop()
         await rules.stop()
         await http?.stop()
@@ -143,7 +152,7 @@ package final class VarveServer: Sendable {
     }
 
     /// Takes over what can change while it runs: bounds of data, queries and bodies, how statsd and
-    /// syslog are read, rules and what is scraped. The rest needs a restart.
+    /// syslog are read, rules, what is scraped, retention by selector. The rest needs a restart.
     package func reload(_ configuration: ServerConfiguration) {
         node.reload(configuration.node)
         statsd?.reload(configuration.statsdOptions)
@@ -155,6 +164,7 @@ package final class VarveServer: Sendable {
         limits.shown.value = configuration.shown
         rules.reload(configuration.rules)
         scrapes.reload(configuration.scrapes)
+        retention.reload(configuration.retention)
     }
 
     /// Gives a member its way to the others; where it listens for them.
@@ -227,8 +237,11 @@ package final class VarveServer: Sendable {
             .addRoutes(to: &table)
         FeaturesAPI().addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
-        LogStreamAPI(engine: logs, context: context, timers: world.timers)
-            .addRoutes(to: &table)
+        LogHitsAPI(engine: logs, context: context).addRoutes(to: &table)
+        LogStreamAPI(
+            engine: logs, context: context, timers: world.timers, time: world.time
+        )
+        .addRoutes(to: &table)
         PushAPI(
             appender: node.appender, caches: SeriesCaches(seed: world.random.next()),
             adjustableLimits: adjustable.ingest, time: world.time, telemetry: world.telemetry,

@@ -9,8 +9,9 @@ struct VarveCommand: AsyncParsableCommand {
         abstract: "A store for metrics and logs of immutable fleets.",
         version: VarveVersion.text,
         subcommands: [
-            ServeCommand.self, QueryCommand.self, LogsCommand.self, InspectCommand.self,
-            RulesCommand.self, ScrapeCommand.self, ClusterTool.self,
+            ServeCommand.self, QueryCommand.self, LogsCommand.self, LabelsCommand.self,
+            SeriesCommand.self, StatsCommand.self, InspectCommand.self, RulesCommand.self,
+            ScrapeCommand.self, ClusterTool.self,
         ])
 
     /// A wrong command line is one line and exit status 2, as any other error.

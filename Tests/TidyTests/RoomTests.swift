@@ -21,7 +21,8 @@ import Testing
             "ServiceLifecycle", "Logging", "Yams", "Foundation", "FoundationEssentials",
         ],
         "varve": [
-            "Server", "Cluster", "Platform", "ArgumentParser", "TOMLKit", "Logging",
+            "Server", "Cluster", "Query", "Model", "Platform", "ArgumentParser", "TOMLKit",
+            "Logging",
             "Foundation", "FoundationEssentials",
         ],
     ]

@@ -58,11 +58,14 @@ package struct HTTPClient: Sendable {
     /// The same; `isPost`: POSTs without a body. A server that is silent for longer than
     /// `silenceSecondsMax` is thrown as `broken`.
     package func ask(
-        _ url: String, isPost: Bool, silenceSecondsMax: Int64, bodyBytesMax: Int
+        _ url: String, headers: [(String, String)] = [], isPost: Bool, silenceSecondsMax: Int64,
+        bodyBytesMax: Int
     ) async throws(NetworkError) -> Answer {
         try await ask(
             url,
-            Request(method: isPost ? .POST : .GET, silenceSecondsMax: silenceSecondsMax),
+            Request(
+                method: isPost ? .POST : .GET, headers: headers,
+                silenceSecondsMax: silenceSecondsMax),
             bodyBytesMax: bodyBytesMax)
     }
 

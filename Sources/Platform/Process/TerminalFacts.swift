@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The standard streams: whether somebody watches, how wide their window is, and writing to them.
+/// The standard streams: whether somebody watches, how wide their window is, reading and writing.
 package enum TerminalFacts {
     /// A standard stream.
     package enum Stream: Int32, Sendable {
@@ -16,6 +16,18 @@ package enum TerminalFacts {
         guard unsafe ioctl(Stream.output.rawValue, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0
         else { return nil }
         return Int(size.ws_col)
+    }
+
+    /// The next bytes of standard input, at most so many; none at its end, or when it can not be read.
+    package static func read(countMax: Int) -> [UInt8] {
+        while true {
+            var count = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: countMax) { buffer, filled in
+                count = unsafe Glibc.read(0, buffer.baseAddress, countMax)
+                filled = max(count, 0)
+            }
+            if count >= 0 || errno != EINTR { return bytes }
+        }
     }
 
     /// Writes all of `bytes`. False when nobody reads any more.

@@ -25,7 +25,7 @@ package enum LogSearch {
     }
 
     /// Whether `text` is meant as LogQL: a selector comes first, or a function that holds one.
-    private static func isQuery(_ text: String) -> Bool {
+    static func isQuery(_ text: String) -> Bool {
         let trimmed = text.drop { $0 == " " || $0 == "\t" || $0 == "\n" }
         if trimmed.first == "{" { return true }
         let name = trimmed.prefix { $0.isLetter || $0 == "_" }
@@ -38,7 +38,7 @@ package enum LogSearch {
 
     /// Words as a shell would cut them: blanks part, double quotes keep together. A quote that is
     /// not closed holds to the end.
-    private static func words(of text: String) -> [String] {
+    static func words(of text: String) -> [String] {
         var result: [String] = []
         var word = ""
         var isQuoted = false
@@ -56,7 +56,7 @@ package enum LogSearch {
         return result
     }
 
-    private static func quotedExpression(_ word: String) -> String {
+    static func quotedExpression(_ word: String) -> String {
         var result = ""
         for character in word {
             if "\\.+*?()|[]{}^$".contains(character) { result.append("\\") }

@@ -10,6 +10,7 @@ struct LogStreamAPI: Sendable {
     let engine: LogQLEngine
     let context: QueryContext
     let timers: any Timers
+    let time: any TimeSource
 
     /// Lines that one read of the storage brings, and so what is held in memory.
     private static let pageLineCount = 2_000
@@ -27,7 +28,8 @@ struct LogStreamAPI: Sendable {
     }
 
     /// Parameters: `query`, `ignore_case=1`, `start`, `end`, `limit` (0 or none: all),
-    /// `direction`, `progress=1` (notes of the bytes searched so far among the lines).
+    /// `direction`, `progress=1` (notes of the bytes searched so far among the lines), `stats=1` (a note
+    /// at the end: what it took, and whether all could be read).
     func stream(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try self.query(call)
         guard query.kind == .lines else {
@@ -43,10 +45,13 @@ struct LogStreamAPI: Sendable {
             budget: try context.budget(for: call))
         let (engine, timers) = (engine, timers)
         let wantsProgress = call.parameters["progress"] == "1"
+        let time = call.parameters["stats"] == "1" ? time : nil
         return HTTPAnswer(
             contentType: Self.contentType,
             body: .stream { write in
-                guard wantsProgress else { return try await Self.search(request, engine, write) }
+                guard wantsProgress else {
+                    return try await Self.search(request, engine, time, write)
+                }
                 let (ticks, clock) = AsyncStream.makeStream(
                     of: Void.self, bufferingPolicy: .bufferingNewest(1))
                 let ticker = timers.every(
@@ -61,7 +66,7 @@ struct LogStreamAPI: Sendable {
                     }
                     do {
                         defer { clock.finish() }
-                        try await Self.search(request, engine, write)
+                        try await Self.search(request, engine, time, write)
                     }
                     try await group.waitForAll()
                 }
@@ -69,15 +74,26 @@ struct LogStreamAPI: Sendable {
     }
 
     private static func search(
-        _ request: LogQLRequest, _ engine: LogQLEngine,
+        _ request: LogQLRequest, _ engine: LogQLEngine, _ time: (any TimeSource)?,
         _ write: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
+        let start = time?.monotonicNanos() ?? 0
+        var (lineCount, isComplete) = (0, true)
         do {
             var pages = LogPages(request: request, pageLineCount: pageLineCount)
             while let (page, missing) = try await pages.next(engine) {
                 try await write(LokiJSON.lines(page))
                 for sentence in missing { try await write(note("warning", sentence)) }
+                lineCount += page.lines.count
+                isComplete = isComplete && missing.isEmpty
             }
+            guard let time else { return }
+            let micros = (time.monotonicNanos() - start) / 1_000
+            let bytes = request.budget.bytesCharged
+            try await write(
+                Array(
+                    ("{\"stats\":{\"bytes\":\(bytes),\"lines\":\(lineCount),\"micros\":\(micros),"
+                        + "\"complete\":\(isComplete)}}\n").utf8))
         } catch let error as QueryError {
             try await write(note("error", error.description))
         }

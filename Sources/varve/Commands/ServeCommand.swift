@@ -71,6 +71,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.rulesTenant.help)) var rulesTenant: String?
     @Option(help: .init(Setting.rulesOutage.help)) var rulesOutage: String?
     @Option(help: .init(Setting.rulesGrace.help)) var rulesGrace: String?
+    @Option(help: .init(Setting.retentionRules.help)) var retentionRules: String?
     @Option(help: .init(Setting.scrapeConfig.help)) var scrapeConfig: String?
     @Option(help: .init(Setting.scrapeTenant.help)) var scrapeTenant: String?
     @Option(help: .init(Setting.alertmanager.help)) var alertmanager: String?
@@ -116,7 +117,8 @@ struct SettingFlags: ParsableArguments {
             (.queryConcurrency, queryConcurrency), (.rules, rules),
             (.rulesInterval, rulesInterval), (.rulesTenant, rulesTenant),
             (.rulesOutage, rulesOutage), (.rulesGrace, rulesGrace),
-            (.scrapeConfig, scrapeConfig), (.scrapeTenant, scrapeTenant),
+            (.retentionRules, retentionRules), (.scrapeConfig, scrapeConfig),
+            (.scrapeTenant, scrapeTenant),
             (.alertmanager, alertmanager), (.alertResend, alertResend),
             (.externalLabels, externalLabels), (.externalURL, externalURL),
             (.logLevel, logLevel), (.join, join),

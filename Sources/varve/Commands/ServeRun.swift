@@ -157,6 +157,7 @@ extension SettingSources {
         configuration.cluster = try clusterConfiguration(http: configuration.http)
         try addRules(to: &configuration)
         try addScrapes(to: &configuration)
+        try addRetention(to: &configuration)
         return configuration
     }
 

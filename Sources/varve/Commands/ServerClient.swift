@@ -13,13 +13,32 @@ struct ServerOptions: ParsableArguments {
     @Option(name: .customLong("tenant"), help: "Tenant to read. [VARVE_TENANT]")
     var tenant: String?
 
-    func client() -> ServerClient {
-        let environment = ProcessInfo.processInfo.environment
-        let chosen = address ?? environment["VARVE_ADDR"] ?? "http://127.0.0.1:8780"
+    @Option(
+        name: .customLong("profile"),
+        help: """
+            Address and credentials by name, from ~/.config/varve/client.toml. [VARVE_PROFILE] Or by \
+            VARVE_USERNAME and VARVE_PASSWORD, or VARVE_TOKEN.
+            """)
+    var profile: String?
+
+    /// Flags come before variables, these before the profile.
+    func client() throws(CommandFailure) -> ServerClient {
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        var found = try ServerProfile.read(
+            named: profile ?? environment["VARVE_PROFILE"], environment)
+        found.address = address ?? environment["VARVE_ADDR"] ?? found.address
+        found.tenant = tenant ?? environment["VARVE_TENANT"] ?? found.tenant
+        if let token = environment["VARVE_TOKEN"] { found.token = token }
+        if let username = environment["VARVE_USERNAME"] {
+            found.username = username
+            found.password = environment["VARVE_PASSWORD"]
+            found.token = environment["VARVE_TOKEN"]
+        }
+        let chosen = found.address ?? "http://127.0.0.1:8780"
         let base = chosen.contains("://") ? chosen : "http://\(chosen)"
         return ServerClient(
-            base: base.hasSuffix("/") ? String(base.dropLast()) : base,
-            tenant: tenant ?? environment["VARVE_TENANT"])
+            base: base.hasSuffix("/") ? String(base.dropLast()) : base, tenant: found.tenant,
+            authorization: found.authorization)
     }
 }
 
@@ -36,21 +55,40 @@ struct CommandFailure: Error, CustomStringConvertible {
 struct ServerClient: Sendable {
     let base: String
     let tenant: String?
+    /// Of each request's header, if there is one.
+    let authorization: String?
 
     /// The `data` of a successful answer, and its warnings.
     func get(
         _ path: String, _ parameters: [(String, String)]
     ) async throws(CommandFailure) -> (data: Any, warnings: [String]) {
-        let bytes: [UInt8]
-        let status: Int
+        let answer = try await answer(path, parameters)
+        return try ServerClient.read(answer.body, status: answer.status)
+    }
+
+    /// An answer that is an object by itself, as some of Loki's are.
+    func object(
+        _ path: String, _ parameters: [(String, String)]
+    ) async throws(CommandFailure) -> [String: Any] {
+        let answer = try await answer(path, parameters)
+        guard answer.status == 200,
+            let object = try? JSONSerialization.jsonObject(with: Data(answer.body))
+        else {
+            _ = try ServerClient.read(answer.body, status: answer.status)
+            throw CommandFailure("the server answered something else than was asked for")
+        }
+        return object as? [String: Any] ?? [:]
+    }
+
+    private func answer(
+        _ path: String, _ parameters: [(String, String)]
+    ) async throws(CommandFailure) -> HTTPClient.Answer {
         do {
-            let answer = try await HTTPClient().get(
+            return try await HTTPClient().get(
                 url(path, parameters), headers: headers, bodyBytesMax: 1 << 30)
-            (bytes, status) = (answer.body, answer.status)
         } catch {
             throw CommandFailure("\(error)")
         }
-        return try ServerClient.read(bytes, status: status)
     }
 
     /// The `data` of a successful answer of `/api/v1/cluster/…`; a server that says nothing for a
@@ -61,7 +99,7 @@ struct ServerClient: Sendable {
         let answer: HTTPClient.Answer
         do {
             answer = try await HTTPClient().ask(
-                url("/api/v1/cluster/\(name)", parameters), isPost: isPost,
+                url("/api/v1/cluster/\(name)", parameters), headers: headers, isPost: isPost,
                 silenceSecondsMax: 30, bodyBytesMax: 64 << 20)
         } catch {
             throw CommandFailure("\(error)")
@@ -87,7 +125,9 @@ struct ServerClient: Sendable {
     }
 
     private var headers: [(String, String)] {
-        tenant.map { [("X-Scope-OrgID", $0)] } ?? []
+        [("X-Scope-OrgID", tenant), ("Authorization", authorization)].compactMap { name, value in
+            value.map { (name, $0) }
+        }
     }
 
     private func url(_ path: String, _ parameters: [(String, String)]) -> String {

@@ -8,6 +8,22 @@ struct LogEntry: Sendable, Hashable {
     var labels: [String: String]
 }
 
+/// What a search took.
+struct LogStatistics: Sendable {
+    var byteCount: Int
+    var lineCount: Int
+    var micros: Int
+    /// Whether all that could hold such lines was read.
+    var isComplete: Bool
+
+    var text: String {
+        let seconds = Double(micros) / 1e6
+        let time = seconds < 1 ? "\(micros / 1_000) ms" : "\(NumberText.short(seconds)) s"
+        return "\(lineCount) lines, \(NumberText.short(Double(byteCount)))B searched in \(time), "
+            + (isComplete ? "complete" : "incomplete: see the warnings")
+    }
+}
+
 /// What one line of the server's stream says.
 enum LogMessage: Sendable {
     case entry(LogEntry)
@@ -16,6 +32,8 @@ enum LogMessage: Sendable {
     case gap(Int64)
     /// Bytes searched so far.
     case progress(byteCount: Int)
+    /// What the search took, at its end.
+    case statistics(LogStatistics)
     case heartbeat
 
     /// Throws what is an error, also the server's own.
@@ -36,6 +54,13 @@ enum LogMessage: Sendable {
             self = .gap(nanos)
         } else if let progress = object["progress"] as? [String: Int] {
             self = .progress(byteCount: progress["bytes"] ?? 0)
+        } else if let numbers = object["stats"] as? [String: Any] {
+            self = .statistics(
+                LogStatistics(
+                    byteCount: numbers["bytes"] as? Int ?? 0,
+                    lineCount: numbers["lines"] as? Int ?? 0,
+                    micros: numbers["micros"] as? Int ?? 0,
+                    isComplete: numbers["complete"] as? Bool ?? false))
         } else if let text = object["ts"] as? String, let nanos = Int64(text),
             let line = object["line"] as? String
         {
@@ -91,6 +116,9 @@ struct LogFetch: Sendable {
                     progress?.erase()
                     Terminal.warn([sentence])
                 case .progress(let byteCount): progress?.set(byteCount: byteCount)
+                case .statistics(let statistics):
+                    progress?.erase()
+                    Terminal.complain(statistics.text)
                 case .gap, .heartbeat: break
                 }
                 return true

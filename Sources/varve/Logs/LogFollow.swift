@@ -5,7 +5,6 @@ internal import Platform
 struct LogFollow: Sendable {
     let client: ServerClient
     let query: String
-    let ignoresCase: Bool
 
     /// Between attempts to reach a server that went away.
     private static let pauseNanos: Int64 = 500_000_000
@@ -64,7 +63,7 @@ struct LogFollow: Sendable {
                 case .entry(let entry): if ledger.takeFollowed(entry) { body(entry) }
                 case .warning(let sentence): Terminal.warn([sentence])
                 case .gap(let nanos): ledger.noteGap(sinceNanos: nanos)
-                case .progress, .heartbeat: break
+                case .progress, .statistics, .heartbeat: break
                 }
             case .ended(let failure):
                 throw failure ?? CommandFailure("the server ended the connection")
@@ -109,6 +108,6 @@ struct LogFollow: Sendable {
     }
 
     private var parameters: [(String, String)] {
-        [("query", query)] + (ignoresCase ? [("ignore_case", "1")] : [])
+        [("query", query)]
     }
 }

@@ -1,26 +1,44 @@
 internal import Foundation
+internal import Query
 internal import Server
 
 /// Prints lines for a person or for a script: time, where it comes from, the text; matches in
 /// colour.
 struct LogPrinter: Sendable {
-    let isJSON: Bool
-    let isColorful: Bool
-    /// Words to set off.
-    let highlights: [String]
-    let foldsCase: Bool
+    private let isJSON: Bool
+    private let isRaw: Bool
+    private let isColorful: Bool
+    private let onlyMatches: Bool
+    private let showsLabels: Bool
     /// Whether a terminal shows it: then control characters are written out.
-    let isForTerminal: Bool
-    var progress: Progress?
+    private let isForTerminal: Bool
+    private let marks: LogMarks
+    private let progress: Progress?
 
     private static let sourceColors = [36, 33, 35, 32, 34, 96, 93, 95, 92, 94]
     private static let dim = "\u{1B}[2m"
     private static let bold = "\u{1B}[1;31m"
     private static let reset = "\u{1B}[0m"
 
+    /// `isRaw`: the text alone, whatever the options say.
+    init(
+        _ options: OutputOptions, _ marks: LogMarks, isRaw: Bool = false, progress: Progress? = nil
+    ) {
+        isJSON = options.isJSON
+        self.isRaw = isRaw || options.form == .raw
+        isColorful = options.isColorful
+        onlyMatches = options.onlyMatches
+        showsLabels = options.showsLabels
+        isForTerminal = options.isForTerminal
+        self.marks = marks
+        self.progress = progress
+    }
+
     func print(_ entry: LogEntry) {
+        let texts = texts(of: entry)
+        guard !texts.isEmpty else { return }
         progress?.erase()
-        Terminal.print([text(of: entry)])
+        Terminal.print(texts)
     }
 
     /// Groups with `--` between them, as grep has it.
@@ -28,39 +46,66 @@ struct LogPrinter: Sendable {
         progress?.erase()
         for (index, group) in groups.enumerated() {
             if index > 0, !isJSON { Terminal.print(["--"]) }
-            Terminal.print(group.map(text))
+            Terminal.print(group.flatMap(texts))
         }
     }
 
-    func text(of entry: LogEntry) -> String {
+    /// One, or one for each match.
+    private func texts(of entry: LogEntry) -> [String] {
+        guard onlyMatches, !marks.isEmpty else { return [text(of: entry)] }
+        let bytes = Array(entry.line.utf8)
+        return marks.ranges(in: bytes).map { range in
+            var part = entry
+            part.line = String(decoding: bytes[range], as: UTF8.self)
+            return text(of: part)
+        }
+    }
+
+    private func text(of entry: LogEntry) -> String {
         if isJSON { return json(entry) }
+        let line = isColorful ? highlighted(entry.line) : shown(entry.line)
+        if isRaw { return line }
         let time = ClockText.full(millis: entry.nanos / 1_000_000)
         let names = ["host", "app"].compactMap { entry.labels[$0] }.joined(separator: " ")
         let source = isForTerminal ? SafeText.escaped(names, keepsLines: false) : names
-        let line = isForTerminal ? SafeText.escaped(entry.line) : entry.line
+        let labels = showsLabels ? labels(of: entry) : ""
         guard isColorful else {
-            return [time, source, line].filter { !$0.isEmpty }.joined(separator: " ")
+            return [time, showsLabels ? labels : source, line].filter { !$0.isEmpty }
+                .joined(separator: " ")
         }
         let hash = source.utf8.reduce(5_381) { ($0 &* 33) ^ Int($1) }
         let color = Self.sourceColors[abs(hash % Self.sourceColors.count)]
-        let colored = source.isEmpty ? "" : " \u{1B}[\(color)m\(source)\(Self.reset)"
-        return "\(Self.dim)\(time)\(Self.reset)\(colored) \(highlighted(line))"
+        let text = showsLabels ? labels : source
+        let colored = text.isEmpty ? "" : " \u{1B}[\(color)m\(text)\(Self.reset)"
+        return "\(Self.dim)\(time)\(Self.reset)\(colored) \(line)"
+    }
+
+    /// `{app="shop", host="a"}`
+    private func labels(of entry: LogEntry) -> String {
+        let pairs = entry.labels.sorted { $0.key < $1.key }.map { name, value in
+            let escaped = value.map { "\\\"".contains($0) ? "\\\($0)" : String($0) }.joined()
+            return "\(name)=\"\(escaped)\""
+        }
+        return SafeText.escaped("{\(pairs.joined(separator: ", "))}", keepsLines: false)
+    }
+
+    private func shown(_ text: String) -> String {
+        isForTerminal ? SafeText.escaped(text) : text
     }
 
     private func highlighted(_ line: String) -> String {
-        var result = line
-        for word in highlights where !word.isEmpty {
-            let options: String.CompareOptions = foldsCase ? [.caseInsensitive] : []
-            var rest = result[...]
-            var marked = ""
-            while let range = rest.range(of: word, options: options) {
-                marked += rest[..<range.lowerBound]
-                marked += Self.bold + rest[range] + Self.reset
-                rest = rest[range.upperBound...]
-            }
-            result = marked + rest
+        guard !marks.isEmpty else { return shown(line) }
+        let bytes = Array(line.utf8)
+        func text(_ range: Range<Int>) -> String {
+            shown(String(decoding: bytes[range], as: UTF8.self))
         }
-        return result
+        var result = ""
+        var end = 0
+        for range in marks.ranges(in: bytes) {
+            result += text(end..<range.lowerBound) + Self.bold + text(range) + Self.reset
+            end = range.upperBound
+        }
+        return result + text(end..<bytes.count)
     }
 
     private func json(_ entry: LogEntry) -> String {

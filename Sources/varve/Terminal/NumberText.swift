@@ -32,6 +32,11 @@ enum ClockText {
         return String(text.dropFirst(11).prefix(8))
     }
 
+    /// `11-23 10:15`
+    static func day(millis: Int64) -> String {
+        String(full(millis: millis).dropFirst(5).prefix(11))
+    }
+
     /// `2026-11-23 10:15:02.120`
     static func full(millis: Int64) -> String {
         let text = TimeText.format(nanos: millis * 1_000_000, decimals: 3)

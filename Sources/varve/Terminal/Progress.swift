@@ -1,4 +1,5 @@
 internal import Platform
+internal import Server
 
 /// Says on standard error, if that is a terminal, that something takes its time: what, for how long
 /// and how far it is. The line appears after a second and is erased before anything else is printed.
