@@ -144,6 +144,15 @@ package final class Node: Sendable {
     /// that.
     package func flush() async throws(AppendError) { try await maintenance.flush() }
 
+    /// What a search for lines would read of the shards that are here, and the words that indexes are
+    /// asked for. Throws what the budget throws.
+    package func plan(_ request: LineRequest) throws -> (words: String, shards: [LogShardPlan]) {
+        let plans = try shards.hosted.map {
+            try $0.shard.planLines(request, shard: $0.number)
+        }
+        return (Shard.requiredWords(request.filters), plans)
+    }
+
     /// Makes a snapshot in the data directory: what is sealed, and, with `sealsFirst`, what the shards
     /// that this node leads have in memory. `name`: one word of digits, letters and dashes. Errors: what kept it from that; nothing is left then.
     package func snapshot(

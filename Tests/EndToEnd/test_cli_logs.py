@@ -76,6 +76,25 @@ def test_a_histogram(logs):
     assert logs("--histogram", "nosuch", code=1) == []
 
 
+def test_explain(logs):
+    server = logs.server
+    server.flush()
+    push(server, [[str(now_ns()), "not sealed"]])
+    said = logs("--explain", '{app="web"}', "failed", "attempt")
+    assert said[1] == 'words  "…failed…" and "…attempt…"', said
+    assert said[-1].split()[0] == "1", said
+    plan = server.get("/api/v1/logs/explain", query='{app="web"} |= " nosuch "', start=0)["data"]
+    assert plan["words"] == '"nosuch"'
+    sources = [source for shard in plan["shards"] for source in shard["sources"]]
+    assert all(
+        one["blocks"] >= one["inTime"] >= one["ofStreams"] >= one["toRead"] for one in sources)
+    sealed = [one for one in sources if one["name"] != "memory"]
+    assert sum(one["ofStreams"] for one in sealed) > sum(one["toRead"] for one in sealed) == 0
+    late = server.get("/api/v1/logs/explain", query="{}", start=now_ns() + 10**12)["data"]
+    assert sum(shard["segmentsOutOfTime"] for shard in late["shards"]) == len(sealed)
+    assert server.request("GET", "/api/v1/logs/explain", query="rate({}[5m])")[0] == 400
+
+
 def test_hits_over_time(logs):
     server, start = logs.server, logs.start
 

@@ -75,11 +75,29 @@ package struct LogSearch {
         return completeness
     }
 
+    /// What `run` would read of each source, and why not the rest. Reads indexes only.
+    package func plan() throws -> [LogSourcePlan] {
+        var plans: [LogSourcePlan] = []
+        for (number, source) in sources.enumerated() {
+            try request.budget.check()
+            var units: [Unit] = []
+            do {
+                plans.append(try collect(source, number, &units).plan)
+            } catch {
+                var plan = LogSourcePlan(source)
+                plan.problem = "\(error)"
+                plans.append(plan)
+            }
+        }
+        return plans
+    }
+
     // MARK: Candidates
 
     /// The streams of a source that are asked for.
     private struct Selection {
         var streams: OrdinalSet
+        var plan = LogSourcePlan()
         /// What is deleted of them; most have nothing.
         var deleted: [UInt32: DeletedSpans] = [:]
 
@@ -102,6 +120,7 @@ package struct LogSearch {
         switch source.lines {
         case .memtable(let table):
             var set = Selection(streams: OrdinalSet(count: table.streamCount))
+            set.plan = LogSourcePlan(source)
             if let bounds = table.bounds, bounds.upperBound < start || bounds.lowerBound >= end {
                 return set
             }
@@ -109,21 +128,25 @@ package struct LogSearch {
                 let stream = table.streams[Int(ordinal)]
                 let spans = source.deleted.spans(of: stream.series.labels)
                 guard set.insert(ordinal, spans, from: start, to: end - 1) else { continue }
+                set.plan.streamCount += 1
                 for chunk in stream.chunks
                 where chunk.last >= start && chunk.first < end {
                     units.append(
                         Unit(
                             content: .chunk(chunk), rank: units.count, source: number,
                             first: chunk.first, last: chunk.last))
+                    set.plan.noteUnindexed(bytes: chunk.lines.bytes.count)
                 }
             }
             return set
         case .segment(let segment):
             var set = Selection(streams: OrdinalSet(count: segment.index.seriesCount))
+            set.plan = LogSourcePlan(source)
             let blocks = segment.directory.blocks
             let inTime = blocks.indices.filter {
                 blocks[$0].last >= start && blocks[$0].first < end
             }
+            set.plan.blocksInTime = inTime.count
             guard !inTime.isEmpty else { return set }
             var ordinals = try segment.index.select(
                 tenant: request.tenant, selector: request.selector)
@@ -136,6 +159,7 @@ package struct LogSearch {
                     return set.insert(ordinal, spans, from: start, to: end - 1)
                 }.map(\.0)
             }
+            set.plan.streamCount = ordinals.count
             var candidates = OrdinalSet(count: blocks.count)
             var next = 0
             for number in inTime {
@@ -145,6 +169,7 @@ package struct LogSearch {
                 guard next < ordinals.count else { break }
                 if ordinals[next] <= blocks[number].lastStream {
                     candidates.insert(UInt32(number))
+                    set.plan.blocksOfStreams += 1
                 }
             }
             for block in try segment.index.blocks(candidates, satisfying: condition).ordinals() {
@@ -152,6 +177,8 @@ package struct LogSearch {
                     Unit(
                         content: .block(segment, Int(block)), rank: units.count, source: number,
                         first: blocks[Int(block)].first, last: blocks[Int(block)].last))
+                set.plan.blocksToRead += 1
+                set.plan.bytesToRead += blocks[Int(block)].rawBytes
             }
             return set
         }

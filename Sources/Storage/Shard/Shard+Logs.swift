@@ -15,6 +15,23 @@ extension Shard {
         return completeness
     }
 
+    /// What a search for the lines would read of this shard, and why not the rest.
+    package func planLines(_ request: LineRequest, shard number: Int) throws -> LogShardPlan {
+        let (sources, missing) = logSources(request)
+        let total = manifest.segments.count { $0.signal == .logs }
+        let opened = sources.count { if case .segment = $0.lines { true } else { false } }
+        var plan = LogShardPlan(
+            shard: number, segmentsOutOfTime: total - opened - missing.missing.count,
+            sources: try LogSearch(request, sources: sources).plan())
+        plan.sources += missing.missing.map { LogSourcePlan(problem: $0) }
+        return plan
+    }
+
+    /// The words that an index is asked for, as a person may read it.
+    package static func requiredWords(_ filters: [LineFilter]) -> String {
+        TokenCondition(filters).description
+    }
+
     /// Where the request's lines are, oldest first, and what could not be opened: for a search
     /// over several shards at once.
     package func logSources(_ request: LineRequest) -> ([LogSource], Completeness) {

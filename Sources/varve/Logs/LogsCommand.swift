@@ -38,6 +38,9 @@ struct LogsCommand: AsyncParsableCommand {
         let query = try finding.query()
         if finding.readsInput { return try StandardInput(query, output, extent).run() }
         let span = try when.span()
+        if output.explains {
+            return try await SearchPlan(client: try server.client(), query: query).print(span)
+        }
         let hits = HitCount(
             client: try server.client(), query: query, start: span.start, end: span.end)
         if output.isHistogram { return try await hits.printHistogram(output) }

@@ -20,8 +20,12 @@ struct StandardInput {
     /// Whether a line was found. The limit is none unless one was given with `--forward`, since a file
     /// is read from its start.
     func run() throws -> Bool {
-        guard !extent.wantsContext, !extent.follows, !output.isHistogram, !output.listsSources
-        else { throw CommandFailure("--stdin goes without -A, -B, -C, -f, -l and --histogram") }
+        guard !extent.wantsContext, !extent.follows, !output.isHistogram, !output.listsSources,
+            !output.explains
+        else {
+            throw CommandFailure(
+                "--stdin goes without -A, -B, -C, -f, -l, --histogram and --explain")
+        }
         var follower = try LogFollower(query)
         let stream = SeriesReference(
             tenant: .standard, labels: Labels([("source", "stdin")]))
