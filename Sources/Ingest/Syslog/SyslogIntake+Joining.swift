@@ -100,8 +100,10 @@ extension SyslogIntake {
         return PendingRecords.Key(high: high, low: low)
     }
 
-    /// Bytes of one record: those of a line, and no more than all of them may have.
-    private var recordBytesMax: Int { min(options.lineBytesMax, options.joining.bytesMax) }
+    /// Bytes of one record: at most those of a line, and those that all of them may have.
+    private var recordBytesMax: Int {
+        min(options.lineBytesMax, options.joining.recordBytesMax, options.joining.bytesMax)
+    }
 
     /// Writes the record so far as a part when the next text would pass a bound.
     private mutating func makeRoom(in slot: Int, for byteCount: Int, isLine: Bool) {

@@ -16,6 +16,9 @@ package struct SyslogJoining: Sendable {
     package var joinsDockerPieces = true
     /// Lines of one record; a longer one is kept in parts, which are marked.
     package var linesMax = 1000
+    /// Bytes of one record's text, where `SyslogOptions.lineBytesMax` allows more: an entry of the
+    /// log has 4 MiB.
+    package var recordBytesMax = 1 << 20
     /// Records under way of one connection, or of one address over UDP. Far more than a host has
     /// containers.
     package var connectionRecordsMax = 1024
