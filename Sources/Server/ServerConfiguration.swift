@@ -92,6 +92,16 @@ package struct ServerConfiguration: Sendable {
         syslogOptions.trustsTimestamps = trustsTimestamps
     }
 
+    /// Which syslog messages become one record. Throws what is wrong with the pattern `start`.
+    package mutating func setSyslogJoining(
+        start: String?, waitNanos: Int64, linesMax: Int, joinsDockerPieces: Bool
+    ) throws {
+        syslogOptions.joining.start = try start.map { try RegularExpression($0) }
+        syslogOptions.joining.waitNanos = waitNanos
+        syslogOptions.joining.linesMax = linesMax
+        syslogOptions.joining.joinsDockerPieces = joinsDockerPieces
+    }
+
     /// Whether `name` can be a tenant's.
     package static func isTenant(_ name: String) -> Bool { Tenant(name) != nil }
 }

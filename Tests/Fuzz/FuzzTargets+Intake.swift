@@ -57,19 +57,34 @@ extension FuzzTargets {
         }
     }
 
-    /// The bytes as a datagram, and as a stream that comes in two pieces.
+    /// The bytes as a datagram, and as a stream that comes in two pieces. Joined to records they
+    /// are the same bytes, but for line feeds.
     private static func syslog(_ bytes: [UInt8]) {
         var input = FuzzInput(bytes)
-        let variant = input.choice(of: 4)
+        let variant = input.choice(of: 8)
         var options = SyslogOptions()
         if variant & 1 != 0 { options.lineBytesMax = 48 }
         if variant & 2 != 0 { options.headerFieldBytesMax = 8 }
         options.structuredDataBytesMax = 256
-        var intake = SyslogIntake(options: options, seed: 1)
         let message = input.array
+        let apart = syslog(message, options)
+        options.joining.start = try? RegularExpression(#"^\S"#)
+        if variant & 4 != 0 {
+            options.joining.linesMax = 2
+            options.joining.connectionRecordsMax = 2
+            options.joining.bytesMax = 100
+        }
+        precondition(syslog(message, options) == apart, "joining lost bytes")
+    }
+
+    /// The bytes of all texts in ascending order, without line feeds.
+    private static func syslog(_ message: [UInt8], _ options: SyslogOptions) -> [UInt8] {
+        var intake = SyslogIntake(options: options, seed: 1)
         let arrival: Int64 = 1_750_000_000_000_000_000
         intake.datagram(message, 0..<message.count, arrival: arrival)
-        checkRoundTrip(intake.takeBatch())
+        intake.flushRecords()
+        let datagram = intake.takeBatch()
+        checkRoundTrip(datagram)
         var framer = SyslogFramer(frameBytesMax: options.lineBytesMax)
         var continuation = SyslogIntake.Continuation()
         for piece in [message.prefix(message.count / 2), message.suffix(from: message.count / 2)] {
@@ -77,7 +92,9 @@ extension FuzzTargets {
             intake.drain(&framer, &continuation, isOver: false, arrival: arrival)
         }
         intake.drain(&framer, &continuation, isOver: true, arrival: arrival)
-        checkRoundTrip(intake.takeBatch())
+        let stream = intake.takeBatch()
+        checkRoundTrip(stream)
+        return (datagram.lines.bytes + stream.lines.bytes).filter { $0 != 0x0A }.sorted()
     }
 
     private struct Framed: Equatable {

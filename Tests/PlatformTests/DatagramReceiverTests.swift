@@ -8,6 +8,7 @@ struct DatagramReceiverTests {
     private struct Seen {
         var datagrams: [[UInt8]] = []
         var senders: [String?] = []
+        var senderKeys: Set<UInt64> = []
         var isBlocked = false
     }
 
@@ -27,6 +28,7 @@ struct DatagramReceiverTests {
                 for index in 0..<batch.count {
                     seen.datagrams.append(Array(batch.slab[batch.ranges[index]]))
                     seen.senders.append(batch.senderHost(index))
+                    seen.senderKeys.insert(batch.senderKey(index))
                 }
             }
             _ = seen.wait { $0.isBlocked ? nil : true }
@@ -47,6 +49,7 @@ struct DatagramReceiverTests {
         receiver.stop()
         #expect(seen.withLock { $0.datagrams } == sent)
         #expect(seen.withLock { $0.senders } == Array(repeating: "127.0.0.1", count: 4))
+        #expect(seen.withLock { $0.senderKeys } == [UInt64(UInt32(0x7F00_0001).bigEndian)])
         #expect(telemetry.figure("varve_datagrams_received_total") == 4)
         #expect(telemetry.figure("varve_datagram_bytes_total") == 65_510)
         #expect(telemetry.figure("varve_datagrams_truncated_total") == 0)

@@ -2,7 +2,9 @@ internal import Platform
 
 /// The figures of one syslog listener, each with a label `listener`:
 /// `varve_syslog_messages_total{shape}`, `varve_syslog_faults_total{reason}` (kept, but not read
-/// right), `varve_syslog_refused_total{reason}` (lines not kept), `varve_syslog_appends_total` and
+/// right), `varve_syslog_joined_total` (messages that went on with a record),
+/// `varve_syslog_records_cut_total{reason}` (records written before their end because of a bound),
+/// `varve_syslog_refused_total{reason}` (lines not kept), `varve_syslog_appends_total` and
 /// `varve_syslog_append_retries_total`.
 final class SyslogFigures: Sendable {
     let appends: Counter
@@ -13,6 +15,8 @@ final class SyslogFigures: Sendable {
     private let listener: String
     private let shapes: [Counter]
     private let faults: [Counter]
+    private let joined: Counter
+    private let cutRecords: [Counter]
 
     private static let refusedName = "varve_syslog_refused_total"
     private static let refusedHelp = "Lines that were not kept."
@@ -29,6 +33,16 @@ final class SyslogFigures: Sendable {
             telemetry.counter(
                 "varve_syslog_faults_total",
                 help: "Messages that were kept although something about them is wrong.",
+                labels: [("listener", listener), ("reason", reason)])
+        }
+        joined = telemetry.counter(
+            "varve_syslog_joined_total",
+            help: "Messages that went on with the record of one before.",
+            labels: [("listener", listener)])
+        cutRecords = SyslogFigures.cutNames.map { reason in
+            telemetry.counter(
+                "varve_syslog_records_cut_total",
+                help: "Records of several messages that were written early because of a bound.",
                 labels: [("listener", listener), ("reason", reason)])
         }
         appends = telemetry.counter(
@@ -48,6 +62,10 @@ final class SyslogFigures: Sendable {
         "implausible_timestamp", "empty", "part", "cut",
     ]
 
+    private static let cutNames = [
+        "lines", "bytes", "connection_records", "pending_records", "pending_bytes",
+    ]
+
     /// Adds what came between two states of the counts.
     func add(_ now: SyslogCounts, since before: SyslogCounts) {
         guard now != before else { return }
@@ -63,6 +81,16 @@ final class SyslogFigures: Sendable {
             now.parts - before.parts, now.cut - before.cut,
         ]
         for (counter, delta) in zip(faults, faultDeltas) where delta > 0 { counter.add(delta) }
+        guard now.joined > before.joined || now.cutRecords > before.cutRecords else { return }
+        joined.add(now.joined - before.joined)
+        let cutDeltas = [
+            now.recordsOfTooManyLines - before.recordsOfTooManyLines,
+            now.recordsOfTooManyBytes - before.recordsOfTooManyBytes,
+            now.recordsTooManyOfConnection - before.recordsTooManyOfConnection,
+            now.recordsTooMany - before.recordsTooMany,
+            now.recordsTooLarge - before.recordsTooLarge,
+        ]
+        for (counter, delta) in zip(cutRecords, cutDeltas) where delta > 0 { counter.add(delta) }
     }
 
     /// Lines that are lost, and why. Rare, so the counter is looked up.

@@ -12,31 +12,45 @@ package import Model
 /// - `varve_part="1"`, `"2"` … and `varve_part_last="true"`: parts of a line that was too long.
 /// - `varve_cut="true"`: the connection ended in the middle of it.
 ///
+/// Messages that belong together become one record (`SyslogIntake+Joining.swift`).
+///
 /// Labels are built once per (priority, host, app): messages find their stream by the raw bytes.
 /// Not thread-safe; one per thread or behind a lock that is held per read, not per line.
 package struct SyslogIntake: Sendable {
     /// What parts need to know of the first one. One per connection.
     package struct Continuation: Sendable {
+        /// Which connection it is: records are joined of one only.
+        fileprivate let connection: UInt64
         fileprivate var labels = Labels.empty
         fileprivate var timestamp: Int64 = 0
         fileprivate var metadata: [UInt8] = []
 
-        package init() {}
+        package init(connection: UInt64 = 0) { self.connection = connection }
     }
 
-    package private(set) var counts = SyslogCounts()
+    package internal(set) var counts = SyslogCounts()
     /// The lines taken since `takeBatch`.
     package private(set) var batch: WriteBatch
+    /// The monotonic time of what is read, ns: set before each read, for records that wait.
+    package var nowNanos: Int64 = 0
 
-    private let options: SyslogOptions
+    let options: SyslogOptions
+    let seed: UInt64
     private let parser: SyslogParser
-    private var streams: SeriesCache
-    private var keyBytes: [UInt8] = []
-    private var metadata: [UInt8] = []
+    /// Whether every message may belong to a record, and else the length of those that may.
+    private let joinsLines: Bool
+    private let pieceBytes: Int
+    var records = PendingRecords()
+    var streams: SeriesCache
+    var keyBytes: [UInt8] = []
+    var metadata: [UInt8] = []
 
     /// `seed`: random per process.
     package init(options: SyslogOptions, seed: UInt64) {
         self.options = options
+        self.seed = seed
+        joinsLines = options.joining.start != nil
+        pieceBytes = options.joining.joinsDockerPieces ? SyslogJoining.dockerPieceBytes : -1
         parser = SyslogParser(utcOffsetSeconds: options.utcOffsetSeconds)
         streams = SeriesCache(seed: seed, seriesCountMax: options.streamCountMax)
         batch = WriteBatch(tenant: options.tenant)
@@ -60,8 +74,10 @@ package struct SyslogIntake: Sendable {
     }
 
     /// A datagram is one message, without the end of line that some senders put behind it.
-    /// `arrival`: ns.
-    package mutating func datagram(_ bytes: [UInt8], _ range: Range<Int>, arrival: Int64) {
+    /// `arrival`: ns. `sender`: its address, or a hash of it.
+    package mutating func datagram(
+        _ bytes: [UInt8], _ range: Range<Int>, arrival: Int64, sender: UInt64 = 0
+    ) {
         var end = range.upperBound
         if end > range.lowerBound, bytes[end - 1] == 0 { end -= 1 }
         if end > range.lowerBound, bytes[end - 1] == 0x0A {
@@ -74,9 +90,9 @@ package struct SyslogIntake: Sendable {
             return
         }
         guard content.count > options.lineBytesMax else {
-            return message(bytes, content, marks: Marks(), arrival: arrival)
+            return message(bytes, content, marks: Marks(), arrival: arrival, connection: sender)
         }
-        var continuation = Continuation()
+        var continuation = Continuation(connection: sender)
         var at = content.lowerBound
         var part = 1
         while at < end {
@@ -88,7 +104,8 @@ package struct SyslogIntake: Sendable {
         }
     }
 
-    /// Takes all frames that `framer` has. `arrival`: ns.
+    /// Takes all frames that `framer` has. `arrival`: ns. When the connection is over, its records
+    /// are.
     package mutating func drain(
         _ framer: inout SyslogFramer, _ continuation: inout Continuation, isOver: Bool,
         arrival: Int64
@@ -98,6 +115,7 @@ package struct SyslogIntake: Sendable {
             take(framer.bytes, frame, &continuation, arrival)
         }
         counts.empty += framer.emptyCount - emptyBefore
+        if isOver { flushRecords(of: continuation.connection) }
     }
 
     struct Marks {
@@ -113,7 +131,9 @@ package struct SyslogIntake: Sendable {
         let marks = Marks(part: frame.part, isLast: frame.isLast, isCut: frame.isCut)
         if frame.isCut { counts.cut += 1 }
         guard frame.part > 0 else {
-            return message(bytes, frame.range, marks: marks, arrival: arrival)
+            return message(
+                bytes, frame.range, marks: marks, arrival: arrival,
+                connection: continuation.connection)
         }
         counts.parts += 1
         if frame.part == 1 {
@@ -126,9 +146,14 @@ package struct SyslogIntake: Sendable {
     }
 
     private mutating func message(
-        _ bytes: [UInt8], _ range: Range<Int>, marks: Marks, arrival: Int64
+        _ bytes: [UInt8], _ range: Range<Int>, marks: Marks, arrival: Int64, connection: UInt64
     ) {
         let message = parse(bytes, range, arrival)
+        if joinsLines || message.text.count == pieceBytes || !records.isEmpty,
+            join(message, bytes, marks: marks, arrival: arrival, connection: connection)
+        {
+            return
+        }
         let timestamp = describe(message, bytes, arrival)
         append(bytes, message.text, stream(message, bytes), timestamp, marks)
     }
@@ -138,6 +163,9 @@ package struct SyslogIntake: Sendable {
         keep continuation: inout Continuation
     ) {
         let message = parse(bytes, range, arrival)
+        if !records.isEmpty {
+            flushRecord(of: message, bytes, connection: continuation.connection)
+        }
         continuation.timestamp = describe(message, bytes, arrival)
         continuation.metadata = metadata
         let number = stream(message, bytes)
@@ -166,7 +194,7 @@ package struct SyslogIntake: Sendable {
     }
 
     /// Puts what is known of `message` beside its labels into `metadata`; the time it gets.
-    private mutating func describe(
+    mutating func describe(
         _ message: SyslogMessage, _ bytes: [UInt8], _ arrival: Int64
     ) -> Int64 {
         metadata.removeAll(keepingCapacity: true)
@@ -208,7 +236,7 @@ package struct SyslogIntake: Sendable {
     }
 
     /// The number of the stream that the message belongs to.
-    private mutating func stream(_ message: SyslogMessage, _ bytes: [UInt8]) -> UInt32 {
+    mutating func stream(_ message: SyslogMessage, _ bytes: [UInt8]) -> UInt32 {
         keyBytes.removeAll(keepingCapacity: true)
         keyBytes.append(message.priority)
         Varint.append(UInt64(message.host.count), to: &keyBytes)
@@ -231,7 +259,7 @@ package struct SyslogIntake: Sendable {
     private static let hostName = Array("host".utf8)
     private static let appName = Array("app".utf8)
 
-    private mutating func append(
+    mutating func append(
         _ bytes: [UInt8], _ text: Range<Int>, _ number: UInt32, _ timestamp: Int64, _ marks: Marks
     ) {
         if marks.part > 0 {

@@ -7,15 +7,20 @@ internal import Synchronization
 /// stay in order.
 ///
 /// Bound: at `batchBytesMax` of waiting lines, `accept` says that the lane is full; TCP stops
-/// reading, UDP refuses and counts. A batch that the appender cannot take now is offered again at
-/// the next `tick`; its stamp keeps it from being applied twice.
+/// reading, UDP refuses and counts. Records under way have bounds of their own (`SyslogJoining`).
+/// A batch that the appender cannot take now is offered again at a later `tick`; its stamp keeps it
+/// from being applied twice.
 final class SyslogLane: Sendable {
     private struct State {
         var intake: SyslogIntake
         /// A task is sending, or a held batch waits for the next tick.
         var isSending = false
-        /// The batch to offer again.
+        /// The batch to offer again, and since when (monotonic ns).
         var held: WriteBatch?
+        var heldNanos: Int64 = 0
+        /// When the lane was last seen full, monotonic ns: what goes on with records then waits
+        /// for us, not we for it.
+        var fullNanos: Int64?
         var isStopping = false
         /// What reads messages from the next batch on.
         var nextIntake: SyslogIntake?
@@ -27,17 +32,22 @@ final class SyslogLane: Sendable {
     private let state: Mutex<State>
     private let appender: any Appender
     private let figures: SyslogFigures
+    private let time: any TimeSource
     private let source: UInt64
     private let batchBytesMax: Int
 
-    /// `source`: the lane's number in the stamps of its batches, random.
+    private static let retryNanos: Int64 = 250_000_000
+
+    /// `options`: with the lane's share of bounds. `seed`, `source`: random; `source` is the
+    /// lane's number in the stamps of its batches.
     init(
-        intake: SyslogIntake, appender: any Appender, figures: SyslogFigures, source: UInt64,
-        batchBytesMax: Int
+        options: SyslogOptions, seed: UInt64, appender: any Appender, figures: SyslogFigures,
+        time: any TimeSource, source: UInt64, batchBytesMax: Int
     ) {
-        state = Mutex(State(intake: intake))
+        state = Mutex(State(intake: SyslogIntake(options: options, seed: seed)))
         self.appender = appender
         self.figures = figures
+        self.time = time
         self.source = source
         self.batchBytesMax = batchBytesMax
     }
@@ -49,11 +59,15 @@ final class SyslogLane: Sendable {
     ) -> Bool {
         state.withLock { state in
             let before = state.intake.counts
+            state.intake.nowNanos = time.monotonicNanos()
             body(&state.intake)
             figures.add(state.intake.counts, since: before)
             let isFull = state.intake.batchBytes >= batchBytesMax
-            if isFull, let connection { state.paused.append(connection) }
-            if !state.isSending, !state.intake.batch.isEmpty { startSending(&state) }
+            if isFull {
+                state.fullNanos = state.intake.nowNanos
+                if let connection { state.paused.append(connection) }
+            }
+            sendIfIdle(&state)
             return isFull
         }
     }
@@ -66,26 +80,39 @@ final class SyslogLane: Sendable {
                     figures.refused("overloaded", datagrams.count - index)
                     return
                 }
-                intake.datagram(datagrams.slab, range, arrival: datagrams.wallNanos)
+                intake.datagram(
+                    datagrams.slab, range, arrival: datagrams.wallNanos,
+                    sender: datagrams.senderKey(index))
             }
         }
     }
 
-    /// Reads messages by another intake from the next batch on.
-    func reload(_ intake: SyslogIntake) {
+    /// Reads messages by other options from the next batch on; records under way are over.
+    func reload(_ options: SyslogOptions, seed: UInt64) {
+        let intake = SyslogIntake(options: options, seed: seed)
         state.withLock { state in
+            state.intake.flushRecords()
             if state.intake.batch.isEmpty {
                 state.intake = intake
             } else {
                 state.nextIntake = intake
+                sendIfIdle(&state)
             }
         }
     }
 
-    /// Offers a held batch again.
+    /// Offers a held batch again when it is time, and lets go of records that nothing came for.
     func tick() {
         state.withLock { state in
-            if state.held != nil { startSending(&state) }
+            let now = time.monotonicNanos()
+            if state.held != nil, now - state.heldNanos >= SyslogLane.retryNanos {
+                startSending(&state)
+            }
+            guard state.intake.recordCount > 0 else { return }
+            if state.intake.batchBytes >= batchBytesMax { state.fullNanos = now }
+            if let full = state.fullNanos, now - full < state.intake.waitNanos { return }
+            state.intake.flushRecords(waitingSince: now)
+            sendIfIdle(&state)
         }
     }
 
@@ -95,6 +122,7 @@ final class SyslogLane: Sendable {
         while true {
             let task = state.withLock { state -> Task<Void, Never>? in
                 state.isStopping = true
+                state.intake.flushRecords()
                 if state.held != nil || (!state.isSending && !state.intake.batch.isEmpty) {
                     startSending(&state)
                 }
@@ -103,6 +131,10 @@ final class SyslogLane: Sendable {
             guard let task else { return }
             await task.value
         }
+    }
+
+    private func sendIfIdle(_ state: inout State) {
+        if !state.isSending, !state.intake.batch.isEmpty { startSending(&state) }
     }
 
     private func startSending(_ state: inout State) {
@@ -114,6 +146,7 @@ final class SyslogLane: Sendable {
 
     private func stamped(_ state: inout State) -> WriteBatch {
         state.sequence += 1
+        if state.nextIntake != nil { state.intake.flushRecords() }
         var batch = state.intake.takeBatch()
         if let next = state.nextIntake {
             state.intake = next
@@ -156,6 +189,7 @@ final class SyslogLane: Sendable {
             let isHeld = state.withLock { state in
                 guard !state.isStopping else { return false }
                 state.held = batch
+                state.heldNanos = time.monotonicNanos()
                 return true
             }
             if isHeld {

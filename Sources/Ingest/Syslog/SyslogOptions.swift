@@ -21,8 +21,17 @@ package struct SyslogOptions: Sendable {
     package var structuredDataBytesMax = IngestLimits().metadataBytesMax / 2
     /// Streams remembered between batches.
     package var streamCountMax = 65_536
+    /// Which messages become one record.
+    package var joining = SyslogJoining()
 
     package init() {}
+
+    /// What one of `count` intakes of a listener goes by.
+    func share(of count: Int) -> SyslogOptions {
+        var share = self
+        share.joining = joining.share(of: count)
+        return share
+    }
 }
 
 /// What a listener has seen, in messages. All counters only grow.
@@ -42,6 +51,21 @@ package struct SyslogCounts: Sendable, Equatable {
     package var parts = 0
     /// Last frames of a connection without their end.
     package var cut = 0
+    /// Messages that went on with a record that an earlier one began.
+    package var joined = 0
+    /// Times that a record was written before its end because of a bound: its lines, its bytes,
+    /// records of one connection, all records, their bytes.
+    package var recordsOfTooManyLines = 0
+    package var recordsOfTooManyBytes = 0
+    package var recordsTooManyOfConnection = 0
+    package var recordsTooMany = 0
+    package var recordsTooLarge = 0
+
+    /// All of these five together.
+    package var cutRecords: Int {
+        recordsOfTooManyLines + recordsOfTooManyBytes + recordsTooManyOfConnection
+            + recordsTooMany + recordsTooLarge
+    }
 
     package init() {}
 }

@@ -36,7 +36,9 @@ extension SyslogParser {
 
     /// A line without PRI. It is text, unless a whole header stands before it:
     /// `Oct 11 22:14:15 host tag[1]: text` (a relayed file), or Deis'
-    /// `2006-01-02T15:04:05MST app[web.1]: text`.
+    /// `2006-01-02T15:04:05MST app[web.1]: text`. The first brackets are the tag's, whatever the text
+    /// has. Deis writes the name of its host's zone: with one that is not known, the time of arrival
+    /// counts.
     func headless(
         _ bytes: Span<UInt8>, _ range: Range<Int>, _ arrival: Int64,
         _ message: inout SyslogMessage
@@ -56,14 +58,18 @@ extension SyslogParser {
         } else {
             stamp = nil
         }
-        guard let stamp, bytes.has(0x20, at: stamp.end, before: end) else { return }
-        var at = stamp.end + 1
+        guard let stamp else { return }
+        var at = stamp.end
+        if isDeis { while at < end, bytes[at].isLetter, at - stamp.end < 5 { at += 1 } }
+        let isTimeKnown = at == stamp.end
+        guard bytes.has(0x20, at: at, before: end) else { return }
+        at += 1
         var parsed = message
         if !isDeis { host(bytes, &at, end, &parsed) }
         guard let tag = tag(bytes, at, end), tag.hasColon, !isDeis || !tag.process.isEmpty
         else { return }
         parsed.shape = .bsd
-        parsed.timestamp = stamp.nanos
+        if isTimeKnown { parsed.timestamp = stamp.nanos }
         apply(tag, &parsed)
         message = parsed
     }

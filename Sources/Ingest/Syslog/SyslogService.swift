@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Listens for syslog on UDP and TCP and appends what comes.
 ///
-/// A line is visible as soon as the appender has it; nothing is waited for. Back-pressure: TCP
+/// A line is visible as soon as the appender has it; nothing is waited for, but the rest of a
+/// record where messages are joined (`SyslogJoining`). Back-pressure: TCP
 /// connections are not read while their lane is full, UDP datagrams are refused and counted.
 /// Figures: see `SyslogFigures`, and those of `DatagramReceiver` and `StreamListener`.
 package final class SyslogService: Sendable {
@@ -35,7 +36,7 @@ package final class SyslogService: Sendable {
     private let receiver: DatagramReceiver?
     private let listener: StreamListener?
     private let lanes: [SyslogLane]
-    private let retries: any Cancellable
+    private let ticks: any Cancellable
     private let random: any RandomSource
     private let lineBytesMax: LineBound
 
@@ -53,19 +54,20 @@ package final class SyslogService: Sendable {
 
     private init(
         receiver: DatagramReceiver?, listener: StreamListener?, lanes: [SyslogLane],
-        retries: any Cancellable, random: any RandomSource, lineBytesMax: LineBound
+        ticks: any Cancellable, random: any RandomSource, lineBytesMax: LineBound
     ) {
         self.receiver = receiver
         self.listener = listener
         self.lanes = lanes
-        self.retries = retries
+        self.ticks = ticks
         self.random = random
         self.lineBytesMax = lineBytesMax
         udpEndpoint = receiver?.endpoint
         tcpEndpoint = listener?.endpoint
     }
 
-    private static let retryNanos: Int64 = 250_000_000
+    /// How often records are looked at that wait, and batches that are held.
+    private static let tickNanos: Int64 = 50_000_000
 
     /// Listens from here on. Throws when an address cannot be had; then nothing listens.
     package static func start(
@@ -76,8 +78,8 @@ package final class SyslogService: Sendable {
         let figures = SyslogFigures(telemetry, listener: options.name)
         let lanes = (0...options.laneCount).map { _ in
             SyslogLane(
-                intake: SyslogIntake(options: options.syslog, seed: random.next()),
-                appender: appender, figures: figures, source: random.next(),
+                options: options.syslog.share(of: options.laneCount + 1), seed: random.next(),
+                appender: appender, figures: figures, time: time, source: random.next(),
                 batchBytesMax: options.batchBytesMax)
         }
         let lineBytesMax = LineBound(options.syslog.lineBytesMax)
@@ -90,27 +92,29 @@ package final class SyslogService: Sendable {
             ) { connection in
                 let next = turn.wrappingAdd(1, ordering: .relaxed).newValue
                 return SyslogSession(
-                    connection: connection, lane: lanes[1 + abs(next % options.laneCount)],
-                    figures: figures, time: time, lineBytesMax: lineBytesMax.value)
+                    connection: connection, number: UInt64(bitPattern: Int64(next)),
+                    lane: lanes[1 + abs(next % options.laneCount)], figures: figures, time: time,
+                    lineBytesMax: lineBytesMax.value)
             }
         }
         var receiver: DatagramReceiver?
         if let udp = options.udp {
+            var datagrams = options.datagrams
+            datagrams.wantsSenders = true
             do {
                 receiver = try DatagramReceiver(
-                    udp, name: "\(options.name)-udp", options: options.datagrams,
-                    telemetry: telemetry
+                    udp, name: "\(options.name)-udp", options: datagrams, telemetry: telemetry
                 ) { lanes[0].accept($0) }
             } catch {
                 await listener?.stop()
                 throw error
             }
         }
-        let retries = timers.every(retryNanos, aligned: false, name: "syslog-retry") { _ in
+        let ticks = timers.every(tickNanos, aligned: false, name: "syslog-tick") { _ in
             for lane in lanes { lane.tick() }
         }
         return SyslogService(
-            receiver: receiver, listener: listener, lanes: lanes, retries: retries,
+            receiver: receiver, listener: listener, lanes: lanes, ticks: ticks,
             random: random, lineBytesMax: lineBytesMax)
     }
 
@@ -118,7 +122,8 @@ package final class SyslogService: Sendable {
     /// of a line.
     package func reload(_ options: SyslogOptions) {
         lineBytesMax.value = options.lineBytesMax
-        for lane in lanes { lane.reload(SyslogIntake(options: options, seed: random.next())) }
+        let share = options.share(of: lanes.count)
+        for lane in lanes { lane.reload(share, seed: random.next()) }
     }
 
     /// Stops listening, takes what connections have sent so far, and returns when all of it is
@@ -126,7 +131,7 @@ package final class SyslogService: Sendable {
     package func stop() async {
         receiver?.stop()
         await listener?.stop()
-        retries.cancel()
+        ticks.cancel()
         for lane in lanes { await lane.finish() }
     }
 }

@@ -8,13 +8,15 @@ final class SyslogSession: StreamSession {
     private let figures: SyslogFigures
     private let time: any TimeSource
     private var framer: SyslogFramer
-    private var continuation = SyslogIntake.Continuation()
+    private var continuation: SyslogIntake.Continuation
     private var isFirst = true
 
+    /// `number`: no other connection of the lane has it.
     init(
-        connection: StreamConnection, lane: SyslogLane, figures: SyslogFigures,
+        connection: StreamConnection, number: UInt64, lane: SyslogLane, figures: SyslogFigures,
         time: any TimeSource, lineBytesMax: Int
     ) {
+        continuation = SyslogIntake.Continuation(connection: number)
         self.connection = connection
         self.lane = lane
         self.figures = figures

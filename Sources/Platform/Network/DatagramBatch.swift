@@ -28,4 +28,10 @@ package struct DatagramBatch: Sendable {
         guard index < senders.count else { return nil }
         return SocketCalls.numericHost(senders[index])
     }
+
+    /// A number for the address of the sender of datagram `index`, without port: equal for equal
+    /// addresses, for IPv6 a hash of it. 0 where `senderHost` is nil.
+    package func senderKey(_ index: Int) -> UInt64 {
+        index < senders.count ? SocketCalls.hostKey(senders[index]) : 0
+    }
 }

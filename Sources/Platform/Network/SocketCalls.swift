@@ -124,6 +124,26 @@ enum SocketCalls {
         return host.hasPrefix("::ffff:") && host.contains(".") ? String(host.dropFirst(7)) : host
     }
 
+    /// A number for an address without its port: the 32 bits of IPv4 (mapped into IPv6 too), a hash
+    /// of the 128 of IPv6, 0 for other families.
+    static func hostKey(_ storage: sockaddr_storage) -> UInt64 {
+        var storage = storage
+        let family = Int32(storage.ss_family)
+        return unsafe withUnsafeBytes(of: &storage) { bytes in
+            if family == AF_INET {
+                // sockaddr_in: family, port, address.
+                return unsafe UInt64(bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+            }
+            guard family == AF_INET6 else { return 0 }
+            // sockaddr_in6: family, port, flow, address.
+            let high = unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            let low = unsafe bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            let isMapped = high == 0 && UInt32(truncatingIfNeeded: low).bigEndian == 0xFFFF
+            if isMapped { return low >> 32 }
+            return (high &* 0x9E37_79B9_7F4A_7C15) ^ low
+        }
+    }
+
     /// Sets an integer option; whether the system took it.
     @discardableResult
     static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) -> Bool {

@@ -50,6 +50,10 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.syslogTenant.help)) var syslogTenant: String?
     @Option(help: .init(Setting.syslogLineMax.help)) var syslogLineMax: String?
     @Option(help: .init(Setting.syslogTimestamps.help)) var syslogTimestamps: String?
+    @Option(help: .init(Setting.syslogMultilineStart.help)) var syslogMultilineStart: String?
+    @Option(help: .init(Setting.syslogMultilineWait.help)) var syslogMultilineWait: String?
+    @Option(help: .init(Setting.syslogMultilineLines.help)) var syslogMultilineLines: String?
+    @Option(help: .init(Setting.syslogJoinDocker.help)) var syslogJoinDocker: String?
     @Option(help: .init(Setting.retention.help)) var retention: String?
     @Option(help: .init(Setting.retentionBytes.help)) var retentionBytes: String?
     @Option(help: .init(Setting.sealAfter.help)) var sealAfter: String?
@@ -107,6 +111,9 @@ struct SettingFlags: ParsableArguments {
             (.statsdUnknownTypes, statsdUnknownTypes), (.statsdMapping, statsdMapping),
             (.flushInterval, flushInterval), (.syslog, syslog), (.syslogTenant, syslogTenant),
             (.syslogLineMax, syslogLineMax), (.syslogTimestamps, syslogTimestamps),
+            (.syslogMultilineStart, syslogMultilineStart),
+            (.syslogMultilineWait, syslogMultilineWait),
+            (.syslogMultilineLines, syslogMultilineLines), (.syslogJoinDocker, syslogJoinDocker),
             (.retention, retention), (.retentionBytes, retentionBytes), (.sealAfter, sealAfter),
             (.memory, memory), (.labelsMax, labelsMax), (.labelNameMax, labelNameMax),
             (.labelValueMax, labelValueMax), (.statsdSeriesMax, statsdSeriesMax),

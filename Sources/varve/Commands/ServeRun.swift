@@ -201,6 +201,17 @@ extension SettingSources {
             tenant: try tenantName(.syslogTenant),
             lineBytesMax: try byteCount(.syslogLineMax, atLeast: 480) ?? .max,
             trustsTimestamps: try choice(.syslogTimestamps, ["message": true, "arrival": false]))
+        let start = self[.syslogMultilineStart]
+        let waitNanos = try duration(.syslogMultilineWait, atLeast: second / 100)
+        let linesMax = try count(.syslogMultilineLines, 2...1_000_000)
+        let joinsDocker = try choice(.syslogJoinDocker, ["on": true, "off": false])
+        do {
+            try configuration.setSyslogJoining(
+                start: start.text == "off" ? nil : start.text, waitNanos: waitNanos,
+                linesMax: linesMax, joinsDockerPieces: joinsDocker)
+        } catch {
+            throw SettingError(start.source, start.text, "\(error)")
+        }
     }
 
     func tenantName(_ setting: Setting) throws(SettingError) -> String {
