@@ -28,6 +28,10 @@ import Testing
             "count_distinct_over_time(user,{}|json[5m])by(app)",
             "count_distinct_over_time(user, {} | json [5m]) by (app)"
         ),
+        (
+            "variants(rate({}[1m]),sum(bytes_rate({}[1m])))of({}[1m] offset 1h)",
+            "variants(rate({} [1m]), sum(bytes_rate({} [1m]))) of ({} [1m] offset 1h)"
+        ),
         ("count_over_time({}[5m] offset 1h | json)", "count_over_time({} | json [5m] offset 1h)"),
         ("count_over_time(({} | json)[5m])", "count_over_time({} | json [5m])"),
         ("count_over_time(({}[5m] | json))", "count_over_time({} | json [5m])"),
@@ -159,6 +163,9 @@ import Testing
             "label_replace(vector(1),\"a\",\"\",\"b\",\"(\")", 35,
             "invalid regex in label_replace: "
         ),
+        ("variants({}) of ({}[1m])", 9, "variants needs numbers, not lines"),
+        ("variants(rate({}[1m])) ({}[1m])", 23, "unexpected (, expecting of"),
+        ("variants(rate({}[1m])) of ({})", 29, "unexpected ), expecting RANGE"),
         ("frobnicate(1)", 0, "unknown function frobnicate"),
         ("{} {}", 3, "syntax error: unexpected {"),
         ("{} json", 3, "syntax error: unexpected json"),
@@ -200,30 +207,12 @@ import Testing
             "{a=\"é\"} |= ",
             "parse error at line 1, col 12: syntax error: unexpected $end, expecting STRING"
         ),
-        (
-            "variants(rate({}[1m])) of ({}[1m])",
-            "parse error at line 1, col 1: variants is not supported yet"
-        ),
     ])
     func placesAreWrittenAsLokiDoes(_ text: String, _ wanted: String) {
         do {
             Issue.record("\(text) was read as \(try LogQLQuery(text))")
         } catch {
             #expect(error.description == wanted)
-        }
-    }
-
-    @Test(arguments: [
-        ("variants(rate({}[1m])) of ({}[1m])", "variants")
-    ])
-    func whatIsNotBuiltIsRefusedByName(_ text: String, _ name: String) {
-        do {
-            Issue.record("\(text) was read as \(try LogQLQuery(text))")
-        } catch {
-            guard case .unsupported(name, _) = error else {
-                Issue.record("\(text): \(error)")
-                return
-            }
         }
     }
 

@@ -142,12 +142,13 @@ import Testing
         }
     }
 
-    private static func ask(_ spoiler: Spoiler, isLogs: Bool) async throws {
-        if isLogs {
+    /// `logQuery`: nil for one about series.
+    private static func ask(_ spoiler: Spoiler, _ logQuery: String?) async throws {
+        if let logQuery {
             _ = try await LogQLEngine(querier: spoiler).query(
                 LogQLRequest(
                     tenant: .standard,
-                    query: LogQLQuery(#"avg_over_time({app=~"a.*"} | logfmt | unwrap n [1m])"#),
+                    query: LogQLQuery(logQuery),
                     start: Timestamp(nanos: 0), end: Timestamp(nanos: 60 * second),
                     budget: QueryBudget()))
         } else {
@@ -170,11 +171,15 @@ import Testing
 
     /// Any byte of a plan or a partial result may be another, or the last: an error, or everything
     /// as it is, or other numbers, and never the end of the process.
-    @Test(arguments: [false, true])
-    func bytesOfOtherNodesMayBeAnything(isLogs: Bool) async throws {
+    @Test(arguments: [
+        nil, #"avg_over_time({app=~"a.*"} | logfmt | unwrap n [1m])"#,
+        #"count_distinct_over_time(n, {app=~"a.*"} | logfmt [1m]) by (app)"#,
+    ])
+    func bytesOfOtherNodesMayBeAnything(logQuery: String?) async throws {
+        let isLogs = logQuery != nil
         let data = Self.data(isLogs: isLogs)
         let whole = Spoiler(data)
-        try await Self.ask(whole, isLogs: isLogs)
+        try await Self.ask(whole, logQuery)
         let plan = try #require(whole.plans.withLock { $0.first })
         let part = try #require(whole.parts.withLock { $0.first })
         for place in plan.indices {
@@ -205,7 +210,7 @@ import Testing
                     return garbled
                 }
                 do {
-                    try await Self.ask(spoiler, isLogs: isLogs)
+                    try await Self.ask(spoiler, logQuery)
                 } catch {
                     errorCount += 1
                 }

@@ -32,7 +32,7 @@ package enum LogSearch {
         let isFunction =
             RangeAggregation.Function(rawValue: String(name)) != nil
             || VectorAggregation.Function(rawValue: String(name)) != nil
-            || name == "label_replace"
+            || name == "label_replace" || name == "variants"
         return isFunction && trimmed.contains("{") && trimmed.contains("(")
     }
 

@@ -96,6 +96,7 @@ extension MetricExpression {
         case .aggregation(let aggregation): aggregation.operand.rangeAggregations
         case .binary(let binary): binary.left.rangeAggregations + binary.right.rangeAggregations
         case .labelReplace(let replacement): replacement.operand.rangeAggregations
+        case .variants(let variants): variants.expressions.flatMap(\.rangeAggregations)
         }
     }
 }

@@ -23,8 +23,8 @@ struct RegexpStage: Sendable {
     func apply(_ text: [UInt8], _ range: Range<Int>, _ fields: inout LineFields) {
         guard let groups = expression.firstMatch(in: text[range]) else { return }
         for (group, number) in names.enumerated() where number >= 0 {
-            guard let found = groups[group + 1] else { continue }
-            let name = fields.streamHas(number) ? fields.names.extracted(number) : number
+            guard let found = groups[group + 1], let name = fields.parsedName(number)
+            else { continue }
             fields.set(name, .parsed, text[found])
         }
     }
@@ -53,8 +53,7 @@ struct PatternStage: Sendable {
     func apply(_ text: [UInt8], _ range: Range<Int>, _ fields: inout LineFields) {
         pattern.captures(in: text, range) { part, found in
             let number = names[part]
-            guard number >= 0 else { return }
-            let name = fields.streamHas(number) ? fields.names.extracted(number) : number
+            guard number >= 0, let name = fields.parsedName(number) else { return }
             fields.set(name, .parsed, text[found])
         }
     }

@@ -126,7 +126,8 @@ struct LogfmtStage: Sendable {
         } else {
             fields.append(text, value)
         }
-        let name = fields.streamHas(number) ? fields.names.extracted(number) : number
+        let own = targets == nil ? fields.parsedName(number) : fields.parsedNameReplacing(number)
+        guard let name = own else { return }
         fields.place(name, .parsed, start..<fields.mark)
     }
 

@@ -64,8 +64,7 @@ struct UnpackStage: Sendable {
         guard known.isNeeded else { return }
         let start = fields.mark
         JSONScanner.unescape(text, value.range, into: &fields)
-        let number = Int(known.name)
-        let name = fields.streamHas(number) ? fields.names.extracted(number) : number
+        guard let name = fields.parsedName(Int(known.name)) else { return }
         fields.place(name, .parsed, start..<fields.mark)
     }
 }

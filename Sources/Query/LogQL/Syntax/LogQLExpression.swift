@@ -157,6 +157,16 @@ indirect enum MetricExpression: Sendable {
     case aggregation(VectorAggregation)
     case binary(BinaryExpression)
     case labelReplace(LabelReplacement)
+    case variants(VariantsExpression)
+}
+
+/// `variants(count_over_time(…), bytes_over_time(…)) of ({…}[5m])`: several expressions at once, told
+/// apart by the label `__variant__`, their number from 0. `lines` says again which lines are meant;
+/// each expression reads its own.
+struct VariantsExpression: Sendable {
+    var expressions: [MetricExpression]
+    /// Only its lines, range and offset count.
+    var lines: RangeAggregation
 }
 
 /// `rate({…} | … [5m] offset 1h) by (x)`.

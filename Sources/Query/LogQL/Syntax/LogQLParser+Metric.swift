@@ -127,13 +127,33 @@ extension LogQLParser {
             advance()
             return .labelReplace(try labelReplace())
         case "variants":
-            throw unsupported("variants", at: start)
+            advance()
+            return .variants(try variants())
         default:
             throw peek().kind == .symbol("(")
                 ? problem(
                     "syntax error: unexpected IDENTIFIER, unknown function \(name)", at: start)
                 : unexpected()
         }
+    }
+
+    private mutating func variants() throws(QueryError) -> VariantsExpression {
+        try expect(symbol: "(")
+        var expressions: [MetricExpression] = []
+        repeat {
+            try countOperator()
+            expressions.append(try metric("variants"))
+        } while accept(symbol: ",")
+        try expect(symbol: ")")
+        guard accept(word: "of") else { throw unexpected(expecting: "of") }
+        try expect(symbol: "(")
+        var lines = RangeAggregation(
+            function: .countOverTime, log: LogExpression(matchers: [], stages: []), rangeNanos: 0,
+            offsetNanos: 0)
+        try logRange(into: &lines)
+        guard lines.rangeNanos > 0 else { throw unexpected(expecting: "RANGE, as in [5m]") }
+        try expect(symbol: ")")
+        return VariantsExpression(expressions: expressions, lines: lines)
     }
 
     private mutating func labelReplace() throws(QueryError) -> LabelReplacement {

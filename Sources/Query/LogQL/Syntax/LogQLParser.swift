@@ -1,7 +1,7 @@
 internal import Model
 
 /// Reads LogQL by recursive descent, with bounded depth. Every refusal says where it stands and
-/// what was expected; what is Loki's syntax but not built here is refused by its name.
+/// what was expected, in Loki's words.
 ///
 /// Source: Loki 3, pkg/logql/syntax/syntax.y.
 struct LogQLParser {
@@ -64,10 +64,6 @@ struct LogQLParser {
 
     func problem(_ message: String, at offset: Int) -> QueryError {
         .parse(message: message, position: QueryPosition(offset: offset, in: text, style: .loki))
-    }
-
-    func unsupported(_ name: String, at offset: Int) -> QueryError {
-        .unsupported(name: name, position: QueryPosition(offset: offset, in: text, style: .loki))
     }
 
     /// The token that comes next should not. `wanted`: what could have come, nil when that is much.

@@ -107,6 +107,9 @@ struct LogQLPrinter {
             return aggregation.function.rawValue + grouping
                 + "(\(parameter)\(text(of: aggregation.operand)))"
         case .binary(let binary): return self.binary(binary)
+        case .variants(let variants):
+            let texts = variants.expressions.map(text(of:)).joined(separator: ", ")
+            return "variants(\(texts)) of (\(lines(of: variants.lines)))"
         case .labelReplace(let replacement):
             let texts = [
                 replacement.destination, replacement.replacement, replacement.source,
@@ -120,14 +123,19 @@ struct LogQLPrinter {
     private static func rangeAggregation(_ range: RangeAggregation) -> String {
         let parameter =
             (range.label ?? range.parameter.map(LogQLText.number)).map { $0 + ", " } ?? ""
-        var text = "\(range.function.rawValue)(\(parameter)\(text(of: range.log)) "
-        text += "[\(LogQLText.duration(nanos: range.rangeNanos))]"
+        let text = "\(range.function.rawValue)(\(parameter)\(lines(of: range)))"
+        guard let grouping = range.grouping else { return text }
+        return text + " " + self.grouping(grouping)
+    }
+
+    /// Which lines, the range and the offset.
+    private static func lines(of range: RangeAggregation) -> String {
+        var text = self.text(of: range.log)
+        text += " [\(LogQLText.duration(nanos: range.rangeNanos))]"
         if range.offsetNanos != 0 {
             let size = LogQLText.duration(nanos: Int64(clamping: range.offsetNanos.magnitude))
             text += " offset \(range.offsetNanos < 0 ? "-" : "")\(size)"
         }
-        text += ")"
-        if let grouping = range.grouping { text += " " + self.grouping(grouping) }
         return text
     }
 
