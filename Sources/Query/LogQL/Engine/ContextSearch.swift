@@ -101,51 +101,43 @@ struct ContextSearch {
     /// Emits the matches of a stream, at `times`, ascending, with what is around them. Matches that
     /// are near are read at one go.
     private mutating func surround(_ labels: Labels, _ times: [Int64]) async throws {
+        let stream = StreamReader(labels, request: request, querier: querier)
         // Lines at hand that stand before what comes next, not emitted; those from `unseen` on have
         // not been looked at.
-        let (budget, querier) = (request.budget, querier)
         var pending = LineColumns()
         var unseen = request.start.nanos
         var next = 0
         while next < times.count {
             if before > 0, unseen < times[next] {
-                let earlier = try await lines(of: labels, from: unseen, before: times[next])
+                let earlier = try await lines(of: stream, from: unseen, before: times[next])
                 for index in 0..<earlier.count { pending.append(earlier, index) }
             }
             var rest = 0
             var last: Int64?
             var isAtEnd = true
-            let around = lineRequest(labels, from: times[next], to: request.end.nanos, .forward)
-            let found = try await querier.selectLines(around) { data in
-                try budget.check()
-                for index in 0..<data.lines.count {
-                    guard let stream = own(data, index, labels) else { continue }
-                    let time = data.lines.timestamps[index]
-                    while next < times.count, times[next] < time { next += 1 }
-                    let isKnown = next < times.count && times[next] == time
-                    if rest == 0, !isKnown, last != time {
-                        isAtEnd = false
-                        return false
-                    }
-                    last = time
-                    count(data.lines.lineRange(index))
-                    pipeline.beginStream(stream)
-                    if isKnown, pipeline.passesHead(data.lines.bytes, data.lines.lineRange(index)),
-                        runs(data, index)
-                    {
-                        let made = LineGroups.streamLabels(of: pipeline.fields)
-                        let text = Array(
-                            pipeline.line(data.lines.bytes, data.lines.lineRange(index)))
-                        emit(pending, labels, from: max(0, pending.count - before))
-                        pending = LineColumns()
-                        append(time, text[...], made)
-                        rest = after
-                    } else if rest > 0 {
-                        emitAround(data.lines, index, labels, "after")
-                        rest -= 1
-                    } else if before > 0 {
-                        pending.append(data.lines, index)
-                    }
+            let found = try await stream.read(
+                from: times[next], to: request.end.nanos, .forward, count: after + 4
+            ) { data, index in
+                let time = data.lines.timestamps[index]
+                while next < times.count, times[next] < time { next += 1 }
+                let isKnown = next < times.count && times[next] == time
+                if rest == 0, !isKnown, last != time {
+                    isAtEnd = false
+                    return false
+                }
+                last = time
+                if isKnown, isMatch(data, index, labels) {
+                    let made = LineGroups.streamLabels(of: pipeline.fields)
+                    let text = Array(pipeline.line(data.lines.bytes, data.lines.lineRange(index)))
+                    emit(pending, labels, from: max(0, pending.count - before))
+                    pending = LineColumns()
+                    append(time, text[...], made)
+                    rest = after
+                } else if rest > 0 {
+                    emitAround(data.lines, index, labels, "after")
+                    rest -= 1
+                } else if before > 0 {
+                    pending.append(data.lines, index)
                 }
                 return true
             }
@@ -155,37 +147,26 @@ struct ContextSearch {
         }
     }
 
-    private func lineRequest(
-        _ labels: Labels, from start: Int64, to end: Int64, _ order: LineRequest.Order
-    ) -> LineRequest {
-        var matchers: [Matcher] = []
-        for (name, value) in labels.pairs { matchers.append(Matcher(name, equals: value)) }
-        return LineRequest(
-            tenant: request.tenant, selector: Selector(matchers), start: Timestamp(nanos: start),
-            end: Timestamp(nanos: end), filters: [], order: order, budget: request.budget)
-    }
-
-    /// The stream's labels when line `index` is of the stream: others may have more labels.
-    private func own(_ data: LineData, _ index: Int, _ labels: Labels) -> Labels? {
-        let stream = data.streams[Int(data.lines.streamIndexes[index])].labels ?? .empty
-        return stream == labels ? stream : nil
+    /// Whether the pipeline keeps the line, which it then holds.
+    private mutating func isMatch(_ data: LineData, _ index: Int, _ labels: Labels) -> Bool {
+        count(data.lines.lineRange(index))
+        guard pipeline.passesHead(data.lines.bytes, data.lines.lineRange(index)) else {
+            return false
+        }
+        pipeline.beginStream(labels)
+        return runs(data, index)
     }
 
     /// The last `before` lines of a stream in [start, end), ascending.
     private mutating func lines(
-        of labels: Labels, from start: Int64, before end: Int64
+        of stream: StreamReader, from start: Int64, before end: Int64
     ) async throws -> LineColumns {
         var found = LineColumns()
-        let (budget, querier) = (request.budget, querier)
-        let earlier = lineRequest(labels, from: start, to: end, .backward)
-        let answer = try await querier.selectLines(earlier) { data in
-            try budget.check()
-            for index in 0..<data.lines.count where own(data, index, labels) != nil {
-                count(data.lines.lineRange(index))
-                found.append(data.lines, index)
-                if found.count == before { return false }
-            }
-            return true
+        let answer = try await stream.read(from: start, to: end, .backward, count: before) {
+            data, index in
+            count(data.lines.lineRange(index))
+            found.append(data.lines, index)
+            return found.count < before
         }
         completeness.merge(answer)
         var ascending = LineColumns()
