@@ -19,7 +19,10 @@ struct UnpackStage: Sendable {
         do throws(JSONProblem) {
             return try read(text, &scanner, &fields, &line)
         } catch {
-            fields.setError("JSONParserErr", error.details)
+            let isOther = error == .notAnObject
+            fields.setError(
+                "JSONParserErr",
+                isOther ? "expecting json object(6), but it is not" : error.details)
             return false
         }
     }
