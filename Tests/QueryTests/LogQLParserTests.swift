@@ -108,6 +108,7 @@ import Testing
             "multiple label name 'a' not allowed in a single format operation"
         ),
         ("{} | unwrap a | json", 14, "only label filters may follow unwrap"),
+        ("{} | unwrap a", 5, "syntax error: unexpected unwrap"),
         ("{} | unwrap parsecs(a)", 12, "unknown conversion parsecs"),
         ("unk({ foo = \"bar\" }[5m])", 0, "syntax error: unexpected IDENTIFIER"),
         ("rate({})", 7, "syntax error: unexpected ), expecting RANGE"),

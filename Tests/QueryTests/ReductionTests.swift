@@ -103,6 +103,37 @@ import Testing
         }
     }
 
+    /// A sum around sums needs no series for what it adds up: there may be as many as lines.
+    @Test(arguments: [false, true])
+    func sumsNeedNoInnerSeries(isSpread: Bool) async throws {
+        let memory = LogMemoryQuerier(
+            (0..<6_000).map { number in
+                LogMemoryQuerier.Line(
+                    labels: Labels([("app", "a\(number % 5)")]), nanos: Int64(number),
+                    text: Array("n=\(number % 7) id=\(number)".utf8), metadata: .empty)
+            }, batchLines: 500)
+        let querier: any Querier = isSpread ? SpreadQuerier(memory) : memory
+        func ask(_ text: String) async throws(QueryError) -> QueryValue {
+            try await LogQLEngine(querier: querier).query(
+                LogQLRequest(
+                    tenant: .standard, query: LogQLQuery(text), start: Timestamp(nanos: 0),
+                    end: Timestamp(nanos: Self.second), budget: QueryBudget())
+            ).answer.value
+        }
+        for function in ["sum_over_time", "rate"] {
+            let value = try await ask("sum(\(function)({} | logfmt | unwrap n [1s]))")
+            guard case .vector(let samples) = value, case .float(let sum)? = samples.first?.value
+            else {
+                Issue.record("\(value)")
+                return
+            }
+            #expect(sum == Double((0..<6_000).reduce(0) { $0 + $1 % 7 }))
+        }
+        await #expect(throws: QueryError.limit(name: "query.log_series_max", allowed: 5_000)) {
+            _ = try await ask("max(sum_over_time({} | logfmt | unwrap n [1s]))")
+        }
+    }
+
     /// Stands between a query and its data: spoils what passes from one node to another.
     private final class Spoiler: SilentQuerier {
         private let inner: SpreadQuerier

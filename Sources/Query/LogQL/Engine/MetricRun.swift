@@ -66,10 +66,11 @@ struct MetricRun {
         }
     }
 
+    /// Whether the sum of groups' values is the value of all their lines.
     private static func isAdditive(_ range: RangeAggregation) -> Bool {
-        guard range.unwrap == nil, range.grouping == nil else { return false }
+        guard range.grouping == nil else { return false }
         switch range.function {
-        case .countOverTime, .rate, .bytesOverTime, .bytesRate: return true
+        case .countOverTime, .rate, .bytesOverTime, .bytesRate, .sumOverTime: return true
         default: return false
         }
     }

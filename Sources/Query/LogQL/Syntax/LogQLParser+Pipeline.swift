@@ -157,7 +157,9 @@ extension LogQLParser {
         case "decolorize": return .decolorize
         case "drop": return .drop(try choices())
         case "keep": return .keep(try choices())
-        case "unwrap": return .unwrap(try unwrap())
+        case "unwrap":
+            if unwrapOffset == nil { unwrapOffset = start }
+            return .unwrap(try unwrap())
         case "distinct": return .distinct(try distinctNames())
         default:
             throw problem(

@@ -10,6 +10,8 @@ struct LogQLParser {
     private var position = 0
     private var depth = 0
     private var operatorCount = 0
+    /// Where the first `unwrap` stands.
+    var unwrapOffset: Int?
 
     /// How deep parentheses, functions and operators may nest.
     static let depthMax = 100
@@ -31,6 +33,11 @@ struct LogQLParser {
         }
         let result = try parser.expression(minimumPrecedence: 1)
         guard parser.token.kind == .end else { throw parser.unexpected() }
+        if case .log = result, let offset = parser.unwrapOffset {
+            throw parser.problem(
+                "syntax error: unexpected unwrap: it makes numbers of lines, as in "
+                    + "sum_over_time(… | unwrap bytes [5m])", at: offset)
+        }
         return result
     }
 
