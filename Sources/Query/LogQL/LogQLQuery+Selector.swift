@@ -13,8 +13,8 @@ extension LogQLQuery {
         return log.matchers
     }
 
-    /// What `{app="shop"} |= "token"` selects: matchers and line filters. Throws `parse` for anything
-    /// that looks into lines in another way.
+    /// What `{app="shop"} |= "token"` selects: matchers and line filters. Throws `parse` for
+    /// anything that looks into lines in another way.
     package static func parseLineSelection(
         _ text: String
     ) throws(QueryError) -> (matchers: [Matcher], filters: [LineFilter]) {

@@ -1,11 +1,13 @@
 internal import Model
 
-/// `| context -B 2 -A 3`: the lines that a pipeline keeps, and those of the same stream around each.
+/// `| context -B 2 -A 3`: the lines that a pipeline keeps, and those of the same stream around
+/// each.
 ///
 /// The matches are found as ever, by filters that the storage applies; then each stream is read
-/// around its matches, within the query's range. Lines around carry the labels of their stream, their
-/// metadata and `__context__`, `before` or `after`; no stage has changed them. The limit is one of
-/// matches. The result is held in memory: at most `matchesMax` matches, with the lines around them.
+/// around its matches, within the query's range. Lines around carry the labels of their stream,
+/// their metadata and `__context__`, `before` or `after`; no stage has changed them. The limit is
+/// one of matches. The result is held in memory: at most `matchesMax` matches, with the lines
+/// around them.
 struct ContextSearch {
     private let querier: any Querier
     private let request: LogQLRequest

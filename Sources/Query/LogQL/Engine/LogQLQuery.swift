@@ -18,8 +18,8 @@ package struct LogQLQuery: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Whether lines of the answer depend on each other (`distinct`, `context`, `patterns`): then it
-    /// is asked for at once, and not page by page.
+    /// Whether lines of the answer depend on each other (`distinct`, `context`, `patterns`): then
+    /// it is asked for at once, and not page by page.
     package var isWhole: Bool {
         guard case .log(let log) = expression else { return false }
         for case .distinct in log.stages { return true }

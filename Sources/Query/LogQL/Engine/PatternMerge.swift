@@ -1,8 +1,8 @@
 internal import Encoding
 
-/// Makes one of forms that differ in few words. Forms come most frequent first; each joins the first
-/// one with as many words of which it shares the outset and at least `shareMin`, and where they differ
-/// that one gets a `<_>`.
+/// Makes one of forms that differ in few words. Forms come most frequent first; each joins the
+/// first one with as many words of which it shares the outset and at least `shareMin`, and where
+/// they differ that one gets a `<_>`.
 ///
 /// After Drain (He et al., ICWS 2017), over forms instead of lines.
 struct PatternMerge {
@@ -19,7 +19,7 @@ struct PatternMerge {
     }
 
     /// Which share of the words must be the same.
-    static let shareMin = 0.7
+    static let shareMin = 0.6
     /// Clusters a form is compared with.
     static let comparisonsMax = 64
 

@@ -1,12 +1,12 @@
 internal import Encoding
 internal import Model
 
-/// `| patterns`: which forms the lines have that a pipeline keeps, the most frequent first. Each is a
-/// line of the answer, with the time of the newest line that has it and how many do as label `count`;
-/// its text is one that the filter `|>` takes. The limit is one of patterns.
+/// `| patterns`: which forms the lines have that a pipeline keeps, the most frequent first. Each is
+/// a line of the answer, with the time of the newest line that has it and how many do as label
+/// `count`; its text is one that the filter `|>` takes. The limit is one of patterns.
 ///
-/// Numbers and ids are found by their look (`LinePatterns`), words that vary by comparing forms of as
-/// many words (`PatternMerge`).
+/// Numbers and ids are found by their look (`LinePatterns`), words that vary by comparing forms of
+/// as many words (`PatternMerge`).
 struct PatternSummary {
     private let request: LogQLRequest
     private let selector: Selector
@@ -125,7 +125,12 @@ struct PatternSummary {
 
     private func result() -> LogEntryBatch {
         var merge = PatternMerge()
-        let order = lineCounts.indices.sorted { (lineCounts[$1], $0) < (lineCounts[$0], $1) }
+        // Not in order of arrival, which is any: what is merged must not depend on it.
+        let order = lineCounts.indices.sorted { a, b in
+            lineCounts[a] == lineCounts[b]
+                ? table.key(a).lexicographicallyPrecedes(table.key(b))
+                : lineCounts[a] > lineCounts[b]
+        }
         for number in order {
             merge.add(table.key(number), count: lineCounts[number], newest: newest[number])
         }

@@ -1,7 +1,7 @@
 internal import Model
 
-/// Reads one stream from a place on, a few lines at first and more as its reader goes on. Streams that
-/// have the same labels and more are passed over.
+/// Reads one stream from a place on, a few lines at first and more as its reader goes on. Streams
+/// that have the same labels and more are passed over.
 struct StreamReader {
     private let labels: Labels
     private let selector: Selector
@@ -19,8 +19,8 @@ struct StreamReader {
         selector = Selector(labels.pairs.map { Matcher($0.name, equals: $0.value) })
     }
 
-    /// Gives `body` the lines in [start, end), in `order`, until it returns false. `count`: how many
-    /// it is expected to want.
+    /// Gives `body` the lines in [start, end), in `order`, until it returns false. `count`: how
+    /// many it is expected to want.
     func read(
         from start: Int64, to end: Int64, _ order: LineRequest.Order, count: Int,
         _ body: (LineData, Int) throws -> Bool

@@ -1,8 +1,8 @@
 /// `| decolorize`: takes ANSI escape sequences out of the line.
 ///
-/// Source: ECMA-48, 5.3 and 5.4. Sequences: ESC [ parameters intermediates final; ESC ] … up to BEL or
-/// ESC \ (titles, links); ESC intermediates final. What is cut off at the end of the line goes, too;
-/// but for a ] that nothing ends: then only the two bytes do.
+/// Source: ECMA-48, 5.3 and 5.4. Sequences: ESC [ parameters intermediates final; ESC ] … up to BEL
+/// or ESC \ (titles, links); ESC intermediates final. What is cut off at the end of the line goes,
+/// too; but for a ] that nothing ends: then only the two bytes do.
 enum Decolorizer {
     /// Appends `text[range]` without them.
     static func append(_ text: [UInt8], _ range: Range<Int>, to result: inout [UInt8]) {

@@ -92,9 +92,9 @@ struct LineFields: Sendable {
         number < streamSlots.count && streamSlots[number] >= 0
     }
 
-    /// What a parser's field called `number` is called: `…_extracted` where the stream or the metadata
-    /// has the label. Nil when the line has it from a parser or formatter already: the first value
-    /// stays.
+    /// What a parser's field called `number` is called: `…_extracted` where the stream or the
+    /// metadata has the label. Nil when the line has it from a parser or formatter already: the
+    /// first value stays.
     ///
     /// Source: Loki, grafana/loki#19991, #12800.
     @inline(__always)

@@ -1,5 +1,5 @@
-/// Why a text is not the quantity that a label filter or `unwrap` takes it for, in the words of Go's
-/// strconv and time and of go-humanize, which people know from Loki.
+/// Why a text is not the quantity that a label filter or `unwrap` takes it for, in the words of
+/// Go's strconv and time and of go-humanize, which people know from Loki.
 extension LogQLQuantity {
     static func numberProblem(_ text: ArraySlice<UInt8>) -> String {
         "strconv.ParseFloat: parsing \(quoted(text)): invalid syntax"

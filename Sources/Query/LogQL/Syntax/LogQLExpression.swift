@@ -160,9 +160,9 @@ indirect enum MetricExpression: Sendable {
     case variants(VariantsExpression)
 }
 
-/// `variants(count_over_time(…), bytes_over_time(…)) of ({…}[5m])`: several expressions at once, told
-/// apart by the label `__variant__`, their number from 0. `lines` says again which lines are meant;
-/// each expression reads its own.
+/// `variants(count_over_time(…), bytes_over_time(…)) of ({…}[5m])`: several expressions at once,
+/// told apart by the label `__variant__`, their number from 0. `lines` says again which lines are
+/// meant; each expression reads its own.
 struct VariantsExpression: Sendable {
     var expressions: [MetricExpression]
     /// Only its lines, range and offset count.

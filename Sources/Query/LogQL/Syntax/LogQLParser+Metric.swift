@@ -275,8 +275,8 @@ extension LogQLParser {
         }
         for case .distinct in result.log.stages {
             throw problem(
-                "distinct is for log queries; \(RangeAggregation.Function.countDistinctOverTime.rawValue)"
-                    + " counts the values of a label", at: start)
+                "distinct is for log queries; count_distinct_over_time counts the values of a label",
+                at: start)
         }
         if result.log.ending != nil {
             throw problem("context and patterns are for log queries", at: start)
