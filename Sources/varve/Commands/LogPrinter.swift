@@ -35,7 +35,10 @@ struct LogPrinter: Sendable {
     func text(of entry: LogEntry) -> String {
         if isJSON { return json(entry) }
         let time = ClockText.full(millis: entry.nanos / 1_000_000)
-        let names = ["host", "app"].compactMap { entry.labels[$0] }.joined(separator: " ")
+        // Of `| patterns`: how many lines have this form.
+        let isPattern = entry.labels.count == 1 && entry.labels["count"] != nil
+        let shown = isPattern ? ["count"] : ["host", "app"]
+        let names = shown.compactMap { entry.labels[$0] }.joined(separator: " ")
         let source = isForTerminal ? SafeText.escaped(names, keepsLines: false) : names
         let line = isForTerminal ? SafeText.escaped(entry.line) : entry.line
         guard isColorful else {
