@@ -24,7 +24,7 @@ package struct LogQLEngine: Sendable {
         }
     }
 
-    private let querier: any Querier
+    let querier: any Querier
     private let options: Options
 
     package init(querier: any Querier, options: Options = Options()) {

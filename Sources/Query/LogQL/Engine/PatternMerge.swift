@@ -9,13 +9,15 @@ struct PatternMerge {
     struct Form {
         var text: [UInt8]
         var count: Int
+        /// The time of the newest line, ns.
         var newest: Int64
+        /// Lines by start of their step.
+        var steps: [Int64: Int]
     }
 
     private struct Cluster {
         var words: [ArraySlice<UInt8>]
-        var count: Int
-        var newest: Int64
+        var form: Form
     }
 
     /// Which share of the words must be the same.
@@ -27,17 +29,18 @@ struct PatternMerge {
     /// By number of words and first word.
     private var candidates: [[UInt8]: [Int]] = [:]
 
-    mutating func add(_ pattern: ArraySlice<UInt8>, count: Int, newest: Int64) {
-        let words = pattern.split(separator: 0x20, omittingEmptySubsequences: false)
+    mutating func add(_ form: Form) {
+        let words = form.text.split(separator: 0x20, omittingEmptySubsequences: false)
         let key = Array("\(words.count) ".utf8) + (words.first ?? [])
         for number in candidates[key, default: []].prefix(PatternMerge.comparisonsMax)
         where join(words, number) {
-            clusters[number].count += count
-            clusters[number].newest = max(clusters[number].newest, newest)
+            clusters[number].form.count += form.count
+            clusters[number].form.newest = max(clusters[number].form.newest, form.newest)
+            clusters[number].form.steps.merge(form.steps, uniquingKeysWith: +)
             return
         }
         candidates[key, default: []].append(clusters.count)
-        clusters.append(Cluster(words: words, count: count, newest: newest))
+        clusters.append(Cluster(words: words, form: form))
     }
 
     private mutating func join(_ words: [ArraySlice<UInt8>], _ number: Int) -> Bool {
@@ -75,10 +78,10 @@ struct PatternMerge {
 
     /// Most frequent first.
     func forms() -> [Form] {
-        clusters.map { cluster in
-            Form(
-                text: Array(cluster.words.joined(separator: [0x20])), count: cluster.count,
-                newest: cluster.newest)
+        clusters.map { cluster -> Form in
+            var form = cluster.form
+            form.text = Array(cluster.words.joined(separator: [0x20]))
+            return form
         }
         .sorted { a, b in
             a.count == b.count ? a.text.lexicographicallyPrecedes(b.text) : a.count > b.count

@@ -21,6 +21,8 @@ struct PatternSummary {
     /// Of each form in `table`.
     private var lineCounts: [Int] = []
     private var newest: [Int64] = []
+    /// Lines by start of their step, where steps are asked for.
+    private var steps: [[Int64: Int]] = []
     private var uncountedLines = 0
 
     /// Bytes that are looked at together.
@@ -38,9 +40,33 @@ struct PatternSummary {
             now: request.end == .distantFuture ? nil : request.end)
     }
 
+    /// Gives `sink` the forms as lines, in one batch.
     mutating func run(
         _ querier: any Querier, _ sink: (LogEntryBatch) throws -> Bool
     ) async throws(QueryError) -> LogQLSummary {
+        let (forms, completeness) = try await gather(querier)
+        var batch = LogEntryBatch()
+        for form in forms {
+            let labels = Labels(["count": "\(form.count)"])
+            batch.lines.append(
+                streamIndex: UInt32(batch.streams.count), timestamp: form.newest,
+                line: form.text[...])
+            batch.streams.append(
+                LogStreamLabels(labels: labels, stream: .empty, metadata: .empty, parsed: labels))
+        }
+        statistics.entriesReturned = batch.lines.count
+        do {
+            if batch.lines.count > 0 { _ = try sink(batch) }
+        } catch {
+            throw QueryError(wrapping: error)
+        }
+        return LogQLSummary(statistics: statistics, completeness: completeness)
+    }
+
+    /// The forms, most frequent first, as many as the limit allows.
+    mutating func gather(
+        _ querier: any Querier
+    ) async throws(QueryError) -> (forms: [PatternMerge.Form], Completeness) {
         let budget = request.budget
         // What `distinct` keeps is the first in order.
         let order: LineRequest.Order = request.direction == .forward ? .forward : .backward
@@ -48,25 +74,23 @@ struct PatternSummary {
             tenant: request.tenant, selector: selector, start: request.start, end: request.end,
             filters: pipeline.headFilters, order: pipeline.hasDistinct ? order : .any,
             budget: budget)
+        var completeness: Completeness
         do {
-            var completeness = try await querier.selectLines(lines) { data in
+            completeness = try await querier.selectLines(lines) { data in
                 try budget.check()
                 try add(data)
                 return true
             }
-            count()
-            if uncountedLines > 0 {
-                completeness.missing.append(
-                    "\(uncountedLines) lines have other patterns than the "
-                        + "\(PatternSummary.patternsMax) that are told apart")
-            }
-            let batch = result()
-            statistics.entriesReturned = batch.lines.count
-            if batch.lines.count > 0 { _ = try sink(batch) }
-            return LogQLSummary(statistics: statistics, completeness: completeness)
         } catch {
             throw QueryError(wrapping: error)
         }
+        count()
+        if uncountedLines > 0 {
+            completeness.missing.append(
+                "\(uncountedLines) lines have other patterns than the "
+                    + "\(PatternSummary.patternsMax) that are told apart")
+        }
+        return (Array(merged().prefix(request.limit ?? .max)), completeness)
     }
 
     private mutating func add(_ data: LineData) throws(QueryError) {
@@ -106,6 +130,7 @@ struct PatternSummary {
             if isNew {
                 lineCounts.append(0)
                 newest.append(.min)
+                steps.append([:])
             }
             return number
         }
@@ -117,13 +142,18 @@ struct PatternSummary {
             }
             lineCounts[number] += 1
             newest[number] = max(newest[number], times[line])
+            if request.stepNanos > 0 {
+                let rest = times[line] % request.stepNanos
+                let start = times[line] &- (rest < 0 ? rest + request.stepNanos : rest)
+                steps[number][start, default: 0] += 1
+            }
         }
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
         times.removeAll(keepingCapacity: true)
     }
 
-    private func result() -> LogEntryBatch {
+    private func merged() -> [PatternMerge.Form] {
         var merge = PatternMerge()
         // Not in order of arrival, which is any: what is merged must not depend on it.
         let order = lineCounts.indices.sorted { a, b in
@@ -132,17 +162,11 @@ struct PatternSummary {
                 : lineCounts[a] > lineCounts[b]
         }
         for number in order {
-            merge.add(table.key(number), count: lineCounts[number], newest: newest[number])
+            merge.add(
+                PatternMerge.Form(
+                    text: Array(table.key(number)), count: lineCounts[number],
+                    newest: newest[number], steps: steps[number]))
         }
-        var batch = LogEntryBatch()
-        for form in merge.forms().prefix(request.limit ?? .max) {
-            let labels = Labels(["count": "\(form.count)"])
-            batch.lines.append(
-                streamIndex: UInt32(batch.streams.count), timestamp: form.newest,
-                line: form.text[...])
-            batch.streams.append(
-                LogStreamLabels(labels: labels, stream: .empty, metadata: .empty, parsed: labels))
-        }
-        return batch
+        return merge.forms()
     }
 }
