@@ -37,9 +37,19 @@ extension QueryError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .parse(let message, let position):
-            "\(position.line):\(position.column): parse error: \(message)"
+            switch position.style {
+            case .prometheus: "\(position.line):\(position.column): parse error: \(message)"
+            case .loki:
+                "parse error at line \(position.line), col \(position.column): \(message)"
+            }
         case .unsupported(let name, let position):
-            "\(position.line):\(position.column): \(name) is not supported yet"
+            switch position.style {
+            case .prometheus:
+                "\(position.line):\(position.column): \(name) is not supported yet"
+            case .loki:
+                "parse error at line \(position.line), col \(position.column): "
+                    + "\(name) is not supported yet"
+            }
         case .execution(let message): message
         case .limit(let name, let allowed):
             "the query passes the limit \(name), which allows \(allowed)"
@@ -55,11 +65,15 @@ package struct QueryPosition: Hashable, Sendable {
     package let offset: Int
     /// From 1.
     package let line: Int
-    /// In bytes, from 1.
+    /// From 1; in bytes, in Loki's style in characters.
     package let column: Int
+    /// Whose way of writing a place is used.
+    package let style: Style
+
+    package enum Style: Hashable, Sendable { case prometheus, loki }
 
     /// `offset` beyond the end is taken for the end. O(offset).
-    package init(offset: Int, in text: [UInt8]) {
+    package init(offset: Int, in text: [UInt8], style: Style = .prometheus) {
         let bounded = min(max(offset, 0), text.count)
         var line = 1
         var lineStart = 0
@@ -69,6 +83,8 @@ package struct QueryPosition: Hashable, Sendable {
         }
         self.offset = bounded
         self.line = line
-        column = bounded - lineStart + 1
+        self.style = style
+        let isBytes = style == .prometheus
+        column = text[lineStart..<bounded].count { isBytes || $0 & 0xC0 != 0x80 } + 1
     }
 }

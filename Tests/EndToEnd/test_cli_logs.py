@@ -69,6 +69,13 @@ def test_what_is_printed(logs):
     assert "3 lines" in said and "searched in" in said and "complete" in said
 
 
+def test_patterns(logs):
+    forms = logs("--patterns", "--output", "jsonl", "payment")
+    found = {json.loads(line)["line"]: json.loads(line)["labels"]["count"] for line in forms}
+    assert sum(map(int, found.values())) == 2 and all("<_>" in text for text in found), found
+    assert logs("--patterns", "nosuch", code=1) == []
+
+
 def test_a_histogram(logs):
     picture = logs("--histogram", "--since", "5m", "failed")
     assert picture[-1].startswith("3 lines, a column is")

@@ -49,4 +49,18 @@ import Testing
         let query = try LogQLQuery("rate({}[1m])")
         #expect(throws: QueryError.self) { try LogFollower(query) }
     }
+
+    @Test func distinctHoldsOverBatches() throws {
+        var follower = try LogFollower(try LogQLQuery("{} | logfmt | distinct n"))
+        let a = Labels(["app": "a"])
+        #expect(texts(follower.process(batch([(a, "n=1"), (a, "n=1 again")]))) == ["n=1"])
+        #expect(texts(follower.process(batch([(a, "n=1"), (a, "n=2")]))) == ["n=2"])
+    }
+
+    @Test(arguments: ["{} | context -A 1", "{} | patterns"])
+    func whatNeedsAllLinesCannotBeFollowed(query: String) throws {
+        let query = try LogQLQuery(query)
+        #expect(query.isWhole)
+        #expect(throws: QueryError.self) { try LogFollower(query) }
+    }
 }

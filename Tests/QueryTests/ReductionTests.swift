@@ -103,6 +103,37 @@ import Testing
         }
     }
 
+    /// A sum around sums needs no series for what it adds up: there may be as many as lines.
+    @Test(arguments: [false, true])
+    func sumsNeedNoInnerSeries(isSpread: Bool) async throws {
+        let memory = LogMemoryQuerier(
+            (0..<6_000).map { number in
+                LogMemoryQuerier.Line(
+                    labels: Labels([("app", "a\(number % 5)")]), nanos: Int64(number),
+                    text: Array("n=\(number % 7) id=\(number)".utf8), metadata: .empty)
+            }, batchLines: 500)
+        let querier: any Querier = isSpread ? SpreadQuerier(memory) : memory
+        func ask(_ text: String) async throws(QueryError) -> QueryValue {
+            try await LogQLEngine(querier: querier).query(
+                LogQLRequest(
+                    tenant: .standard, query: LogQLQuery(text), start: Timestamp(nanos: 0),
+                    end: Timestamp(nanos: Self.second), budget: QueryBudget())
+            ).answer.value
+        }
+        for function in ["sum_over_time", "rate"] {
+            let value = try await ask("sum(\(function)({} | logfmt | unwrap n [1s]))")
+            guard case .vector(let samples) = value, case .float(let sum)? = samples.first?.value
+            else {
+                Issue.record("\(value)")
+                return
+            }
+            #expect(sum == Double((0..<6_000).reduce(0) { $0 + $1 % 7 }))
+        }
+        await #expect(throws: QueryError.limit(name: "query.log_series_max", allowed: 5_000)) {
+            _ = try await ask("max(sum_over_time({} | logfmt | unwrap n [1s]))")
+        }
+    }
+
     /// Stands between a query and its data: spoils what passes from one node to another.
     private final class Spoiler: SilentQuerier {
         private let inner: SpreadQuerier
@@ -142,12 +173,13 @@ import Testing
         }
     }
 
-    private static func ask(_ spoiler: Spoiler, isLogs: Bool) async throws {
-        if isLogs {
+    /// `logQuery`: nil for one about series.
+    private static func ask(_ spoiler: Spoiler, _ logQuery: String?) async throws {
+        if let logQuery {
             _ = try await LogQLEngine(querier: spoiler).query(
                 LogQLRequest(
                     tenant: .standard,
-                    query: LogQLQuery(#"avg_over_time({app=~"a.*"} | logfmt | unwrap n [1m])"#),
+                    query: LogQLQuery(logQuery),
                     start: Timestamp(nanos: 0), end: Timestamp(nanos: 60 * second),
                     budget: QueryBudget()))
         } else {
@@ -170,11 +202,15 @@ import Testing
 
     /// Any byte of a plan or a partial result may be another, or the last: an error, or everything
     /// as it is, or other numbers, and never the end of the process.
-    @Test(arguments: [false, true])
-    func bytesOfOtherNodesMayBeAnything(isLogs: Bool) async throws {
+    @Test(arguments: [
+        nil, #"avg_over_time({app=~"a.*"} | logfmt | unwrap n [1m])"#,
+        #"count_distinct_over_time(n, {app=~"a.*"} | logfmt [1m]) by (app)"#,
+    ])
+    func bytesOfOtherNodesMayBeAnything(logQuery: String?) async throws {
+        let isLogs = logQuery != nil
         let data = Self.data(isLogs: isLogs)
         let whole = Spoiler(data)
-        try await Self.ask(whole, isLogs: isLogs)
+        try await Self.ask(whole, logQuery)
         let plan = try #require(whole.plans.withLock { $0.first })
         let part = try #require(whole.parts.withLock { $0.first })
         for place in plan.indices {
@@ -205,7 +241,7 @@ import Testing
                     return garbled
                 }
                 do {
-                    try await Self.ask(spoiler, isLogs: isLogs)
+                    try await Self.ask(spoiler, logQuery)
                 } catch {
                     errorCount += 1
                 }

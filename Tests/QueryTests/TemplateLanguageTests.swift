@@ -37,7 +37,7 @@ import Testing
             query = try LogQLQuery("{app=\"web\"} | line_format \"\(quoted)\"")
         } catch {
             #expect(one.kind == .refusal)
-            #expect("\(error)".hasSuffix("invalid template: \(one.wanted)"), "\(error)")
+            #expect("\(error)".hasSuffix("invalid line template: \(one.wanted)"), "\(error)")
             return
         }
         let request = LogQLRequest(

@@ -28,11 +28,11 @@ package enum LogSearch {
     static func isQuery(_ text: String) -> Bool {
         let trimmed = text.drop { $0 == " " || $0 == "\t" || $0 == "\n" }
         if trimmed.first == "{" { return true }
-        let name = trimmed.prefix { $0.isLetter || $0 == "_" }
+        let name = trimmed.prefix { $0.isLetter || $0 == "_" }.lowercased()
         let isFunction =
-            RangeAggregation.Function(rawValue: String(name)) != nil
-            || VectorAggregation.Function(rawValue: String(name)) != nil
-            || name == "label_replace"
+            RangeAggregation.Function(rawValue: name) != nil
+            || VectorAggregation.Function(rawValue: name) != nil
+            || name == "label_replace" || name == "variants"
         return isFunction && trimmed.contains("{") && trimmed.contains("(")
     }
 

@@ -208,8 +208,10 @@ struct LogPages {
         _ engine: LogQLEngine
     ) async throws(QueryError) -> (page: LogEntryBatch, missing: [String])? {
         guard !isAtEnd, rest != 0 else { return nil }
+        // Where lines depend on each other, all are one page.
+        let isWhole = request.query.isWhole
         let wanted = min(pageLineCount, rest ?? .max)
-        request.limit = wanted + skipCount
+        request.limit = isWhole ? rest : wanted + skipCount
         var page = LogEntryBatch()
         var skipped = 0
         let skipCount = skipCount
@@ -228,7 +230,7 @@ struct LogPages {
             }
             return true
         }
-        isAtEnd = page.lines.count < wanted
+        isAtEnd = isWhole || page.lines.count < wanted
         rest = rest.map { $0 - page.lines.count }
         advance(behind: page.lines)
         if page.lines.isEmpty, summary.completeness.isComplete { return nil }

@@ -149,6 +149,10 @@ struct OutputOptions: ParsableArguments {
     @Flag(name: .customLong("histogram"), help: "How many over time, drawn.") var isHistogram =
         false
     @Flag(
+        name: .customLong("patterns"),
+        help: "Which forms the lines have, and how many have each, most first.")
+    var showsPatterns = false
+    @Flag(
         name: .customLong("explain"),
         help: "What would be read of the node's segments, and what keeps the rest from it.")
     var explains = false

@@ -63,10 +63,13 @@ struct LogPrinter: Sendable {
 
     private func text(of entry: LogEntry) -> String {
         if isJSON { return json(entry) }
-        let line = isColorful ? highlighted(entry.line) : shown(entry.line)
+        let line = isColorful ? highlighted(entry.line) : visible(entry.line)
         if isRaw { return line }
         let time = ClockText.full(millis: entry.nanos / 1_000_000)
-        let names = ["host", "app"].compactMap { entry.labels[$0] }.joined(separator: " ")
+        // Of `| patterns`: how many lines have this form.
+        let isPattern = entry.labels.count == 1 && entry.labels["count"] != nil
+        let shown = isPattern ? ["count"] : ["host", "app"]
+        let names = shown.compactMap { entry.labels[$0] }.joined(separator: " ")
         let source = isForTerminal ? SafeText.escaped(names, keepsLines: false) : names
         let labels = showsLabels ? labels(of: entry) : ""
         guard isColorful else {
@@ -89,15 +92,15 @@ struct LogPrinter: Sendable {
         return SafeText.escaped("{\(pairs.joined(separator: ", "))}", keepsLines: false)
     }
 
-    private func shown(_ text: String) -> String {
+    private func visible(_ text: String) -> String {
         isForTerminal ? SafeText.escaped(text) : text
     }
 
     private func highlighted(_ line: String) -> String {
-        guard !marks.isEmpty else { return shown(line) }
+        guard !marks.isEmpty else { return visible(line) }
         let bytes = Array(line.utf8)
         func text(_ range: Range<Int>) -> String {
-            shown(String(decoding: bytes[range], as: UTF8.self))
+            visible(String(decoding: bytes[range], as: UTF8.self))
         }
         var result = ""
         var end = 0

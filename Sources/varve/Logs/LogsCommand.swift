@@ -35,7 +35,8 @@ struct LogsCommand: AsyncParsableCommand {
 
     private func dispatch() async throws -> Bool {
         try extent.check()
-        let query = try finding.query()
+        var query = try finding.query()
+        if output.showsPatterns { query = try LogQLQuery("\(query) | patterns") }
         if finding.readsInput { return try StandardInput(query, output, extent).run() }
         let span = try when.span()
         if output.explains {

@@ -52,6 +52,9 @@ struct LogEntryCollector: Sendable {
         pipeline = LogPipeline(log, needs: .all, now: now)
     }
 
+    /// Has `distinct` begin afresh.
+    mutating func forgetDistinct() { pipeline.forgetDistinct() }
+
     /// The lines of `data` that stay, at most `limit`. `isSelected`: by stream, nil for all;
     /// `appliesHead`: the storage has not filtered.
     mutating func collect(

@@ -22,6 +22,9 @@ package struct LogFollower: Sendable {
         guard case .log(let log) = query.expression else {
             throw .execution(message: "only log queries can be followed")
         }
+        guard log.ending == nil else {
+            throw .execution(message: "context and patterns cannot be followed")
+        }
         selector = Selector(log.matchers)
         collector = LogEntryCollector(log, now: nil)
     }
@@ -39,6 +42,7 @@ package struct LogFollower: Sendable {
         _ data: LineData, labels: (SeriesID) -> Labels? = { _ in nil }
     ) -> LogEntryBatch {
         if streams.count > LogFollower.streamsMax { streams.removeAll() }
+        if collector.pipeline.distinctCount > DistinctStage.countMax { collector.forgetDistinct() }
         var data = data
         var isSelected = [Bool](repeating: false, count: data.streams.count)
         var isUnknown = isSelected

@@ -24,7 +24,7 @@ package struct LogQLEngine: Sendable {
         }
     }
 
-    private let querier: any Querier
+    let querier: any Querier
     private let options: Options
 
     package init(querier: any Querier, options: Options = Options()) {
@@ -53,6 +53,16 @@ package struct LogQLEngine: Sendable {
             throw .execution(message: "only log queries can be streamed")
         }
         let now = request.end == .distantFuture ? nil : request.end
+        switch log.ending {
+        case .context(let before, let after):
+            var search = ContextSearch(
+                log, before: before, after: after, request: request, querier: querier)
+            return try await search.run(sink)
+        case .patterns:
+            var summary = PatternSummary(log, request: request)
+            return try await summary.run(querier, sink)
+        case nil: break
+        }
         var collector = LogEntryCollector(log, now: now)
         var rest = request.limit ?? Int.max
         var statistics = LogQLStatistics()
@@ -84,6 +94,9 @@ package struct LogQLEngine: Sendable {
     private func checkNames(_ pipeline: LogPipeline) throws(QueryError) {
         if pipeline.fields.names.count > options.labelNamesMax {
             throw .limit(name: "query.label_names_max", allowed: options.labelNamesMax)
+        }
+        if pipeline.distinctCount > DistinctStage.countMax {
+            throw .limit(name: "query.distinct_max", allowed: DistinctStage.countMax)
         }
     }
 

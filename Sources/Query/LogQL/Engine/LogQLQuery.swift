@@ -18,6 +18,14 @@ package struct LogQLQuery: Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether lines of the answer depend on each other (`distinct`, `context`, `patterns`): then
+    /// it is asked for at once, and not page by page.
+    package var isWhole: Bool {
+        guard case .log(let log) = expression else { return false }
+        for case .distinct in log.stages { return true }
+        return log.ending != nil
+    }
+
     /// The canonical text: reads back as the same query.
     package var description: String { LogQLPrinter.text(of: expression) }
 }

@@ -5,7 +5,8 @@ internal import Model
 /// grid and limits that it is evaluated under, which of its range aggregations is meant and how it
 /// is grouped. Layout in docs/format/reduction.md.
 struct LogQLReduction {
-    static let formatVersion: UInt8 = 1
+    /// New with each change of what a query means.
+    static let formatVersion: UInt8 = 2
     static let stepCountMax = 1 << 26
     static let nameCountMax = 65_536
     static let partByteCountGoal = 1 << 20
@@ -96,6 +97,7 @@ extension MetricExpression {
         case .aggregation(let aggregation): aggregation.operand.rangeAggregations
         case .binary(let binary): binary.left.rangeAggregations + binary.right.rangeAggregations
         case .labelReplace(let replacement): replacement.operand.rangeAggregations
+        case .variants(let variants): variants.expressions.flatMap(\.rangeAggregations)
         }
     }
 }

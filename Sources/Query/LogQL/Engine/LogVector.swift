@@ -12,6 +12,15 @@ enum LogVector: Sendable {
     case scalar(Double)
     case series([LogSeries])
 
+    /// A number as a series without labels, `count` times itself.
+    func series(count: Int) -> [LogSeries] {
+        switch self {
+        case .series(let series): series
+        case .scalar(let value):
+            [LogSeries(labels: .empty, values: [Double](repeating: value, count: count))]
+        }
+    }
+
     /// Stands for "no value here": the stale marker, which no calculation yields.
     static let absent = Double.staleMarker
 

@@ -52,13 +52,25 @@ struct MetricRun {
         case .labelReplace(let replacement):
             let operand = try await value(of: replacement.operand, &work)
             return try replacement.apply(to: operand)
+        case .variants(let variants):
+            var result: [LogSeries] = []
+            for (number, expression) in variants.expressions.enumerated() {
+                for var one in try await value(of: expression, &work).series(count: grid.count) {
+                    var builder = LabelsBuilder(one.labels)
+                    builder.set("__variant__", "\(number)")
+                    one.labels = builder.build()
+                    result.append(one)
+                }
+            }
+            return .series(result)
         }
     }
 
+    /// Whether the sum of groups' values is the value of all their lines.
     private static func isAdditive(_ range: RangeAggregation) -> Bool {
-        guard range.unwrap == nil, range.grouping == nil else { return false }
+        guard range.grouping == nil else { return false }
         switch range.function {
-        case .countOverTime, .rate, .bytesOverTime, .bytesRate: return true
+        case .countOverTime, .rate, .bytesOverTime, .bytesRate, .sumOverTime: return true
         default: return false
         }
     }
@@ -126,17 +138,8 @@ struct MetricRun {
 
     private func matrix(_ vector: LogVector) -> QueryValue {
         let millis = (0..<grid.count).map { Timestamp(nanos: grid.nanos($0)).millis }
-        let series: [LogSeries] =
-            switch vector {
-            case .series(let series): series
-            case .scalar(let value):
-                [
-                    LogSeries(
-                        labels: .empty, values: [Double](repeating: value, count: grid.count))
-                ]
-            }
         var result: [MatrixSeries] = []
-        for one in series {
+        for one in vector.series(count: grid.count) {
             if !one.values.contains(where: LogVector.isAbsent) {
                 result.append(
                     MatrixSeries(

@@ -33,7 +33,8 @@ extension RangeRun {
                 throw EncodingError.corrupt(what: "labels", offset: reader.offset)
             }
             let other = try WindowSeries(kind: kind, count: grid.count, &reader)
-            series[try group(labels)].merge(other)
+            let added = series[try group(labels)].merge(other)
+            for _ in 0..<added { try chargeSample() }
         }
     }
 }

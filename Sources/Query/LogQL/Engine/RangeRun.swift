@@ -1,3 +1,4 @@
+internal import Encoding
 internal import Model
 
 /// Evaluates one range aggregation: reads its lines in any order and sums them up per label set
@@ -11,6 +12,8 @@ struct RangeRun {
     private(set) var pipeline: LogPipeline
     private(set) var groups: LineGroups
     var series: [WindowSeries] = []
+    /// The label of `count_distinct_over_time`.
+    private let countedName: Int?
     /// Group by stream of the batch, −1 until known: for pipelines that leave labels alone.
     private var plainGroups: [Int32] = []
     var lineCount = 0
@@ -34,9 +37,13 @@ struct RangeRun {
         var needs = FieldNeeds.all
         if let effective, !effective.isWithout { needs = FieldNeeds(names: Set(effective.names)) }
         let end = Timestamp(nanos: steps.nanos(steps.count - 1))
+        if let label = aggregation.label { needs.add(label) }
         var pipeline = LogPipeline(aggregation.log, needs: needs, now: end)
         var unwrapName: Int?
-        if let unwrap = aggregation.unwrap { unwrapName = pipeline.name(unwrap.label) }
+        if let label = aggregation.unwrap?.label ?? aggregation.label {
+            unwrapName = pipeline.name(label)
+        }
+        countedName = aggregation.label == nil ? nil : unwrapName
         var groups = LineGroups(grouping: effective, unwrapName: unwrapName)
         groups.resolve(in: &pipeline)
         self.pipeline = pipeline
@@ -44,6 +51,7 @@ struct RangeRun {
     }
 
     private static func kind(of aggregation: RangeAggregation) -> WindowSeries.Kind {
+        if aggregation.function == .countDistinctOverTime { return .distinct }
         if aggregation.unwrap == nil { return .whole }
         switch aggregation.function {
         case .sumOverTime, .rate: return .sum
@@ -53,7 +61,9 @@ struct RangeRun {
         case .firstOverTime: return .first
         case .lastOverTime: return .last
         case .quantileOverTime, .rateCounter: return .all
-        case .countOverTime, .bytesOverTime, .bytesRate, .absentOverTime: return .whole
+        case .countOverTime, .bytesOverTime, .bytesRate, .absentOverTime,
+            .countDistinctOverTime:
+            return .whole
         }
     }
 
@@ -83,7 +93,7 @@ struct RangeRun {
             if windows.isEmpty { continue }
             let stream = Int(data.lines.streamIndexes[index])
             let metadata = data.lines.metadataRange(index)
-            if pipeline.isIdentity, metadata.isEmpty {
+            if pipeline.isIdentity, metadata.isEmpty, kind == .whole {
                 if plainGroups[stream] < 0 {
                     pipeline.beginStream(data.streams[stream].labels ?? .empty)
                     current = stream
@@ -113,20 +123,30 @@ struct RangeRun {
             timestamp: timestamp)
         guard isKept else { return }
         if pipeline.fields.hasError { throw pipelineError() }
+        if let countedName {
+            let value = pipeline.fields.bytes(of: countedName)
+            if value.isEmpty { return }
+            let hash = StableHash.hash64(value, seed: 0)
+            if series[try group()].distinct.add(hash, windows) { try chargeSample() }
+            return
+        }
         let group = try group()
         guard kind != .whole else {
             let bytes = pipeline.line(data.lines.bytes, range).count
             series[group].add(whole: amount(bytes), windows)
             return
         }
-        if kind == .all {
-            do {
-                try budget.charge(samples: 1)
-            } catch {
-                throw QueryError(error)
-            }
-        }
+        if kind == .all { try chargeSample() }
         series[group].add(pipeline.unwrapped ?? 0, at: timestamp, windows)
+    }
+
+    /// For what is kept of a line.
+    func chargeSample() throws(QueryError) {
+        do {
+            try budget.charge(samples: 1)
+        } catch {
+            throw QueryError(error)
+        }
     }
 
     @inline(__always)
@@ -166,9 +186,12 @@ struct RangeRun {
             decoding: pipeline.fields.bytes(of: FieldNames.error), as: UTF8.self)
         let labels = LineGroups.streamLabels(of: pipeline.fields).labels
         return .execution(
-            message: "pipeline error: '\(kind)' for series: '\(labels)'. Use a label filter to "
-                + "skip this error on purpose, as in | __error__!=\"\(kind)\"; to skip all errors "
-                + "write | __error__=\"\"")
+            message: """
+                pipeline error: '\(kind)' for series: '\(labels)'.
+                Use a label filter to intentionally skip this error. (e.g | __error__!="\(kind)").
+                To skip all potential errors you can match empty errors.(e.g __error__="")
+                The label filter can also be specified after unwrap. (e.g | unwrap latency | __error__="" )
+                """)
     }
 
     /// The value per series and step. Call once, at the end.

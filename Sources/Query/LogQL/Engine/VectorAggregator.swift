@@ -11,13 +11,8 @@ struct VectorAggregator {
     }
 
     func apply(to operand: LogVector) -> [LogSeries] {
-        let series: [LogSeries] =
-            switch operand {
-            case .series(let series): series
-            // As in Loki, a number is a vector of one.
-            case .scalar(let value):
-                [LogSeries(labels: .empty, values: [Double](repeating: value, count: stepCount))]
-            }
+        // As in Loki, a number is a vector of one.
+        let series = operand.series(count: stepCount)
         switch aggregation.function {
         case .sort, .sortDescending: return sorted(series)
         default: break

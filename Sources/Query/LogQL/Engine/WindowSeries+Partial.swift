@@ -7,8 +7,10 @@ internal import Model
 ///     whole   sums │ counts, i64: steps + 1 each, differences from step to step
 ///     others  counts │ values │ of sum: what rounding lost, of mean: squared distances
 ///             │ of first and last: times
+///     distinct  as `DistinctWindows` writes it
 extension WindowSeries {
     func write(to writer: inout ByteWriter) {
+        if kind == .distinct { return distinct.write(to: &writer) }
         if kind == .whole { writer.column(sums) }
         writer.column(counts)
         if kind == .whole { return }
@@ -22,6 +24,10 @@ extension WindowSeries {
         self.init(kind: kind, count: 0)
         counts = []
         sums = []
+        if kind == .distinct {
+            distinct = try DistinctWindows(&reader, windowCount: count)
+            return
+        }
         if kind == .whole { try reader.column(count: count + 1, into: &sums) }
         try reader.column(count: count + 1, into: &counts)
         if kind == .whole { return }
@@ -33,13 +39,15 @@ extension WindowSeries {
         }
     }
 
-    mutating func merge(_ other: WindowSeries) {
+    /// How many values more are kept then, of kind `distinct`.
+    mutating func merge(_ other: WindowSeries) -> Int {
+        if kind == .distinct { return distinct.merge(other.distinct) }
         if kind == .whole {
             for place in counts.indices {
                 sums[place] &+= other.sums[place]
                 counts[place] &+= other.counts[place]
             }
-            return
+            return 0
         }
         for window in values.indices where other.counts[window] > 0 {
             let count = counts[window]
@@ -52,6 +60,7 @@ extension WindowSeries {
             }
             merge(other, window, count: Double(count))
         }
+        return 0
     }
 
     private mutating func merge(_ other: WindowSeries, _ window: Int, count: Double) {
@@ -63,17 +72,25 @@ extension WindowSeries {
         case .mean:
             // Chan, Golub and LeVeque's way to join two running variances.
             let otherCount = Double(other.counts[window])
+            let mean = values[window]
+            if mean.isInfinite || value.isInfinite {
+                seconds[window] = .nan
+                values[window] = mean == -value ? .nan : mean.isFinite ? value : mean
+                if value.isNaN { values[window] = .nan }
+                return
+            }
             let delta = value - values[window]
             values[window] += delta * (otherCount / (count + otherCount))
             seconds[window] +=
                 other.seconds[window] + delta * delta * (count * otherCount / (count + otherCount))
-        case .min: values[window] = Swift.min(values[window], value)
-        case .max: values[window] = Swift.max(values[window], value)
+        case .min where value < values[window] || values[window].isNaN,
+            .max where value > values[window] || values[window].isNaN:
+            values[window] = value
         case .first where other.times[window] < times[window],
             .last where other.times[window] >= times[window]:
             values[window] = value
             times[window] = other.times[window]
-        case .first, .last, .whole, .all: break
+        case .min, .max, .first, .last, .whole, .all, .distinct: break
         }
     }
 }

@@ -30,6 +30,8 @@ struct WindowSeries: Sendable {
         case sum, mean, min, max, first, last
         /// All values are kept until the end.
         case all
+        /// Which values there are.
+        case distinct
     }
 
     let kind: Kind
@@ -42,13 +44,15 @@ struct WindowSeries: Sendable {
     var seconds: [Double]
     /// Per window the time of the chosen value (`first`, `last`).
     var times: [Int64]
+    /// Of `distinct`.
+    var distinct = DistinctWindows()
     private var points: [(nanos: Int64, value: Double)] = []
 
     init(kind: Kind, count: Int) {
         self.kind = kind
         sums = kind == .whole ? [Int64](repeating: 0, count: count + 1) : []
-        counts = [Int64](repeating: 0, count: count + 1)
-        let hasValues = kind != .whole && kind != .all
+        counts = kind == .distinct ? [] : [Int64](repeating: 0, count: count + 1)
+        let hasValues = kind != .whole && kind != .all && kind != .distinct
         values = hasValues ? [Double](repeating: 0, count: count) : []
         seconds = []
         times = []
@@ -79,20 +83,32 @@ struct WindowSeries: Sendable {
             let isFirst = counts[window] == 1
             switch kind {
             case .sum: addSum(value, to: window)
-            case .mean:
-                // Welford's running variance.
-                let delta = value - values[window]
-                values[window] += delta / Double(counts[window])
-                seconds[window] += delta * (value - values[window])
-            case .min: values[window] = isFirst ? value : Swift.min(values[window], value)
-            case .max: values[window] = isFirst ? value : Swift.max(values[window], value)
+            case .mean: addToMean(value, window)
+            // What is not a number loses to all that are, as in Loki.
+            case .min where isFirst || value < values[window] || values[window].isNaN,
+                .max where isFirst || value > values[window] || values[window].isNaN:
+                values[window] = value
             case .first where isFirst || nanos < times[window],
                 .last where isFirst || nanos >= times[window]:
                 values[window] = value
                 times[window] = nanos
-            case .first, .last, .whole, .all: break
+            case .min, .max, .first, .last, .whole, .all, .distinct: break
             }
         }
+    }
+
+    /// Welford's running variance. An infinite mean stays unless what comes is infinite the other
+    /// way, or not a number.
+    @inline(__always)
+    private mutating func addToMean(_ value: Double, _ window: Int) {
+        let mean = values[window]
+        if mean.isInfinite, value.isFinite || value == mean {
+            seconds[window] = .nan
+            return
+        }
+        let delta = value - mean
+        values[window] += delta / Double(counts[window])
+        seconds[window] += delta * (value - values[window])
     }
 
     /// Neumaier's sum.
@@ -111,6 +127,7 @@ struct WindowSeries: Sendable {
         switch kind {
         case .whole: return wholeValues(of: aggregation.function, rangeSeconds: seconds)
         case .all: return orderedValues(of: aggregation, grid)
+        case .distinct: return distinct.counts(windowCount: grid.count)
         default: break
         }
         return values.indices.map { window in

@@ -45,6 +45,19 @@ struct ByteKeyTable: Sendable {
         return (ends.count - 1, true)
     }
 
+    /// The number of `bytes` when it has one.
+    func knownNumber(of bytes: [UInt8]) -> Int? {
+        let hash = ByteKeyTable.hash(bytes, 0..<bytes.count, salt: 0)
+        let mask = slots.count - 1
+        var slot = Int(truncatingIfNeeded: hash) & mask
+        while slots[slot] != 0 {
+            let number = Int(slots[slot]) - 1
+            if hashes[number] == hash, isEqual(number, bytes, 0..<bytes.count) { return number }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
     /// Whether key `number` is `bytes[range]`.
     @inline(__always)
     func isEqual(_ number: Int, _ bytes: [UInt8], _ range: Range<Int>) -> Bool {

@@ -104,9 +104,13 @@ struct FieldKeyCache: Sendable {
         }
         let label = FieldKeyCache.sanitized(raw, isFirst: full.isEmpty)
         guard !label.isEmpty else {
+            // A part of which nothing is left adds nothing: below `x` it is `x`.
+            let name = parent >= 0 ? keys[parent].name : -1
             return Key(
-                parent: Int32(parent), name: parent >= 0 ? keys[parent].name : -1,
-                isNeeded: false, isNeededInside: parent < 0 || keys[parent].isNeededInside)
+                parent: Int32(parent), name: name,
+                isNeeded: name >= 0
+                    && needs.includes(String(decoding: names.bytes(Int(name)), as: UTF8.self)),
+                isNeededInside: parent < 0 || keys[parent].isNeededInside)
         }
         full.append(contentsOf: label)
         let text = String(decoding: full, as: UTF8.self)

@@ -94,27 +94,6 @@ struct LabelChoiceStage: Sendable {
     }
 }
 
-/// `| decolorize`: takes ANSI escape sequences out of the line.
-enum Decolorizer {
-    /// Appends `text[range]` without them.
-    static func append(_ text: [UInt8], _ range: Range<Int>, to result: inout [UInt8]) {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            guard text[index] == 0x1B, index + 1 < range.upperBound,
-                text[index + 1] == UInt8(ascii: "[")
-            else {
-                result.append(text[index])
-                index += 1
-                continue
-            }
-            index += 2
-            // Parameters, then one letter.
-            while index < range.upperBound, 0x20...0x3F ~= text[index] { index += 1 }
-            index += 1
-        }
-    }
-}
-
 /// `| unwrap label`: the label's value as the line's number.
 struct UnwrapStage: Sendable {
     let name: Int
@@ -137,7 +116,13 @@ struct UnwrapStage: Sendable {
                 LogQLQuantity.durationNanos(text).map { Double($0) / 1e9 }
             }
         if let value { return value }
-        fields.setError("SampleExtractionErr", "the unwrapped label's value is not a number")
+        let problem =
+            switch conversion {
+            case .number: LogQLQuantity.numberProblem(text)
+            case .bytes: LogQLQuantity.byteCountProblem(text)
+            case .duration, .durationSeconds: LogQLQuantity.durationProblem(text)
+            }
+        fields.setError("SampleExtractionErr", details: problem)
         return 0
     }
 }

@@ -33,9 +33,7 @@ struct JSONPathStage: Sendable {
                 } else {
                     fields.append(text, value.range)
                 }
-                let name =
-                    fields.streamHas(target.name)
-                    ? fields.names.extracted(target.name) : target.name
+                let name = fields.parsedNameReplacing(target.name)
                 fields.place(name, .parsed, start..<fields.mark)
             }
         } catch {

@@ -3,16 +3,14 @@ enum JSONProblem: Error {
     case notAnObject, badKey, missingColon, missingComma, badValue, openString, openContainer
     case tooDeep
 
-    /// For `__error_details__`.
+    /// For `__error_details__`: the texts of buger/jsonparser, which people know from Loki.
     var details: StaticString {
         switch self {
-        case .notAnObject: "expecting a JSON object, but it is not"
-        case .badKey: "expecting a key in quotes"
-        case .missingColon: "expecting ':' behind a key"
-        case .missingComma: "expecting ',' or '}' behind a value"
-        case .badValue: "expecting a value"
-        case .openString: "a string is not closed"
-        case .openContainer: "value looks like an object or array, but its end is missing"
+        case .notAnObject, .badKey, .missingComma, .openContainer:
+            "Value looks like object, but can't find closing '}' symbol"
+        case .missingColon: "Malformed JSON error"
+        case .badValue: "Unknown value type"
+        case .openString: "Value looks like string, but can't find closing '\"' symbol"
         case .tooDeep: "objects nest deeper than 128"
         }
     }

@@ -120,8 +120,7 @@ struct JSONStage: Sendable {
 
     @inline(__always)
     private func place(_ key: FieldKeyCache.Key, _ start: Int, _ fields: inout LineFields) {
-        var name = Int(key.name)
-        if fields.streamHas(name) { name = fields.names.extracted(name) }
+        guard let name = fields.parsedName(Int(key.name)) else { return }
         fields.place(name, .parsed, start..<fields.mark)
     }
 }

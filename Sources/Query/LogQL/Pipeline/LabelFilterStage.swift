@@ -58,7 +58,13 @@ indirect enum LabelFilterStage: Sendable {
                 case .bytes: LogQLQuantity.byteCount(text)
                 }
             guard let value else {
-                fields.setError("LabelFilterErr", "the label's value cannot be compared")
+                let problem =
+                    switch unit {
+                    case .number: LogQLQuantity.numberProblem(text)
+                    case .duration: LogQLQuantity.durationProblem(text)
+                    case .bytes: LogQLQuantity.byteCountProblem(text)
+                    }
+                fields.setError("LabelFilterErr", details: problem)
                 return true
             }
             return comparison.holds(value, wanted)

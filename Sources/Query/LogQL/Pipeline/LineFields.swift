@@ -92,6 +92,26 @@ struct LineFields: Sendable {
         number < streamSlots.count && streamSlots[number] >= 0
     }
 
+    /// What a parser's field called `number` is called: `…_extracted` where the stream or the
+    /// metadata has the label. Nil when the line has it from a parser or formatter already: the
+    /// first value stays.
+    ///
+    /// Source: Loki, grafana/loki#19991, #12800.
+    @inline(__always)
+    mutating func parsedName(_ number: Int) -> Int? {
+        let name = parsedNameReplacing(number)
+        let index = index(of: name)
+        return index >= 0 && fields[index].origin == .parsed ? nil : name
+    }
+
+    /// The same for a field that takes the place of one that a parser made.
+    @inline(__always)
+    mutating func parsedNameReplacing(_ number: Int) -> Int {
+        if streamHas(number) { return names.extracted(number) }
+        let index = index(of: number)
+        return index >= 0 && fields[index].origin == .metadata ? names.extracted(number) : number
+    }
+
     /// The field's place in `fields`, or −1.
     @inline(__always)
     func index(of number: Int) -> Int {

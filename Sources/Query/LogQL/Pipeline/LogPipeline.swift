@@ -20,6 +20,7 @@ struct LogPipeline: Sendable {
         case decolorize
         case choice(LabelChoiceStage)
         case unwrap(UnwrapStage)
+        case distinct(Int)
     }
 
     /// Line filters at the head, for the storage to apply.
@@ -30,6 +31,7 @@ struct LogPipeline: Sendable {
     private var jsonPathStages: [JSONPathStage] = []
     private var logfmtStages: [LogfmtStage] = []
     private var unpackStages: [UnpackStage] = []
+    private var distinctStages: [DistinctStage] = []
     /// Labels of the line that `run` was called with last.
     private(set) var fields = LineFields()
     /// The line when a stage has rewritten it.
@@ -69,10 +71,21 @@ struct LogPipeline: Sendable {
     var keepsAllLines: Bool {
         stages.allSatisfy { stage in
             switch stage {
-            case .lineFilter, .labelFilter, .unwrap: false
+            case .lineFilter, .labelFilter, .unwrap, .distinct: false
             default: true
             }
         }
+    }
+
+    /// Whether the order of lines matters.
+    var hasDistinct: Bool { !distinctStages.isEmpty }
+
+    /// Combinations of values that `distinct` remembers.
+    var distinctCount: Int { distinctStages.reduce(0) { $0 + $1.count } }
+
+    /// Has `distinct` begin afresh.
+    mutating func forgetDistinct() {
+        for slot in distinctStages.indices { distinctStages[slot].removeAll() }
     }
 
     /// Numbers for the names that the user of `fields` asks for.
@@ -95,6 +108,7 @@ struct LogPipeline: Sendable {
         case .drop(let choices):
             for case .matching(let matcher) in choices { needs.add(matcher.name) }
         case .unwrap(let unwrap): needs.add(unwrap.label)
+        case .distinct(let names): for name in names { needs.add(name) }
         case .lineFilter, .json, .logfmt, .regexp, .pattern, .unpack, .decolorize: break
         }
     }
@@ -140,6 +154,9 @@ struct LogPipeline: Sendable {
                 .choice(LabelChoiceStage(choices, isKeep: true, names: &fields.names)))
         case .unwrap(let unwrap):
             stages.append(.unwrap(UnwrapStage(unwrap, names: &fields.names)))
+        case .distinct(let names):
+            stages.append(.distinct(distinctStages.count))
+            distinctStages.append(DistinctStage(names, &fields.names))
         }
     }
 
@@ -189,6 +206,17 @@ struct LogPipeline: Sendable {
 
     /// The labels of the stream whose lines come next.
     mutating func beginStream(_ labels: Labels) { fields.beginStream(labels) }
+
+    /// Takes up a line's metadata without running a stage.
+    mutating func beginLine(metadata: ArraySlice<UInt8>) {
+        fields.beginLine()
+        fields.addMetadata(metadata)
+    }
+
+    /// Gives the line a label of our own making.
+    mutating func set(_ name: String, _ value: String) {
+        fields.set(fields.names.number(of: name), .parsed, value.utf8)
+    }
 
     /// Whether the head filters let `text[range]` pass: for lines that no storage has filtered.
     func passesHead(_ text: [UInt8], _ range: Range<Int>) -> Bool {
@@ -251,6 +279,7 @@ struct LogPipeline: Sendable {
         case .unwrap(let stage):
             unwrapped = stage.value(&fields)
             return unwrapped != nil
+        case .distinct(let slot): return distinctStages[slot].passes(fields)
         }
         return true
     }

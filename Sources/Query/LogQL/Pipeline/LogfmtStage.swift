@@ -47,21 +47,22 @@ struct LogfmtStage: Sendable {
             guard offset < end, span[offset] == UInt8(ascii: "="), !keyRange.isEmpty else {
                 // A key alone has an empty value; a quote or a bare = is a fault.
                 let isFault = offset < end && span[offset] > 0x20
+                if isFault, isStrict { return fail(text, range, at: offset, &fields) }
                 while offset < end, span[offset] > 0x20 { offset += 1 }
-                if isFault, isStrict { return fail(&fields) }
                 continue
             }
             offset += 1
-            guard readValue(text, keyRange, &offset, end, &fields) else { return }
+            guard readValue(text, range, keyRange, &offset, &fields) else { return }
         }
     }
 
     /// At the first byte behind `=`. False: stop.
     private mutating func readValue(
-        _ text: [UInt8], _ key: Range<Int>, _ offset: inout Int, _ end: Int,
+        _ text: [UInt8], _ range: Range<Int>, _ key: Range<Int>, _ offset: inout Int,
         _ fields: inout LineFields
     ) -> Bool {
         let span = text.span
+        let end = range.upperBound
         if offset < end, span[offset] == UInt8(ascii: "\"") {
             offset += 1
             let start = offset
@@ -75,7 +76,7 @@ struct LogfmtStage: Sendable {
             }
             guard offset < end else {
                 offset = end
-                if isStrict { fail(&fields) }
+                if isStrict { fail(text, range, at: end, &fields) }
                 return false
             }
             offset += 1
@@ -83,14 +84,12 @@ struct LogfmtStage: Sendable {
             return true
         }
         let start = offset
-        var hasQuote = false
         while offset < end, span[offset] > 0x20 {
-            if span[offset] == UInt8(ascii: "\"") { hasQuote = true }
+            if isStrict, span[offset] == UInt8(ascii: "\"") || span[offset] == UInt8(ascii: "=") {
+                fail(text, range, at: offset, &fields)
+                return false
+            }
             offset += 1
-        }
-        if hasQuote, isStrict {
-            fail(&fields)
-            return false
         }
         set(text, key, start..<offset, false, &fields)
         return true
@@ -126,11 +125,21 @@ struct LogfmtStage: Sendable {
         } else {
             fields.append(text, value)
         }
-        let name = fields.streamHas(number) ? fields.names.extracted(number) : number
+        let own = targets == nil ? fields.parsedName(number) : fields.parsedNameReplacing(number)
+        guard let name = own else { return }
         fields.place(name, .parsed, start..<fields.mark)
     }
 
-    private func fail(_ fields: inout LineFields) {
-        fields.setError("LogfmtParserErr", "logfmt syntax error: unexpected '\"' or '='")
+    /// `place`: of the byte that should not be there; the end when a value has none.
+    private func fail(
+        _ text: [UInt8], _ range: Range<Int>, at place: Int, _ fields: inout LineFields
+    ) {
+        let position = place - range.lowerBound + 1
+        let what =
+            place == range.upperBound
+            ? "unterminated quoted value"
+            : "unexpected '\(Character(Unicode.Scalar(text[place])))'"
+        fields.setError(
+            "LogfmtParserErr", details: "logfmt syntax error at pos \(position) : \(what)")
     }
 }

@@ -11,8 +11,17 @@ indirect enum LogQLExpression: Sendable {
 
 /// Which streams, and what happens to each line.
 struct LogExpression: Sendable {
+    /// What is made of the lines that the stages kept, all of them.
+    enum Ending: Sendable, Equatable {
+        /// `| context -B 2 -A 3`: the lines of the same stream around each, too.
+        case context(before: Int, after: Int)
+        /// `| patterns`: instead of lines, which forms they have.
+        case patterns
+    }
+
     var matchers: [Matcher]
     var stages: [PipelineStage]
+    var ending: Ending?
 }
 
 /// One `|` of a pipeline.
@@ -30,6 +39,8 @@ enum PipelineStage: Sendable {
     case drop([LabelChoice])
     case keep([LabelChoice])
     case unwrap(UnwrapExpression)
+    /// `distinct a, b`: the first line of each combination of values.
+    case distinct([String])
 }
 
 /// `|= "a" or "b"`, `!~ "c"`, `|= ip("10.0.0.0/8")`.
@@ -146,6 +157,16 @@ indirect enum MetricExpression: Sendable {
     case aggregation(VectorAggregation)
     case binary(BinaryExpression)
     case labelReplace(LabelReplacement)
+    case variants(VariantsExpression)
+}
+
+/// `variants(count_over_time(…), bytes_over_time(…)) of ({…}[5m])`: several expressions at once,
+/// told apart by the label `__variant__`, their number from 0. `lines` says again which lines are
+/// meant; each expression reads its own.
+struct VariantsExpression: Sendable {
+    var expressions: [MetricExpression]
+    /// Only its lines, range and offset count.
+    var lines: RangeAggregation
 }
 
 /// `rate({…} | … [5m] offset 1h) by (x)`.
@@ -166,11 +187,15 @@ struct RangeAggregation: Sendable {
         case quantileOverTime = "quantile_over_time"
         case firstOverTime = "first_over_time"
         case lastOverTime = "last_over_time"
+        /// Ours: how many values a label has.
+        case countDistinctOverTime = "count_distinct_over_time"
 
         /// Whether it works on an unwrapped label only.
         var needsUnwrap: Bool {
             switch self {
-            case .countOverTime, .rate, .bytesOverTime, .bytesRate, .absentOverTime: false
+            case .countOverTime, .rate, .bytesOverTime, .bytesRate, .absentOverTime,
+                .countDistinctOverTime:
+                false
             default: true
             }
         }
@@ -178,7 +203,7 @@ struct RangeAggregation: Sendable {
         /// Whether it may stand over an unwrapped label.
         var allowsUnwrap: Bool {
             switch self {
-            case .countOverTime, .bytesOverTime, .bytesRate: false
+            case .countOverTime, .bytesOverTime, .bytesRate, .countDistinctOverTime: false
             default: true
             }
         }
@@ -187,7 +212,7 @@ struct RangeAggregation: Sendable {
         var allowsGrouping: Bool {
             switch self {
             case .avgOverTime, .minOverTime, .maxOverTime, .stddevOverTime, .stdvarOverTime,
-                .quantileOverTime, .firstOverTime, .lastOverTime:
+                .quantileOverTime, .firstOverTime, .lastOverTime, .countDistinctOverTime:
                 true
             default: false
             }
@@ -197,6 +222,8 @@ struct RangeAggregation: Sendable {
     var function: Function
     /// Of `quantile_over_time`.
     var parameter: Double?
+    /// Of `count_distinct_over_time`.
+    var label: String?
     var log: LogExpression
     var rangeNanos: Int64
     var offsetNanos: Int64

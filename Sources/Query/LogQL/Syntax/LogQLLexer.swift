@@ -27,7 +27,7 @@ struct LogQLLexer {
     }
 
     private func problem(_ message: String, at offset: Int) -> QueryError {
-        .parse(message: message, position: QueryPosition(offset: offset, in: text))
+        .parse(message: message, position: QueryPosition(offset: offset, in: text, style: .loki))
     }
 
     private func byte(_ ahead: Int = 0) -> UInt8 {
@@ -80,7 +80,8 @@ struct LogQLLexer {
         }
         let rest = String(decoding: text[offset...].prefix(4), as: UTF8.self)
         throw problem(
-            "unexpected character \(LogQLText.quoted(String(rest.prefix(1))))", at: offset)
+            "syntax error: unexpected character \(LogQLText.quoted(String(rest.prefix(1))))",
+            at: offset)
     }
 
     private mutating func name(allowingDashes: Bool) -> String {
@@ -124,7 +125,7 @@ struct LogQLLexer {
             if current == quote {
                 offset += 1
                 guard let valid = String(validating: result, as: UTF8.self) else {
-                    throw problem("string is not valid UTF-8", at: start)
+                    throw problem("invalid UTF-8 rune", at: start)
                 }
                 return valid
             }
@@ -136,7 +137,7 @@ struct LogQLLexer {
                 offset += 1
             }
         }
-        throw problem("string is not closed", at: start)
+        throw problem("literal not terminated", at: start)
     }
 
     /// At a backslash: appends what the escape stands for.
@@ -166,7 +167,7 @@ struct LogQLLexer {
             }
             result.append(UInt8(value))
         default:
-            throw problem("unknown escape in string; write \\\\ for a \\", at: start)
+            throw problem("invalid char escape; write \\\\ for a \\", at: start)
         }
     }
 

@@ -31,7 +31,7 @@ extension LogQLParser {
 
     private var startsCondition: Bool {
         switch token.kind {
-        case .identifier(let name): name != "or" && isComparison(peek())
+        case .identifier: !isWord("or") && isComparison(peek())
         case .symbol("("): true
         default: false
         }
@@ -43,23 +43,22 @@ extension LogQLParser {
             try expect(symbol: ")")
             return inner
         }
-        let name = try identifier("a label name")
+        let name = try identifier()
         guard isComparison(token), case .symbol(let operation) = token.kind else {
-            throw unexpected(expecting: "a comparison")
+            throw unexpected()
         }
         advance()
         let offset = token.offset
         switch token.kind {
         case .string(let value):
-            advance()
             guard let operation = Matcher.Operation(rawValue: operation) else {
-                throw problem(
-                    "\(operation) needs a number, a duration or a size, not a text", at: offset)
+                throw unexpected(expecting: "BYTES or NUMBER or DURATION")
             }
+            advance()
             return .string(try matcher(name, operation, value, at: offset))
         case .identifier("ip"):
             guard operation == "=" || operation == "!=" else {
-                throw problem("ip() needs = or !=", at: offset)
+                throw unexpected(expecting: "BYTES or NUMBER or DURATION")
             }
             return .address(
                 name: name, isNegated: operation == "!=", try labelAddress())
@@ -71,10 +70,11 @@ extension LogQLParser {
         advance()
         try expect(symbol: "(")
         let offset = token.offset
-        let text = try string("an address, range or CIDR in quotes")
+        let text = try string()
         guard AddressRange(text) != nil else {
             throw problem(
-                "ip: invalid address, range or CIDR \(LogQLText.quoted(text))", at: offset)
+                "ip: invalid pattern (\(text)): neither an address nor a range nor a CIDR",
+                at: offset)
         }
         try expect(symbol: ")")
         return text
@@ -86,11 +86,13 @@ extension LogQLParser {
         let offset = token.offset
         guard let comparison = LogQLComparison(rawValue: operation == "=" ? "==" : operation)
         else {
-            throw problem("\(operation) needs a text in quotes", at: offset)
+            throw unexpected(expecting: "STRING")
         }
         let isNegative = accept(symbol: "-")
         guard case .number(let text) = token.kind else {
-            throw unexpected(expecting: "a text, a number, a duration or a size")
+            throw unexpected(
+                expecting: comparison == .equal || comparison == .notEqual
+                    ? "STRING or BYTES or NUMBER or DURATION" : "BYTES or NUMBER or DURATION")
         }
         advance()
         let sign: Double = isNegative ? -1 : 1
@@ -110,6 +112,6 @@ extension LogQLParser {
                 name: name, comparison, value: sign * size, unit: .bytes, text: written)
         }
         throw problem(
-            "\(text) is not a number, a duration or a size", at: offset)
+            "syntax error: \(text) is not a NUMBER, a DURATION or BYTES", at: offset)
     }
 }

@@ -20,9 +20,11 @@ extension LogQLParser {
                 let right = try parser.expression(minimumPrecedence: next)
                 guard case .metric(let leftMetric) = left, case .metric(let rightMetric) = right
                 else {
+                    var side = "right"
+                    if case .log = left { side = "left" }
                     throw parser.problem(
-                        "operator \(operation.rawValue) needs numbers on both sides, not lines",
-                        at: start)
+                        "unexpected type for \(side) leg of binary operation "
+                            + "(\(operation.rawValue)): lines, not numbers", at: start)
                 }
                 binary.left = leftMetric
                 binary.right = rightMetric
@@ -35,8 +37,9 @@ extension LogQLParser {
     private var binaryOperation: BinaryExpression.Operation? {
         switch token.kind {
         case .symbol(let text): BinaryExpression.Operation(rawValue: text)
-        case .identifier(let text) where text == "or" || text == "and" || text == "unless":
-            BinaryExpression.Operation(rawValue: text)
+        case .identifier where isWord("or"): .or
+        case .identifier where isWord("and"): .and
+        case .identifier where isWord("unless"): .unless
         default: nil
         }
     }
@@ -51,7 +54,7 @@ extension LogQLParser {
         if isWord("bool") {
             guard operation.comparison != nil else {
                 throw problem(
-                    "bool is for comparisons, not for \(operation.rawValue)", at: token.offset)
+                    "bool modifier can only be used on comparison operators", at: token.offset)
             }
             advance()
             binary.returnsBool = true
@@ -75,13 +78,12 @@ extension LogQLParser {
     private func checked(
         _ binary: BinaryExpression, at start: Int
     ) throws(QueryError) -> MetricExpression {
-        var literalCount = 0
-        if case .number = binary.left { literalCount += 1 }
-        if case .number = binary.right { literalCount += 1 }
-        if binary.operation.isSet, literalCount > 0 {
-            throw problem(
-                "unexpected literal for a side of set operation \(binary.operation.rawValue)",
-                at: start)
+        for (side, expression) in [("left", binary.left), ("right", binary.right)] {
+            if binary.operation.isSet, case .number(let value) = expression {
+                throw problem(
+                    "unexpected literal for \(side) leg of logical/set binary operation "
+                        + "(\(binary.operation.rawValue)): \(LogQLText.number(value))", at: start)
+            }
         }
         return .binary(binary)
     }
@@ -98,9 +100,9 @@ extension LogQLParser {
             try stages(into: &log)
             return .log(log)
         case .number, .symbol("-"), .symbol("+"):
-            return .metric(.number(try signedNumber("a number")))
-        case .identifier(let name): return .metric(try call(of: name))
-        default: throw unexpected(expecting: "a selector, a function or a number")
+            return .metric(.number(try signedNumber()))
+        case .identifier(let name): return .metric(try call(of: name.lowercased()))
+        default: throw unexpected()
         }
     }
 
@@ -118,44 +120,67 @@ extension LogQLParser {
         case "vector":
             advance()
             try expect(symbol: "(")
-            let value = try signedNumber("a number")
+            let value = try signedNumber()
             try expect(symbol: ")")
             return .vector(value)
         case "label_replace":
             advance()
             return .labelReplace(try labelReplace())
         case "variants":
-            throw unsupported("variants", at: start)
+            advance()
+            return .variants(try variants())
         default:
             throw peek().kind == .symbol("(")
-                ? problem("unknown function \(name)", at: start)
-                : unexpected(expecting: "a selector, a function or a number")
+                ? problem(
+                    "syntax error: unexpected IDENTIFIER, unknown function \(name)", at: start)
+                : unexpected()
         }
+    }
+
+    private mutating func variants() throws(QueryError) -> VariantsExpression {
+        try expect(symbol: "(")
+        var expressions: [MetricExpression] = []
+        repeat {
+            try countOperator()
+            expressions.append(try metric("variants"))
+        } while accept(symbol: ",")
+        try expect(symbol: ")")
+        guard accept(word: "of") else { throw unexpected(expecting: "of") }
+        try expect(symbol: "(")
+        var lines = RangeAggregation(
+            function: .countOverTime, log: LogExpression(matchers: [], stages: []), rangeNanos: 0,
+            offsetNanos: 0)
+        try logRange(into: &lines)
+        guard lines.rangeNanos > 0 else { throw unexpected(expecting: "RANGE, as in [5m]") }
+        try expect(symbol: ")")
+        return VariantsExpression(expressions: expressions, lines: lines)
     }
 
     private mutating func labelReplace() throws(QueryError) -> LabelReplacement {
         try expect(symbol: "(")
         let operand = try metric("label_replace")
         try expect(symbol: ",")
-        let destination = try string("the destination label in quotes")
+        let destination = try string()
         try expect(symbol: ",")
-        let replacement = try string("the replacement in quotes")
+        let replacement = try string()
         try expect(symbol: ",")
-        let source = try string("the source label in quotes")
+        let source = try string()
         try expect(symbol: ",")
         let offset = token.offset
-        let pattern = try string("the regular expression in quotes")
+        let pattern = try string()
         try expect(symbol: ")")
         return LabelReplacement(
             operand: operand, destination: destination, replacement: replacement,
             source: source, pattern: pattern,
-            expression: try regularExpression("^(?s:\(pattern))$", at: offset))
+            expression: try regularExpression(
+                "^(?s:\(pattern))$", at: offset, in: "invalid regex in label_replace: "))
     }
 
     /// An expression that must not be lines.
     private mutating func metric(_ name: String) throws(QueryError) -> MetricExpression {
         let start = token.offset
         guard case .metric(let metric) = try expression(minimumPrecedence: 1) else {
+            if isSymbol("[") { throw unexpected() }
             throw problem(
                 "\(name) needs numbers, not lines: wrap them, as in count_over_time(… [5m])",
                 at: start)
@@ -175,50 +200,72 @@ extension LogQLParser {
     ) throws(QueryError) -> VectorAggregation {
         var grouping = try grouping()
         try expect(symbol: "(")
-        var parameter: Int?
-        if function.takesParameter {
-            let offset = token.offset
-            let value = try signedNumber("how many, as in \(function.rawValue)(5, …)")
-            guard value >= 1, value <= 1e6, value == value.rounded() else {
-                throw problem(
-                    "invalid parameter \(LogQLText.number(value)) for \(function.rawValue)",
-                    at: offset)
-            }
-            parameter = Int(value)
-            try expect(symbol: ",")
-        }
+        let parameter = try count(of: function)
         let operand = try metric(function.rawValue)
         try expect(symbol: ")")
         if grouping == nil { grouping = try self.grouping() }
-        if grouping != nil, function == .sort || function == .sortDescending {
-            throw problem("\(function.rawValue) takes no grouping", at: start)
+        if grouping != nil {
+            switch function {
+            case .sort, .sortDescending:
+                throw problem("sort and sort_desc doesn't allow grouping by", at: start)
+            case .approximateTopk:
+                throw problem(
+                    "grouping not allowed for \(function.rawValue) aggregation", at: start)
+            default: break
+            }
         }
         return VectorAggregation(
             function: function, parameter: parameter, operand: operand, grouping: grouping)
+    }
+
+    /// The number that `topk` and its kin begin with, and the comma.
+    private mutating func count(
+        of function: VectorAggregation.Function
+    ) throws(QueryError) -> Int? {
+        let offset = token.offset
+        let name = function.rawValue
+        guard case .number(let text) = token.kind, peek().kind == .symbol(",") else {
+            guard function.takesParameter else { return nil }
+            let isNumber = isSymbol("-") || isSymbol("+")
+            if case .identifier = token.kind, peek().kind == .symbol(",") { throw unexpected() }
+            throw problem(
+                isNumber
+                    ? "invalid parameter (must be greater than 0) \(name)(-"
+                    : "parameter required for operation \(name)", at: offset)
+        }
+        guard function.takesParameter else {
+            throw problem("unsupported parameter for operation \(name)(\(text),", at: offset)
+        }
+        guard let value = Int(text), value <= 1_000_000 else {
+            throw problem("invalid parameter \(name)(\(text),", at: offset)
+        }
+        guard value > 0 else {
+            throw problem(
+                "invalid parameter (must be greater than 0) \(name)(\(text)", at: offset)
+        }
+        advance()
+        advance()
+        return value
     }
 
     private mutating func rangeAggregation(
         _ function: RangeAggregation.Function, at start: Int
     ) throws(QueryError) -> RangeAggregation {
         try expect(symbol: "(")
-        var parameter: Double?
-        if function == .quantileOverTime {
-            parameter = try signedNumber("the quantile")
-            try expect(symbol: ",")
-        }
         var result = RangeAggregation(
-            function: function, parameter: parameter,
-            log: LogExpression(matchers: [], stages: []), rangeNanos: 0, offsetNanos: 0)
+            function: function, log: LogExpression(matchers: [], stages: []), rangeNanos: 0,
+            offsetNanos: 0)
+        try parameter(of: &result)
         try logRange(into: &result)
         guard result.rangeNanos > 0 else {
-            throw unexpected(expecting: "a range, as in [5m]")
+            throw unexpected(expecting: "RANGE, as in [5m]")
         }
         try expect(symbol: ")")
         let groupingStart = token.offset
         result.grouping = try grouping()
         let name = function.rawValue
         if result.grouping != nil, !function.allowsGrouping {
-            throw problem("grouping not allowed for \(name)", at: groupingStart)
+            throw problem("grouping not allowed for \(name) aggregation", at: groupingStart)
         }
         if result.unwrap == nil, function.needsUnwrap {
             throw problem("invalid aggregation \(name) without unwrap", at: start)
@@ -226,7 +273,41 @@ extension LogQLParser {
         if result.unwrap != nil, !function.allowsUnwrap {
             throw problem("invalid aggregation \(name) with unwrap", at: start)
         }
+        for case .distinct in result.log.stages {
+            throw problem(
+                "distinct is for log queries; count_distinct_over_time counts the values of a label",
+                at: start)
+        }
+        if result.log.ending != nil {
+            throw problem("context and patterns are for log queries", at: start)
+        }
         return result
+    }
+
+    /// What stands before the lines: the quantile, or the label whose values are counted.
+    private mutating func parameter(
+        of result: inout RangeAggregation
+    ) throws(QueryError) {
+        let start = token.offset
+        let name = result.function.rawValue
+        if result.function == .countDistinctOverTime {
+            result.label = try identifier()
+            return try expect(symbol: ",")
+        }
+        let hasNumber =
+            if case .number = token.kind { true } else { isSymbol("-") || isSymbol("+") }
+        guard hasNumber else {
+            guard result.function == .quantileOverTime else { return }
+            throw problem("parameter required for operation \(name)", at: start)
+        }
+        let value = try signedNumber()
+        try expect(symbol: ",")
+        guard result.function == .quantileOverTime else {
+            throw problem(
+                "parameter \(LogQLText.number(value)) not supported for operation \(name)",
+                at: start)
+        }
+        result.parameter = value
     }
 
     /// Selector, pipeline and range; the range may stand before or behind the pipeline, and
@@ -243,7 +324,7 @@ extension LogQLParser {
             }
         } else {
             guard isSymbol("{") else {
-                throw unexpected(expecting: "a log selector, as in {app=\"api\"}")
+                throw unexpected(expecting: "{ or (")
             }
             result.log.matchers = try selector()
         }
@@ -256,15 +337,13 @@ extension LogQLParser {
         into result: inout RangeAggregation
     ) throws(QueryError) {
         guard isSymbol("[") else { return }
-        guard result.rangeNanos == 0 else {
-            throw problem("a second range", at: token.offset)
-        }
+        guard result.rangeNanos == 0 else { throw unexpected() }
         advance()
-        result.rangeNanos = try duration("a range")
+        result.rangeNanos = try duration("RANGE, as in [5m]")
         try expect(symbol: "]")
         guard accept(word: "offset") else { return }
         let isNegative = accept(symbol: "-")
-        let offset = try duration("an offset", allowsZero: true)
+        let offset = try duration("DURATION", allowsZero: true)
         result.offsetNanos = isNegative ? -offset : offset
     }
 }

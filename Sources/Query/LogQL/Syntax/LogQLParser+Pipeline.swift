@@ -12,17 +12,17 @@ extension LogQLParser {
         try expect(symbol: "{")
         var matchers: [Matcher] = []
         while !isSymbol("}") {
-            let name = try identifier("a label name or \"}\"")
+            let name = try identifier(matchers.isEmpty ? "IDENTIFIER or }" : "IDENTIFIER")
             guard case .symbol(let text) = token.kind,
                 let operation = Matcher.Operation(rawValue: text)
-            else { throw unexpected(expecting: "one of = != =~ !~") }
+            else { throw unexpected(expecting: "= or =~ or !~ or !=") }
             advance()
             let offset = token.offset
-            let value = try string("a label value in quotes")
+            let value = try string()
             matchers.append(try matcher(name, operation, value, at: offset))
             if !accept(symbol: ",") { break }
         }
-        try expect(symbol: "}")
+        guard accept(symbol: "}") else { throw unexpected(expecting: "} or ,") }
         return matchers
     }
 
@@ -37,6 +37,7 @@ extension LogQLParser {
                 log.stages.append(.lineFilter(try lineFilter(operation)))
             } else if text == "|" {
                 advance()
+                if try ending(of: &log) { return }
                 log.stages.append(try stage())
             } else {
                 return
@@ -62,7 +63,7 @@ extension LogQLParser {
         guard log.stages.count > 1, let last = log.stages.last else { return }
         for case .unwrap in log.stages.dropLast() {
             if case .labelFilter = last { return }
-            throw problem("only label filters may follow unwrap", at: offset)
+            throw problem("syntax error: only label filters may follow unwrap", at: offset)
         }
     }
 
@@ -74,12 +75,13 @@ extension LogQLParser {
             let offset = token.offset
             if isWord("ip") {
                 guard operation == .contains || operation == .notContains else {
-                    throw problem("ip() needs |= or !=", at: offset)
+                    throw problem(
+                        "ip: filter needs |= or !=, not \(operation.rawValue)", at: offset)
                 }
                 filter.alternatives.append(.init(text: try addressText(), isAddress: true))
                 continue
             }
-            let text = try string("a text in quotes")
+            let text = try string()
             switch operation {
             case .matches, .notMatches: _ = try regularExpression(text, at: offset)
             case .pattern, .notPattern:
@@ -98,10 +100,11 @@ extension LogQLParser {
         advance()
         try expect(symbol: "(")
         let offset = token.offset
-        let text = try string("an address, range or CIDR in quotes")
+        let text = try string()
         guard AddressRange(text) != nil else {
             throw problem(
-                "ip: invalid address, range or CIDR \(LogQLText.quoted(text))", at: offset)
+                "ip: invalid pattern (\(text)): neither an address nor a range nor a CIDR",
+                at: offset)
         }
         try expect(symbol: ")")
         return text
@@ -109,10 +112,11 @@ extension LogQLParser {
 
     private mutating func stage() throws(QueryError) -> PipelineStage {
         let start = token.offset
-        guard case .identifier(let name) = token.kind else {
+        guard case .identifier(let written) = token.kind else {
             if isSymbol("(") { return .labelFilter(try labelFilter()) }
-            throw unexpected(expecting: "a parser, a formatter or a label filter")
+            throw unexpected()
         }
+        let name = written.lowercased()
         // A label may be named as a stage: `| json="x"` filters. But in `| json != "x"` a line
         // filter follows the parser.
         let mayEndHere = ["json", "logfmt", "unpack", "decolorize"].contains(name)
@@ -138,49 +142,55 @@ extension LogQLParser {
         case "regexp": return .regexp(try regexpText())
         case "pattern":
             let offset = token.offset
-            let text = try string("a pattern in quotes")
+            let text = try string()
             if let reason = LinePattern.problem(of: text, allowsNames: true) {
-                throw problem(reason, at: offset)
+                throw problem("invalid pattern parser: \(reason)", at: offset)
             }
             return .pattern(text)
         case "unpack": return .unpack
         case "line_format":
             let offset = token.offset
-            let text = try string("a template in quotes")
-            try check(template: text, at: offset)
+            let text = try string()
+            try check(template: text, at: offset, in: "invalid line template")
             return .lineFormat(text)
         case "label_format": return .labelFormat(try assignments())
         case "decolorize": return .decolorize
         case "drop": return .drop(try choices())
         case "keep": return .keep(try choices())
-        case "unwrap": return .unwrap(try unwrap())
-        case "distinct", "context":
-            throw unsupported(name, at: start)
+        case "unwrap":
+            if unwrapOffset == nil { unwrapOffset = start }
+            return .unwrap(try unwrap())
+        case "distinct": return .distinct(try distinctNames())
         default:
             throw problem(
-                "unexpected \(name), expecting a parser, a formatter or a label filter",
-                at: start)
+                "syntax error: unexpected IDENTIFIER, expecting a parser, a formatter or a label "
+                    + "filter, not \(LogQLText.quoted(written))", at: start)
         }
     }
 
-    private func check(template text: String, at offset: Int) throws(QueryError) {
+    private func check(
+        template text: String, at offset: Int, in place: String
+    ) throws(QueryError) {
         do {
             _ = try LineTemplate(text)
         } catch {
-            throw problem("invalid template: \(error.message)", at: offset)
+            throw problem("\(place): \(error.message)", at: offset)
         }
     }
 
     private mutating func regexpText() throws(QueryError) -> String {
         let offset = token.offset
-        let text = try string("a regular expression in quotes")
-        let names = try regularExpression(text, at: offset).groupNames.compactMap { $0 }
+        let text = try string()
+        let place = "invalid regexp parser: "
+        let names = try regularExpression(text, at: offset, in: place).groupNames
+            .compactMap { $0 }
         guard !names.isEmpty else {
             throw problem(
-                "at least one named capture, as in (?P<name>…), must be supplied", at: offset)
+                place + "at least one named capture must be supplied, as in (?P<name>…)",
+                at: offset)
         }
-        guard Set(names).count == names.count else {
-            throw problem("duplicate capture name", at: offset)
+        for (index, name) in names.enumerated() where names[..<index].contains(name) {
+            throw problem(place + "duplicate extracted label name '\(name)'", at: offset)
         }
         return text
     }
@@ -192,13 +202,13 @@ extension LogQLParser {
             // `{…} | json or …` cannot be: two line expressions have no operator.
             advance()
             var path = name
-            if accept(symbol: "=") { path = try string("a path in quotes") }
+            if accept(symbol: "=") { path = try string() }
             fields.append(FieldExtraction(name: name, path: path))
             if !accept(symbol: ",") { break }
         }
         for field in fields where FieldPath(field.path) == nil {
             throw problem(
-                "invalid path \(LogQLText.quoted(field.path))", at: token.offset)
+                "cannot parse expression [\(field.path)]: not a path", at: token.offset)
         }
         return fields
     }
@@ -207,7 +217,7 @@ extension LogQLParser {
         var result: [LabelAssignment] = []
         repeat {
             let offset = token.offset
-            let name = try identifier("a label name")
+            let name = try identifier()
             guard name != "__error__" else {
                 throw problem("__error__ cannot be formatted", at: offset)
             }
@@ -216,13 +226,14 @@ extension LogQLParser {
                 advance()
                 result.append(LabelAssignment(name: name, source: .label(source)))
             } else {
-                let text = try string("a label or a template in quotes")
-                try check(template: text, at: offset)
+                let text = try string()
+                try check(
+                    template: text, at: offset, in: "invalid template for label '\(name)'")
                 result.append(LabelAssignment(name: name, source: .template(text)))
             }
             if result.dropLast().contains(where: { $0.name == name }) {
                 throw problem(
-                    "multiple label name \(name) not allowed in a single format operation",
+                    "multiple label name '\(name)' not allowed in a single format operation",
                     at: offset)
             }
         } while accept(symbol: ",")
@@ -232,7 +243,7 @@ extension LogQLParser {
     private mutating func choices() throws(QueryError) -> [LabelChoice] {
         var result: [LabelChoice] = []
         repeat {
-            let name = try identifier("a label name")
+            let name = try identifier()
             guard case .symbol(let text) = token.kind,
                 let operation = Matcher.Operation(rawValue: text)
             else {
@@ -241,7 +252,7 @@ extension LogQLParser {
             }
             advance()
             let offset = token.offset
-            let value = try string("a label value in quotes")
+            let value = try string()
             result.append(.matching(try matcher(name, operation, value, at: offset)))
         } while accept(symbol: ",")
         return result
@@ -249,13 +260,14 @@ extension LogQLParser {
 
     private mutating func unwrap() throws(QueryError) -> UnwrapExpression {
         let offset = token.offset
-        let name = try identifier("a label or a conversion")
+        let name = try identifier()
         guard isSymbol("(") else { return UnwrapExpression(label: name, conversion: .number) }
-        guard !name.isEmpty, let conversion = UnwrapExpression.Conversion(rawValue: name) else {
-            throw problem("unknown conversion \(name)", at: offset)
+        guard let conversion = UnwrapExpression.Conversion(rawValue: name.lowercased()) else {
+            throw problem(
+                "syntax error: unexpected IDENTIFIER, unknown conversion \(name)", at: offset)
         }
         advance()
-        let label = try identifier("a label name")
+        let label = try identifier()
         try expect(symbol: ")")
         return UnwrapExpression(label: label, conversion: conversion)
     }

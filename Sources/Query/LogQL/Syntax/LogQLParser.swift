@@ -1,7 +1,7 @@
 internal import Model
 
 /// Reads LogQL by recursive descent, with bounded depth. Every refusal says where it stands and
-/// what was expected; what is Loki's syntax but not built here is refused by its name.
+/// what was expected, in Loki's words.
 ///
 /// Source: Loki 3, pkg/logql/syntax/syntax.y.
 struct LogQLParser {
@@ -10,6 +10,8 @@ struct LogQLParser {
     private var position = 0
     private var depth = 0
     private var operatorCount = 0
+    /// Where the first `unwrap` stands.
+    var unwrapOffset: Int?
 
     /// How deep parentheses, functions and operators may nest.
     static let depthMax = 100
@@ -26,10 +28,15 @@ struct LogQLParser {
     /// The tree of `query`.
     static func expression(of query: String) throws(QueryError) -> LogQLExpression {
         var parser = try LogQLParser(query)
-        if parser.token.kind == .end { throw parser.problem("the query is empty", at: 0) }
+        if parser.token.kind == .end {
+            throw parser.problem("syntax error: unexpected $end: the query is empty", at: 0)
+        }
         let result = try parser.expression(minimumPrecedence: 1)
-        guard parser.token.kind == .end else {
-            throw parser.unexpected(expecting: "an operator or the end of the query")
+        guard parser.token.kind == .end else { throw parser.unexpected() }
+        if case .log = result, let offset = parser.unwrapOffset {
+            throw parser.problem(
+                "syntax error: unexpected unwrap: it makes numbers of lines, as in "
+                    + "sum_over_time(… | unwrap bytes [5m])", at: offset)
         }
         return result
     }
@@ -63,21 +70,22 @@ struct LogQLParser {
     }
 
     func problem(_ message: String, at offset: Int) -> QueryError {
-        .parse(message: message, position: QueryPosition(offset: offset, in: text))
+        .parse(message: message, position: QueryPosition(offset: offset, in: text, style: .loki))
     }
 
-    func unsupported(_ name: String, at offset: Int) -> QueryError {
-        .unsupported(name: name, position: QueryPosition(offset: offset, in: text))
-    }
-
-    func unexpected(expecting wanted: String) -> QueryError {
-        problem(
-            "unexpected \(token.description), expecting \(wanted)", at: token.offset)
+    /// The token that comes next should not. `wanted`: what could have come, nil when that is much.
+    func unexpected(expecting wanted: String? = nil) -> QueryError {
+        let found = "syntax error: unexpected \(token.name(before: peek()))"
+        return problem(wanted.map { "\(found), expecting \($0)" } ?? found, at: token.offset)
     }
 
     func isSymbol(_ text: String) -> Bool { token.kind == .symbol(text) }
 
-    func isWord(_ text: String) -> Bool { token.kind == .identifier(text) }
+    /// Whether the keyword `text` is next; keywords may be written in capitals.
+    func isWord(_ text: String) -> Bool {
+        guard case .identifier(let name) = token.kind else { return false }
+        return name == text || name.lowercased() == text
+    }
 
     /// Steps over the symbol if it is next.
     mutating func accept(symbol text: String) -> Bool {
@@ -94,10 +102,10 @@ struct LogQLParser {
     }
 
     mutating func expect(symbol text: String) throws(QueryError) {
-        guard accept(symbol: text) else { throw unexpected(expecting: "\"\(text)\"") }
+        guard accept(symbol: text) else { throw unexpected(expecting: text) }
     }
 
-    mutating func identifier(_ what: String) throws(QueryError) -> String {
+    mutating func identifier(_ what: String = "IDENTIFIER") throws(QueryError) -> String {
         guard case .identifier(let name) = token.kind else {
             throw unexpected(expecting: what)
         }
@@ -105,20 +113,20 @@ struct LogQLParser {
         return name
     }
 
-    mutating func string(_ what: String) throws(QueryError) -> String {
-        guard case .string(let text) = token.kind else { throw unexpected(expecting: what) }
+    mutating func string() throws(QueryError) -> String {
+        guard case .string(let text) = token.kind else { throw unexpected(expecting: "STRING") }
         advance()
         return text
     }
 
     /// A number without unit, with an optional sign.
-    mutating func signedNumber(_ what: String) throws(QueryError) -> Double {
+    mutating func signedNumber() throws(QueryError) -> Double {
         let start = token.offset
         let isNegative = accept(symbol: "-")
         if !isNegative { _ = accept(symbol: "+") }
-        guard case .number(let text) = token.kind else { throw unexpected(expecting: what) }
+        guard case .number(let text) = token.kind else { throw unexpected(expecting: "NUMBER") }
         guard let value = Double(text), value.isFinite else {
-            throw problem("invalid number \(text)", at: start)
+            throw problem("unable to parse float: \(LogQLText.quoted(text))", at: start)
         }
         advance()
         return isNegative ? -value : value
@@ -132,7 +140,8 @@ struct LogQLParser {
         guard let nanos = LogQLQuantity.durationNanos(Array(text.utf8)[...]),
             nanos > 0 || allowsZero
         else {
-            throw problem("invalid duration \(text) for \(what)", at: token.offset)
+            throw problem(
+                "not a valid duration string: \(LogQLText.quoted(text))", at: token.offset)
         }
         advance()
         return nanos
@@ -143,7 +152,7 @@ struct LogQLParser {
         try expect(symbol: "(")
         var names: [String] = []
         while !isSymbol(")") {
-            names.append(try identifier("a label name"))
+            names.append(try identifier())
             if !accept(symbol: ",") { break }
         }
         try expect(symbol: ")")
@@ -161,13 +170,14 @@ struct LogQLParser {
         }
     }
 
+    /// `place`: what the error begins with.
     func regularExpression(
-        _ pattern: String, at offset: Int
+        _ pattern: String, at offset: Int, in place: String = ""
     ) throws(QueryError) -> RegularExpression {
         do {
             return try RegularExpression(pattern)
         } catch {
-            throw problem("\(error)", at: offset)
+            throw problem("\(place)\(error)", at: offset)
         }
     }
 }

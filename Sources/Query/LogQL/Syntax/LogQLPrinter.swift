@@ -12,7 +12,13 @@ struct LogQLPrinter {
     static func text(of log: LogExpression) -> String {
         let selector =
             "{" + log.matchers.map { matcher($0) }.joined(separator: ", ") + "}"
-        return ([selector] + log.stages.map { stage($0) }).joined(separator: " ")
+        var parts = [selector] + log.stages.map { stage($0) }
+        switch log.ending {
+        case .context(let before, let after): parts.append("| context -B \(before) -A \(after)")
+        case .patterns: parts.append("| patterns")
+        case nil: break
+        }
+        return parts.joined(separator: " ")
     }
 
     private static func matcher(_ matcher: Matcher) -> String {
@@ -34,6 +40,7 @@ struct LogQLPrinter {
         case .labelFormat(let assignments):
             return "| label_format " + assignments.map(assignment).joined(separator: ",")
         case .decolorize: return "| decolorize"
+        case .distinct(let names): return "| distinct " + names.joined(separator: ",")
         case .drop(let choices): return "| drop " + choices.map(choice).joined(separator: ",")
         case .keep(let choices): return "| keep " + choices.map(choice).joined(separator: ",")
         case .unwrap(let unwrap):
@@ -100,6 +107,9 @@ struct LogQLPrinter {
             return aggregation.function.rawValue + grouping
                 + "(\(parameter)\(text(of: aggregation.operand)))"
         case .binary(let binary): return self.binary(binary)
+        case .variants(let variants):
+            let texts = variants.expressions.map(text(of:)).joined(separator: ", ")
+            return "variants(\(texts)) of (\(lines(of: variants.lines)))"
         case .labelReplace(let replacement):
             let texts = [
                 replacement.destination, replacement.replacement, replacement.source,
@@ -111,15 +121,21 @@ struct LogQLPrinter {
     }
 
     private static func rangeAggregation(_ range: RangeAggregation) -> String {
-        let parameter = range.parameter.map { LogQLText.number($0) + ", " } ?? ""
-        var text = "\(range.function.rawValue)(\(parameter)\(text(of: range.log)) "
-        text += "[\(LogQLText.duration(nanos: range.rangeNanos))]"
+        let parameter =
+            (range.label ?? range.parameter.map(LogQLText.number)).map { $0 + ", " } ?? ""
+        let text = "\(range.function.rawValue)(\(parameter)\(lines(of: range)))"
+        guard let grouping = range.grouping else { return text }
+        return text + " " + self.grouping(grouping)
+    }
+
+    /// Which lines, the range and the offset.
+    private static func lines(of range: RangeAggregation) -> String {
+        var text = self.text(of: range.log)
+        text += " [\(LogQLText.duration(nanos: range.rangeNanos))]"
         if range.offsetNanos != 0 {
             let size = LogQLText.duration(nanos: Int64(clamping: range.offsetNanos.magnitude))
             text += " offset \(range.offsetNanos < 0 ? "-" : "")\(size)"
         }
-        text += ")"
-        if let grouping = range.grouping { text += " " + self.grouping(grouping) }
         return text
     }
 

@@ -18,16 +18,34 @@ struct LogQLToken: Equatable {
     /// Byte offset of its first byte in the query.
     var offset: Int
 
-    /// As an error message names it.
-    var description: String {
+    /// As Loki's messages name it. `next`: the token behind it, which tells functions from names.
+    func name(before next: LogQLToken) -> String {
         switch kind {
-        case .identifier(let name): name
-        case .string(let text): LogQLText.quoted(text)
-        case .number(let text), .symbol(let text): text
-        case .flag(let name): "--" + name
-        case .end: "end of query"
+        case .identifier(let name):
+            let word = name.lowercased()
+            if LogQLToken.keywords.contains(word) { return word }
+            let isFunction =
+                RangeAggregation.Function(rawValue: word) != nil
+                || VectorAggregation.Function(rawValue: word) != nil || word == "vector"
+            return isFunction && next.kind == .symbol("(") ? word.uppercased() : "IDENTIFIER"
+        case .string: return "STRING"
+        case .number(let text):
+            let bytes = Array(text.utf8)[...]
+            if Double(text) != nil { return "NUMBER" }
+            return LogQLQuantity.durationNanos(bytes) == nil ? "BYTES" : "DURATION"
+        case .symbol("["): return "RANGE"
+        case .symbol(let text): return text
+        case .flag: return "PARSER_FLAG"
+        case .end: return "$end"
         }
     }
+
+    /// Words that are no names to Loki's grammar.
+    private static let keywords: Set<String> = [
+        "and", "bool", "by", "decolorize", "drop", "group_left", "group_right", "ignoring", "ip",
+        "json", "keep", "label_format", "label_replace", "line_format", "logfmt", "of", "offset",
+        "on", "or", "pattern", "regexp", "unless", "unpack", "unwrap", "variants", "without",
+    ]
 }
 
 /// How LogQL writes strings and numbers.
