@@ -69,7 +69,7 @@ struct PatternMerge {
     }
 
     /// Whether a value may go on over it: letters, digits, and the marks of a wildcard.
-    private static func isInner(_ byte: UInt8) -> Bool {
+    static func isInner(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F, 0x3C, 0x3E, 0x80...: true
         default: false
@@ -80,7 +80,8 @@ struct PatternMerge {
     func forms() -> [Form] {
         clusters.map { cluster -> Form in
             var form = cluster.form
-            form.text = Array(cluster.words.joined(separator: [0x20]))
+            // What a line itself has in angle brackets would be a name.
+            form.text = LinePattern.anonymous(Array(cluster.words.joined(separator: [0x20])))
             return form
         }
         .sorted { a, b in

@@ -107,9 +107,7 @@ struct PatternSummary {
                 metadata: data.lines.metadataBytes[data.lines.metadataRange(index)],
                 timestamp: data.lines.timestamps[index])
             guard isKept else { continue }
-            bytes.append(
-                contentsOf: pipeline.line(data.lines.bytes, range)
-                    .prefix(PatternSummary.lineBytesMax))
+            append(pipeline.line(data.lines.bytes, range))
             ends.append(UInt32(bytes.count))
             times.append(data.lines.timestamps[index])
             if bytes.count >= PatternSummary.chunkBytes { count() }
@@ -117,6 +115,18 @@ struct PatternSummary {
         if pipeline.distinctCount > DistinctStage.countMax {
             throw .limit(name: "query.distinct_max", allowed: DistinctStage.countMax)
         }
+    }
+
+    /// Of a long line the front, up to a mark, and a wildcard for the rest.
+    private mutating func append(_ line: ArraySlice<UInt8>) {
+        guard line.count > PatternSummary.lineBytesMax else {
+            bytes.append(contentsOf: line)
+            return
+        }
+        var front = line.prefix(PatternSummary.lineBytesMax)
+        while let last = front.last, PatternMerge.isInner(last) { front = front.dropLast() }
+        bytes.append(contentsOf: front)
+        bytes.append(contentsOf: LinePatterns.wildcard)
     }
 
     /// Counts the lines that wait.

@@ -99,6 +99,12 @@ struct LineFields: Sendable {
     /// Source: Loki, grafana/loki#19991, #12800.
     @inline(__always)
     mutating func parsedName(_ number: Int) -> Int? {
+        // Mostly the line has nothing of that name.
+        if !streamHas(number) {
+            let index = index(of: number)
+            if index < 0 { return number }
+            if fields[index].origin == .parsed { return nil }
+        }
         let name = parsedNameReplacing(number)
         let index = index(of: name)
         return index >= 0 && fields[index].origin == .parsed ? nil : name

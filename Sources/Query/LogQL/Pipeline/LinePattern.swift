@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// A pattern such as `<ip> - <_> "<method> <path>"`: literals between captures. Takes a line apart
 /// (`pattern`) or tests it (`|>`).
 ///
@@ -38,8 +40,25 @@ struct LinePattern: Sendable {
         return nil
     }
 
-    private static func parts(of text: String) -> [Part] {
-        let bytes = Array(text.utf8)
+    /// The same pattern without names of captures, and one for those that follow each other.
+    static func anonymous(_ text: [UInt8]) -> [UInt8] {
+        var result: [UInt8] = []
+        var previousIsCapture = false
+        for part in parts(of: text) {
+            if case .literal(let bytes) = part {
+                result += bytes
+                previousIsCapture = false
+            } else {
+                if !previousIsCapture { result += LinePatterns.wildcard }
+                previousIsCapture = true
+            }
+        }
+        return result
+    }
+
+    private static func parts(of text: String) -> [Part] { parts(of: Array(text.utf8)) }
+
+    private static func parts(of bytes: [UInt8]) -> [Part] {
         var parts: [Part] = []
         var literal: [UInt8] = []
         var offset = 0
