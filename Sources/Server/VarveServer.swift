@@ -237,6 +237,7 @@ package final class VarveServer: Sendable {
             .addRoutes(to: &table)
         FeaturesAPI().addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
+        LogEventAPI(engine: logs, context: context, timers: world.timers).addRoutes(to: &table)
         LogPlanAPI(node: node, context: context).addRoutes(to: &table)
         LogHitsAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(

@@ -99,7 +99,7 @@ def test_explain(logs):
     assert sum(one["ofStreams"] for one in sealed) > sum(one["toRead"] for one in sealed) == 0
     late = server.get("/api/v1/logs/explain", query="{}", start=now_ns() + 10**12)["data"]
     assert sum(shard["segmentsOutOfTime"] for shard in late["shards"]) == len(sealed)
-    assert server.request("GET", "/api/v1/logs/explain", query="rate({}[5m])")[0] == 400
+    assert server.request("GET", "/api/v1/logs/explain", query="rate({}[5m])")[0] == 422
 
 
 def test_hits_over_time(logs):

@@ -91,16 +91,21 @@ package enum LokiJSON {
     package static func lines(_ batch: LogEntryBatch) -> [UInt8] {
         var json = JSONWriter(reserving: batch.lines.bytes.count + 128 * batch.lines.count)
         for index in 0..<batch.lines.count {
-            json.raw("{\"ts\":\"")
-            json.integer(batch.lines.timestamps[index])
-            json.raw("\",\"line\":")
-            json.string(batch.lines.bytes[batch.lines.lineRange(index)])
-            json.raw(",\"labels\":")
-            let stream = batch.streams[Int(batch.lines.streamIndexes[index])]
-            json.object(stream.labels)
-            json.raw("}\n")
+            line(batch, index, to: &json)
+            json.raw("\n")
         }
         return json.bytes
+    }
+
+    /// One of these objects.
+    static func line(_ batch: LogEntryBatch, _ index: Int, to json: inout JSONWriter) {
+        json.raw("{\"ts\":\"")
+        json.integer(batch.lines.timestamps[index])
+        json.raw("\",\"line\":")
+        json.string(batch.lines.bytes[batch.lines.lineRange(index)])
+        json.raw(",\"labels\":")
+        json.object(batch.streams[Int(batch.lines.streamIndexes[index])].labels)
+        json.raw("}")
     }
 
     /// Streams of a finished answer, without categories.

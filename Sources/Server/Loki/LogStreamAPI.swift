@@ -14,12 +14,8 @@ struct LogStreamAPI: Sendable {
 
     /// Lines that one read of the storage brings, and so what is held in memory.
     private static let pageLineCount = 2_000
-    /// A blank line this often tells a quiet follower's connection from a dead one.
-    private static let heartbeatNanos: Int64 = 10_000_000_000
     /// How often a search says how far it is.
     private static let progressNanos: Int64 = 500_000_000
-    /// Pieces that a follower may be behind before it is cut off.
-    private static let backlogMax = 4_096
     private static let contentType = "application/x-ndjson"
 
     func addRoutes(to table: inout RouteTable) {
@@ -29,7 +25,8 @@ struct LogStreamAPI: Sendable {
 
     /// Parameters: `query`, `ignore_case=1`, `start`, `end`, `limit` (0 or none: all),
     /// `direction`, `progress=1` (notes of the bytes searched so far among the lines), `stats=1` (a note
-    /// at the end: what it took, and whether all could be read).
+    /// at the end: what it took, and whether all could be read), `cursor` (empty at first: a note behind
+    /// each page, `{"cursor":"…"}`, which gives the rest to whoever sends it with the same parameters).
     func stream(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try self.query(call)
         guard query.kind == .lines else {
@@ -44,13 +41,23 @@ struct LogStreamAPI: Sendable {
             direction: call.parameters["direction"] == "forward" ? .forward : .backward,
             budget: try context.budget(for: call))
         let (engine, timers) = (engine, timers)
+        var first = LogPages(request: request, pageLineCount: Self.pageLineCount)
+        let cursor = call.parameters["cursor"]
+        if let cursor, !cursor.isEmpty {
+            guard let place = TailPlace(cursor) else {
+                throw HTTPFailure.invalid("cursor", "\"\(cursor)\" is none")
+            }
+            first.resume(at: place)
+        }
+        let pages = first
+        let options = SearchNotes(
+            time: call.parameters["stats"] == "1" ? time : nil, givesCursors: cursor != nil)
         let wantsProgress = call.parameters["progress"] == "1"
-        let time = call.parameters["stats"] == "1" ? time : nil
         return HTTPAnswer(
             contentType: Self.contentType,
             body: .stream { write in
                 guard wantsProgress else {
-                    return try await Self.search(request, engine, time, write)
+                    return try await Self.search(pages, request.budget, engine, options, write)
                 }
                 let (ticks, clock) = AsyncStream.makeStream(
                     of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -66,7 +73,7 @@ struct LogStreamAPI: Sendable {
                     }
                     do {
                         defer { clock.finish() }
-                        try await Self.search(request, engine, time, write)
+                        try await Self.search(pages, request.budget, engine, options, write)
                     }
                     try await group.waitForAll()
                 }
@@ -74,22 +81,25 @@ struct LogStreamAPI: Sendable {
     }
 
     private static func search(
-        _ request: LogQLRequest, _ engine: LogQLEngine, _ time: (any TimeSource)?,
+        _ pages: LogPages, _ budget: QueryBudget, _ engine: LogQLEngine, _ notes: SearchNotes,
         _ write: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
-        let start = time?.monotonicNanos() ?? 0
+        var pages = pages
+        let start = notes.time?.monotonicNanos() ?? 0
         var (lineCount, isComplete) = (0, true)
         do {
-            var pages = LogPages(request: request, pageLineCount: pageLineCount)
             while let (page, missing) = try await pages.next(engine) {
                 try await write(LokiJSON.lines(page))
                 for sentence in missing { try await write(note("warning", sentence)) }
+                if notes.givesCursors, let cursor = pages.cursor {
+                    try await write(note("cursor", cursor))
+                }
                 lineCount += page.lines.count
                 isComplete = isComplete && missing.isEmpty
             }
-            guard let time else { return }
+            guard let time = notes.time else { return }
             let micros = (time.monotonicNanos() - start) / 1_000
-            let bytes = request.budget.bytesCharged
+            let bytes = budget.bytesCharged
             try await write(
                 Array(
                     ("{\"stats\":{\"bytes\":\(bytes),\"lines\":\(lineCount),\"micros\":\(micros),"
@@ -102,42 +112,25 @@ struct LogStreamAPI: Sendable {
     /// Parameters: `query`, `ignore_case=1`. Ends with `{"gap":"ns"}` when lines came in since about
     /// then that are not sent: who comes again and reads from there on has them.
     func follow(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let follower = SharedFollower(try LogFollower(try query(call)))
-        let context = context
-        let timers = timers
-        let tenant = call.tenant
+        let query = try query(call)
+        // Refused before the answer begins.
+        _ = try LogFollower(query)
+        let (querier, timers, tenant) = (context.querier, timers, call.tenant)
         return HTTPAnswer(
             contentType: Self.contentType,
             body: .stream { write in
-                let (pieces, outbox) = AsyncStream.makeStream(
-                    of: [UInt8].self, bufferingPolicy: .bufferingOldest(Self.backlogMax))
-                let offer: @Sendable ([UInt8]) -> Void = { piece in
-                    if case .dropped = outbox.yield(piece) { outbox.finish() }
-                }
-                let gap = Gap()
-                let subscription = context.querier.follow(
-                    tenant: tenant,
-                    onGap: { since in
-                        // What waits is still sent; whoever comes again reads what lacks.
-                        gap.set(since)
-                        outbox.finish()
-                    }
-                ) { batch in
-                    let entries = follower.process(batch)
-                    if entries.lines.count > 0 { offer(LokiJSON.lines(entries)) }
-                }
-                let heartbeat = timers.every(
-                    Self.heartbeatNanos, aligned: false, name: "tail-heartbeat"
-                ) { _ in offer([UInt8(ascii: "\n")]) }
-                defer {
-                    subscription.cancel()
-                    heartbeat.cancel()
-                }
+                let tail = try LiveTail(query, tenant: tenant, of: querier, timers: timers)
+                defer { tail.close() }
                 // The head of the answer leaves with its first piece.
                 try await write([UInt8(ascii: "\n")])
-                for await piece in pieces { try await write(piece) }
+                for await item in tail.items {
+                    switch item {
+                    case .lines(let batch): try await write(LokiJSON.lines(batch))
+                    case .heartbeat: try await write([UInt8(ascii: "\n")])
+                    }
+                }
                 if Task.isCancelled { return }
-                if let since = gap.since { return try await write(Self.gap(since)) }
+                if let nanos = tail.gapNanos { return try await write(Self.gap(nanos)) }
                 let sentence = "the reader was too slow: lines were skipped"
                 try await write(Self.note("error", sentence))
             })
@@ -152,8 +145,8 @@ struct LogStreamAPI: Sendable {
         Array("{\"progress\":{\"bytes\":\(byteCount)}}\n".utf8)
     }
 
-    private static func gap(_ since: Timestamp) -> [UInt8] {
-        Array("{\"gap\":\"\(since.nanos)\"}\n".utf8)
+    private static func gap(_ nanos: Int64) -> [UInt8] {
+        Array("{\"gap\":\"\(nanos)\"}\n".utf8)
     }
 
     private static func note(_ kind: String, _ sentence: String) -> [UInt8] {
@@ -165,26 +158,11 @@ struct LogStreamAPI: Sendable {
     }
 }
 
-/// Since when lines came in that a follower is not given; the earliest that was said.
-private final class Gap: Sendable {
-    private let earliest = Mutex<Timestamp?>(nil)
-
-    var since: Timestamp? { earliest.withLock { $0 } }
-
-    func set(_ since: Timestamp) {
-        earliest.withLock { $0 = min($0 ?? since, since) }
-    }
-}
-
-/// A follower that the tasks which apply batches share.
-private final class SharedFollower: Sendable {
-    private let follower: Mutex<LogFollower>
-
-    init(_ follower: LogFollower) { self.follower = Mutex(follower) }
-
-    func process(_ batch: WriteBatch) -> LogEntryBatch {
-        follower.withLock { $0.process(batch) }
-    }
+/// What a search says beside its lines.
+private struct SearchNotes: Sendable {
+    /// Given: what it took, at the end.
+    var time: (any TimeSource)?
+    var givesCursors: Bool
 }
 
 /// A result in pages: each reads on from the timestamp of the last line, leaving out the lines of
@@ -237,15 +215,30 @@ struct LogPages {
         return (page, summary.completeness.missing)
     }
 
+    /// Where the next page begins; nil before the first.
+    var cursor: String? { boundary.map { TailPlace(nanos: $0, count: skipCount).text } }
+
+    /// Begins behind a place that `cursor` named, of the same search.
+    mutating func resume(at place: TailPlace) {
+        boundary = place.nanos
+        skipCount = place.count
+        move(to: place.nanos)
+    }
+
+    private mutating func move(to nanos: Int64) {
+        switch request.direction {
+        case .forward: request.start = max(request.start, Timestamp(nanos: nanos))
+        case .backward:
+            request.end = min(request.end, Timestamp(nanos: nanos).advanced(byNanos: 1))
+        }
+    }
+
     private mutating func advance(behind lines: LineColumns) {
         guard let last = lines.timestamps.last else { return }
         let atBoundary = lines.timestamps.reversed().prefix { $0 == last }.count
         let isSameBoundary = atBoundary == lines.count && boundary == last
         skipCount = isSameBoundary ? skipCount + atBoundary : atBoundary
-        switch request.direction {
-        case .forward: request.start = Timestamp(nanos: last)
-        case .backward: request.end = Timestamp(nanos: last).advanced(byNanos: 1)
-        }
+        move(to: last)
         boundary = last
     }
 
