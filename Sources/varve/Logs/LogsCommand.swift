@@ -88,7 +88,9 @@ struct LogsCommand: AsyncParsableCommand {
                 ).groups(around: entries)
                 printer.print(groups)
             } else {
-                for entry in entries.reversed() { printer.print(entry) }
+                // Of forms the most frequent come first, of lines the oldest.
+                let ordered = output.showsPatterns ? entries : entries.reversed()
+                for entry in ordered { printer.print(entry) }
             }
         }
         progress?.end()
