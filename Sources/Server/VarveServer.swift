@@ -102,6 +102,7 @@ package final class VarveServer: Sendable {
                 var table = RouteTable()
                 RulesAPI(service: rules, keeper: { DutyRelay.keeper(beside: node) })
                     .addRoutes(to: &table)
+                LokiRulesAPI(service: rules).addRoutes(to: &table)
                 TargetsAPI(service: scrapes, keeper: { DutyRelay.keeper(beside: node) })
                     .addRoutes(to: &table)
                 let service = makeHTTP(configuration, limits, node, context, table, world, logger)
@@ -212,7 +213,9 @@ package final class VarveServer: Sendable {
         var table = services
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
-        DeletionAPI(node: node, isEnabled: configuration.hasAdminAPI).addRoutes(to: &table)
+        let deletions = DeletionAPI(
+            node: node, time: world.time, isEnabled: configuration.hasAdminAPI)
+        deletions.addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
         let metrics = PromQLEngine(clock: context.queryClock)
         PrometheusAPI(engine: metrics, context: context).addRoutes(to: &table)
@@ -225,6 +228,9 @@ package final class VarveServer: Sendable {
         FeaturesAPI().addRoutes(to: &table)
         LokiAPI(engine: logs, context: context).addRoutes(to: &table)
         LogStreamAPI(engine: logs, context: context, timers: world.timers)
+            .addRoutes(to: &table)
+        LogTailAPI(engine: logs, context: context, timers: world.timers).addRoutes(to: &table)
+        DeisAPI(engine: logs, context: context, delete: { try await deletions.delete($0) })
             .addRoutes(to: &table)
         PushAPI(
             appender: node.appender, caches: SeriesCaches(seed: world.random.next()),
