@@ -61,7 +61,7 @@ import Testing
         ("1x", .string), ("1.2.3s", .string), ("10.0.0.1", .string),
     ]
 
-    @Test(arguments: kinds) func kinds(_ value: String, _ want: DetectedFields.Kind) {
+    @Test(arguments: kinds) func tellsKinds(_ value: String, _ want: DetectedFields.Kind) {
         #expect(DetectedFields.kind(of: value) == want)
     }
 }
