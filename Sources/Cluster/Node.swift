@@ -17,7 +17,7 @@ package final class Node: Sendable {
     package let cluster: ClusterMembership?
 
     private let router: Router
-    private let shards: ShardTable
+    let shards: ShardTable
     private let queue: ProposalQueue
     private let applier: ApplyLoop
     private let loop: NodeLoop

@@ -107,6 +107,7 @@ package final class VarveServer: Sendable {
                 var table = RouteTable()
                 RulesAPI(service: rules, keeper: { DutyRelay.keeper(beside: node) })
                     .addRoutes(to: &table)
+                LokiRulesAPI(service: rules).addRoutes(to: &table)
                 TargetsAPI(service: scrapes, keeper: { DutyRelay.keeper(beside: node) })
                     .addRoutes(to: &table)
                 let service = makeHTTP(configuration, limits, node, context, table, world, logger)
@@ -223,7 +224,8 @@ package final class VarveServer: Sendable {
         AdminAPI(node: node, telemetry: world.telemetry, version: configuration.version)
             .addRoutes(to: &table)
         let gate = AdminGate(isOpen: configuration.hasAdminAPI)
-        DeletionAPI(node: node, gate: gate).addRoutes(to: &table)
+        let deletions = DeletionAPI(node: node, time: world.time, gate: gate)
+        deletions.addRoutes(to: &table)
         SnapshotAPI(node: node, gate: gate, time: world.time, random: world.random)
             .addRoutes(to: &table)
         ClusterAPI(node: node).addRoutes(to: &table)
@@ -244,6 +246,9 @@ package final class VarveServer: Sendable {
             engine: logs, context: context, timers: world.timers, time: world.time
         )
         .addRoutes(to: &table)
+        LogTailAPI(engine: logs, context: context, timers: world.timers).addRoutes(to: &table)
+        DeisAPI(engine: logs, context: context, delete: { try await deletions.delete($0) })
+            .addRoutes(to: &table)
         PushAPI(
             appender: node.appender, caches: SeriesCaches(seed: world.random.next()),
             adjustableLimits: adjustable.ingest, time: world.time, telemetry: world.telemetry,

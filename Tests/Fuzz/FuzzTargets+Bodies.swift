@@ -13,6 +13,8 @@ extension FuzzTargets {
         },
         Target("loki_json", run: lokiJSON),
         Target("loki_protobuf", run: lokiProtobuf),
+        Target("otlp_json", run: otlpJSON),
+        Target("otlp_protobuf", run: otlpProtobuf),
         Target("decompression", lengthMax: 16_384, run: decompression),
     ]
 
@@ -90,6 +92,20 @@ extension FuzzTargets {
     private static func lokiProtobuf(_ bytes: [UInt8]) {
         read { cache throws(IngestError) in
             try LokiBody.parseProtobuf(bytes, tenant: .standard, limits: limits, cache: &cache)
+        }
+    }
+
+    private static func otlpJSON(_ bytes: [UInt8]) {
+        read { cache throws(IngestError) in
+            try OTLPBody.parseJSON(
+                bytes, tenant: .standard, now: now, limits: limits, cache: &cache)
+        }
+    }
+
+    private static func otlpProtobuf(_ bytes: [UInt8]) {
+        read { cache throws(IngestError) in
+            try OTLPBody.parseProtobuf(
+                bytes, tenant: .standard, now: now, limits: limits, cache: &cache)
         }
     }
 

@@ -1,5 +1,6 @@
 internal import Cluster
 internal import Model
+internal import Platform
 internal import Query
 
 /// Deleting series and lines that are already stored: `/api/v1/admin/tsdb/delete_series` and
@@ -11,7 +12,16 @@ struct DeletionAPI: Sendable {
     private static let millisecond: Int64 = 1_000_000
 
     let node: Node
+    let time: any TimeSource
     let gate: AdminGate
+    /// Of lines, that were asked for here.
+    private let asked = DeletionLog()
+
+    init(node: Node, time: any TimeSource, gate: AdminGate) {
+        self.node = node
+        self.time = time
+        self.gate = gate
+    }
 
     func addRoutes(to table: inout RouteTable) {
         for prefix in ["/api/v1/admin/tsdb", "/prometheus/api/v1/admin/tsdb"] {
@@ -19,6 +29,7 @@ struct DeletionAPI: Sendable {
             table.add([.post, .put], "\(prefix)/clean_tombstones", .quick, clean)
         }
         table.add([.post, .put], "/loki/api/v1/delete", .quick, deleteLines)
+        table.add([.get], "/loki/api/v1/delete", .quick, list)
     }
 
     /// `match[]`, at least one; `start`, `end`: both inclusive, to the millisecond.
@@ -44,11 +55,25 @@ struct DeletionAPI: Sendable {
             throw HTTPFailure.invalid("query", "{} is every line there is: name a label or a text")
         }
         let (start, end) = try span(of: call)
-        try await node.delete(
-            Deletion(
-                tenant: call.tenant, signal: .logs, selector: Selector(matchers), start: start,
-                end: end, filters: filters))
+        let deletion = Deletion(
+            tenant: call.tenant, signal: .logs, selector: Selector(matchers), start: start,
+            end: end, filters: filters)
+        try await delete(deletion)
         return .noContent
+    }
+
+    /// Deletes lines, where that is allowed, and remembers that it was asked for.
+    func delete(_ deletion: Deletion) async throws {
+        try gate.check()
+        try await node.delete(deletion)
+        asked.add(deletion, at: Timestamp(nanos: time.wallNanos()))
+    }
+
+    /// Deletions of lines as Loki lists them, and how far the freeing of their space is: those that
+    /// this node was asked for since it started, and all whose space is not free yet.
+    func list(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let waiting = node.deletions(of: call.tenant).filter { $0.deletion.signal == .logs }
+        return .json(asked.answer(tenant: call.tenant, waiting: waiting))
     }
 
     /// Answers when nothing deleted is left on the disks of the shards that this node leads; others

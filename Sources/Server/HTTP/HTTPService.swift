@@ -161,6 +161,7 @@ final class HTTPService: Sendable {
         case .quick, .write: return try await route.endpoint(call)
         case .follow:
             var answer = try await route.endpoint(call)
+            if answer.status == 101 { try await takeOver(channel) }
             if case .stream(let produce) = answer.body {
                 let watch = watch
                 answer.body = .stream { write in
@@ -170,6 +171,15 @@ final class HTTPService: Sendable {
             return answer
         case .query: return try await query(route, call, channel)
         }
+    }
+
+    /// From here on the client speaks WebSocket; the answer's head says so to it.
+    private func takeOver(_ channel: any Channel) async throws {
+        let watch = watch
+        try await channel.eventLoop.submit {
+            try channel.pipeline.syncOperations.addHandler(
+                WebSocketInput(watch: watch), position: .first)
+        }.get()
     }
 
     private func query(

@@ -1,5 +1,6 @@
 /// Which endpoint answers which method and path. Patterns are `/`-separated; a part `{name}`
-/// takes one part of the path and hands it on. Literal parts win over named ones.
+/// takes one part of the path and hands it on. Literal parts win over named ones,
+/// whatever the method.
 package struct RouteTable: Sendable {
     package typealias Endpoint = @Sendable (HTTPCall) async throws -> HTTPAnswer
 
@@ -44,21 +45,18 @@ package struct RouteTable: Sendable {
 
     func match(_ method: HTTPCall.Method, _ path: String) -> Match {
         let parts = path.split(separator: "/").map(String.init)
-        var allowed: Set<HTTPCall.Method> = []
-        var best: (route: Route, values: [String: String])?
-        for route in routes {
-            guard let values = RouteTable.values(of: route.parts, in: parts) else { continue }
-            let takesHead = method == .head && route.methods.contains(.get)
-            if route.methods.contains(method) || takesHead {
-                if let best, best.values.count <= values.count { continue }
-                best = (route, values)
-            } else {
-                allowed.formUnion(route.methods)
-            }
+        let known = routes.compactMap { route in
+            RouteTable.values(of: route.parts, in: parts).map { (route: route, values: $0) }
         }
-        if let best { return .found(best.route, values: best.values) }
-        if !allowed.isEmpty { return .wrongMethod(allowed: allowed.map(\.rawValue).sorted()) }
-        return .unknown
+        guard let fewest = known.map(\.values.count).min() else { return .unknown }
+        let nearest = known.filter { $0.values.count == fewest }
+        let found = nearest.first { one in
+            let takesHead = method == .head && one.route.methods.contains(.get)
+            return one.route.methods.contains(method) || takesHead
+        }
+        if let found { return .found(found.route, values: found.values) }
+        let allowed = Set(nearest.flatMap(\.route.methods))
+        return .wrongMethod(allowed: allowed.map(\.rawValue).sorted())
     }
 
     private static func values(of pattern: [String], in parts: [String]) -> [String: String]? {

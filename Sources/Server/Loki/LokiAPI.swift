@@ -23,6 +23,14 @@ struct LokiAPI: Sendable {
         table.add(both, "\(prefix)/index/stats", .query, indexStats)
         table.add(both, "\(prefix)/format_query", .quick, formatQuery)
         table.add([.get], "\(prefix)/status/buildinfo", .quick, buildInfo)
+        table.add(both, "\(prefix)/index/volume", .query, volume)
+        table.add(both, "\(prefix)/index/volume_range", .query, volumeRange)
+        table.add(both, "\(prefix)/patterns", .query, patterns)
+        table.add(both, "\(prefix)/detected_labels", .query, detectedLabels)
+        table.add(both, "\(prefix)/detected_fields", .query, detectedFields)
+        table.add(both, "\(prefix)/detected_field/{name}/values", .query, detectedValues)
+        table.add([.get], "\(prefix)/drilldown-limits", .quick, drilldownLimits)
+        table.add([.get], "/config", .quick, configuration)
     }
 
     func query(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -53,7 +61,7 @@ struct LokiAPI: Sendable {
         }
         request.direction = try direction(call)
         request.limit = try limit(call)
-        return try await lines(request, call)
+        return try await lines(request, call, intervalNanos: try interval(call))
     }
 
     func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -72,18 +80,6 @@ struct LokiAPI: Sendable {
         return .json(PrometheusJSON.answer(sets))
     }
 
-    /// Grafana shows it before a query is run: how much the selector would read.
-    func indexStats(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let request = try labelRequest(call)
-        let streams = try await context.querier.labelSets(request).values
-        let entries = try await count("count_over_time", call)
-        let bytes = try await count("bytes_over_time", call)
-        var json = JSONWriter()
-        json.raw("{\"streams\":\(streams.count),\"chunks\":\(streams.count),")
-        json.raw("\"bytes\":\(bytes),\"entries\":\(entries)}")
-        return .json(json.bytes)
-    }
-
     func formatQuery(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try LogQLQuery(try call.required("query"))
         return .json(PrometheusJSON.success { $0.string(query.description) })
@@ -92,108 +88,36 @@ struct LokiAPI: Sendable {
     func buildInfo(_ call: HTTPCall) async throws -> HTTPAnswer {
         var json = JSONWriter()
         // Clients read the version to know which functions and endpoints exist.
-        json.raw("{\"version\":\"3.0.0\",\"revision\":")
+        json.raw("{\"version\":\"\(LokiAPI.likeness)\",\"revision\":")
         json.string(context.version)
         json.raw(",\"branch\":\"varve\",\"buildUser\":\"\",\"buildDate\":\"\",\"goVersion\":\"\"}")
         return .json(json.bytes)
     }
 
-    private func lines(_ request: LogQLRequest, _ call: HTTPCall) async throws -> HTTPAnswer {
+    /// `intervalNanos`: between two lines of a stream at least so much; 0 takes all.
+    private func lines(
+        _ request: LogQLRequest, _ call: HTTPCall, intervalNanos: Int64 = 0
+    ) async throws -> HTTPAnswer {
         let flags = call.headers["x-loki-response-encoding-flags"] ?? ""
         let isCategorized = flags.contains("categorize-labels")
         var streams = LokiJSON.Streams(isCategorized: isCategorized)
+        var request = request
+        var rest = request.limit ?? .max
+        var thinning = LineThinning(intervalNanos: intervalNanos)
+        if intervalNanos > 0 { request.limit = nil }
         let summary = try await engine.stream(request) { batch in
-            streams.add(batch)
-            return true
+            guard intervalNanos > 0 else {
+                streams.add(batch)
+                return true
+            }
+            let thinned = thinning.thinned(batch, limit: rest)
+            rest -= thinned.lines.count
+            streams.add(thinned)
+            return rest > 0
         }
         return .json(
             LokiJSON.answer(
                 streams, isCategorized: isCategorized, statistics: summary.statistics,
                 warnings: summary.completeness.missing))
-    }
-
-    private func count(_ function: String, _ call: HTTPCall) async throws -> Int {
-        guard let selector = call.parameters["query"], !selector.isEmpty else { return 0 }
-        let (start, end) = try span(call)
-        let seconds = max((end.nanos &- start.nanos) / 1_000_000_000, 1)
-        let query = try LogQLQuery("sum(\(function)(\(selector)[\(seconds)s]))")
-        let answer = try await engine.query(
-            LogQLRequest(
-                tenant: call.tenant, query: query, start: end, end: end,
-                budget: try context.budget(for: call)))
-        guard case .vector(let samples) = answer.answer.value,
-            case .float(let value)? = samples.first?.value
-        else { return 0 }
-        return Int(value)
-    }
-
-    private func labelRequest(
-        _ call: HTTPCall, _ parameter: String = "query"
-    ) throws -> LabelRequest {
-        let (start, end) = try span(call, standard: 6 * LokiAPI.spanNanosStandard)
-        var alternatives: [[Matcher]] = []
-        for text in call.parameters.all(parameter) where !text.isEmpty {
-            alternatives.append(try LogQLQuery.parseSelector(text))
-        }
-        return LabelRequest(
-            tenant: call.tenant, signal: .logs,
-            selector: alternatives.isEmpty
-                ? .everything : Selector(alternatives: alternatives),
-            start: start, end: end, budget: try context.budget(for: call))
-    }
-
-    /// `start`, `end` and `since`, as Loki reads them.
-    private func span(
-        _ call: HTTPCall, standard: Int64 = spanNanosStandard
-    ) throws(HTTPFailure) -> (start: Timestamp, end: Timestamp) {
-        let end = try call.logTime("end", context.now())
-        var span = standard
-        if let text = call.parameters["since"], !text.isEmpty {
-            guard let nanos = TimeText.duration(text), nanos > 0 else {
-                throw HTTPFailure.invalid("since", "a duration above zero is expected")
-            }
-            span = nanos
-        }
-        let start = try call.logTime("start", end.advanced(byNanos: -span))
-        guard start <= end else {
-            throw HTTPFailure.invalid("end", "it is before start")
-        }
-        return (start, end)
-    }
-
-    private func limit(_ call: HTTPCall) throws(HTTPFailure) -> Int? {
-        let limit = try call.count("limit") ?? LokiAPI.limitStandard
-        return limit == 0 ? nil : limit
-    }
-
-    private func direction(_ call: HTTPCall) throws(HTTPFailure) -> LogQLRequest.Direction {
-        switch call.parameters["direction"]?.lowercased() ?? "backward" {
-        case "", "backward": return .backward
-        case "forward": return .forward
-        default: throw HTTPFailure.invalid("direction", "forward or backward is expected")
-        }
-    }
-
-    /// As Loki chooses it when none is given: 250 points, whole seconds.
-    private func step(_ call: HTTPCall, span: Int64) throws(HTTPFailure) -> Int64 {
-        guard let text = call.parameters["step"], !text.isEmpty else {
-            return max(span / 250 / 1_000_000_000, 1) * 1_000_000_000
-        }
-        guard let nanos = TimeText.duration(text), nanos > 0 else {
-            throw HTTPFailure.invalid("step", "a duration above zero is expected")
-        }
-        return nanos
-    }
-}
-
-extension HTTPCall {
-    /// A time as Loki takes it: nanoseconds, seconds or RFC 3339.
-    func logTime(_ name: String, _ standard: Timestamp) throws(HTTPFailure) -> Timestamp {
-        guard let text = parameters[name], !text.isEmpty else { return standard }
-        guard let time = TimeText.parse(text, integersAreNanos: true) else {
-            throw HTTPFailure.invalid(
-                name, "cannot parse \"\(text)\": nanoseconds, seconds or RFC 3339 is expected")
-        }
-        return time
     }
 }

@@ -20,6 +20,8 @@ struct PushAPI: Sendable {
         table.add([.get, .post], "/ping", .quick, ping)
         table.add([.get, .post], "/query", .quick, influxQuery)
         table.add([.post], "/loki/api/v1/push", .write, loki)
+        table.add([.post], "/otlp/v1/logs", .write, otlpLogs)
+        table.add([.post], "/v1/logs", .write, otlpLogs)
     }
 
     func prometheusText(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -98,11 +100,11 @@ struct PushAPI: Sendable {
         return .json(json.bytes)
     }
 
-    private var limits: IngestLimits { adjustableLimits.value }
+    var limits: IngestLimits { adjustableLimits.value }
 
-    private var now: Timestamp { Timestamp(nanos: time.wallNanos()) }
+    var now: Timestamp { Timestamp(nanos: time.wallNanos()) }
 
-    private func decoded(
+    func decoded(
         _ call: HTTPCall, standard: ContentCoding = .identity
     ) throws(HTTPFailure) -> [UInt8] {
         let header = call.headers["content-encoding"]
@@ -118,7 +120,7 @@ struct PushAPI: Sendable {
         }
     }
 
-    private func parse(
+    func parse(
         _ body: (inout SeriesCache) throws(IngestError) -> ParsedBody
     ) throws(HTTPFailure) -> ParsedBody {
         do {
@@ -128,7 +130,7 @@ struct PushAPI: Sendable {
         }
     }
 
-    private func append(
+    func append(
         _ parsed: ParsedBody, protocolName: String
     ) async throws -> HTTPAnswer {
         for (reason, count) in parsed.skips.pairs {

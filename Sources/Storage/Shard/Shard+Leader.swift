@@ -71,6 +71,11 @@ extension Shard {
     /// What was deleted and may still be in segments.
     package var deletionCount: Int { state.withLock { $0.manifest.tombstones.count } }
 
+    /// Those of them that say what; oldest first.
+    package var deletions: [Deletion] {
+        state.withLock { $0.manifest.tombstones.compactMap(\.deletion) }
+    }
+
     /// What frees the space of what was deleted: a segment that holds some of it is written again
     /// without; when there is none, the deletions are forgotten. Nil when nothing is to be done.
     /// Reads indexes.
