@@ -29,20 +29,23 @@ import Testing
     /// A masked frame of a client.
     static func frame(_ code: UInt8, _ payload: [UInt8]) -> [UInt8] {
         let mask: [UInt8] = [1, 2, 3, 4]
-        let length =
-            payload.count < 126
-            ? [0x80 | UInt8(payload.count)]
-            : [0x80 | 126, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
-        return [0x80 | code] + length + mask
-            + payload.enumerated().map { $0.element ^ mask[$0.offset % 4] }
+        var frame: [UInt8] = [0x80 | code]
+        if payload.count < 126 {
+            frame.append(0x80 | UInt8(payload.count))
+        } else {
+            frame += [0xFE, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
+        }
+        frame += mask
+        for (place, byte) in payload.enumerated() { frame.append(byte ^ mask[place % 4]) }
+        return frame
     }
 
     @Test func pingsAndTheEndAreHeardByteByByte() {
-        let bytes =
-            Self.frame(1, [UInt8](repeating: 7, count: 200)) + Self.frame(9, [5, 6])
-            + Self.frame(1, []) + Self.frame(10, [1]) + Self.frame(9, [])
-            + Self.frame(8, [3, 0xE8])
-            + Self.frame(9, [1])
+        var bytes = Self.frame(1, [UInt8](repeating: 7, count: 200))
+        let rest: [(code: UInt8, payload: [UInt8])] = [
+            (9, [5, 6]), (1, []), (10, [1]), (9, []), (8, [3, 0xE8]), (9, [1]),
+        ]
+        for one in rest { bytes += Self.frame(one.code, one.payload) }
         let want: [WebSocketFrames.Event] = [.ping([5, 6]), .ping([]), .close]
         var whole = WebSocketFrames()
         #expect(whole.read(bytes) == want)
