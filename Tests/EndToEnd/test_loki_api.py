@@ -251,7 +251,7 @@ def test_rules(loki):
     ("query_range", {"query": 'rate({a="b"}[1m])', "step": "0"}, "step"),
     ("index/volume", {"query": '{a="b"}', "aggregateBy": "moon"}, "aggregateBy"),
     ("index/volume", {"query": '{a="b"}', "targetLabels": "a-b"}, "targetLabels"),
-    ("index/volume", {"query": '{a="b"} | json'}, "selector"),
+    ("index/volume", {"query": '{a="b"} | json'}, "label matchers"),
     ("index/volume", {"query": '{a="b"}', "limit": "0"}, "limit"),
     ("index/volume_range", {"query": '{a="b"}', "step": "-1"}, "step"),
     ("patterns", {"query": 'rate({a="b"}[1m])'}, "query"),
