@@ -106,7 +106,7 @@ package struct ByteReader: Sendable {
                 var done = 0
                 while done < left, at < buffer.count {
                     let byte = unsafe buffer[at]
-                    guard byte &- 1 < 0x7f, reached + Int64(byte) <= limit else { break }
+                    guard byte &- 1 < 0x7f, Int64(byte) <= limit &- reached else { break }
                     reached += Int64(byte)
                     body(reached)
                     at += 1
@@ -119,9 +119,12 @@ package struct ByteReader: Sendable {
             left -= done
             guard left > 0 else { return }
             let difference = try varint()
-            guard difference > 0, difference <= UInt64(Int64.max), limit - sum >= Int64(difference)
-            else { throw EncodingError.corrupt(what: "ascending numbers", offset: offset) }
-            sum += Int64(difference)
+            let (next, overflows) = sum.addingReportingOverflow(
+                Int64(clamping: difference))
+            guard difference > 0, !overflows, next <= limit else {
+                throw EncodingError.corrupt(what: "ascending numbers", offset: offset)
+            }
+            sum = next
             body(sum)
             left -= 1
         }

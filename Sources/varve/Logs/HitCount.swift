@@ -52,7 +52,9 @@ struct HitCount: Sendable {
             counts: counts, startMillis: first / 1_000_000, stepMillis: step / 1_000_000,
             height: 8, usesColor: options.isColorful)
         Terminal.print(
-            chart.lines + ["\(total) lines, a column is \(DurationWords.text(nanos: step))"])
+            chart.lines + [
+                "\(total) \(total == 1 ? "line" : "lines"), a column is \(DurationWords.text(nanos: step))"
+            ])
         return true
     }
 
