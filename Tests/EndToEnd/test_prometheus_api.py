@@ -1,7 +1,9 @@
 """Prometheus' HTTP API beside queries: federation, limits, and what it says of the server."""
 
+import gzip
 import json
 import time
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -69,6 +71,25 @@ def test_limits_cut_series_and_say_so(filled):
         answer = filled.get("/api/v1/query", query="hits", limit=limit)
         assert len(answer["data"]["result"]) == 3 and "warnings" not in answer
     assert "warnings" not in filled.get("/api/v1/query", query="scalar(vector(1))", limit=1)
+
+
+def test_a_large_answer_comes_in_pieces(server):
+    start = int(time.time()) - 4_000
+    write(server, "".join(
+        f'large{{n="{number}"}} {number + at} {(start + at * 40) * 1000}\n'
+        for number in range(200) for at in range(100)))
+    form = urllib.parse.urlencode(
+        {"query": "large", "start": start, "end": start + 3_900, "step": 10})
+    bodies = []
+    for encoding in ["identity", "gzip"]:
+        request = urllib.request.Request(
+            f"{server.url}/api/v1/query_range?{form}", headers={"Accept-Encoding": encoding})
+        with urllib.request.urlopen(request) as answer:
+            assert (answer.headers["Transfer-Encoding"] == "chunked") == (encoding == "identity")
+            body = answer.read()
+            bodies.append(body if encoding == "identity" else gzip.decompress(body))
+    assert bodies[0] == bodies[1] and len(bodies[0]) > 1 << 20
+    assert len(json.loads(bodies[0])["data"]["result"]) == 200
 
 
 def test_cardinality(filled):

@@ -7,15 +7,49 @@ package enum PrometheusJSON {
     /// `{"status":"success","data":{…}}` with warnings and infos where there are any.
     package static func answer(_ answer: QueryAnswer) -> [UInt8] {
         var json = JSONWriter(reserving: sizeEstimate(answer.value))
-        json.raw("{\"status\":\"success\",\"data\":{\"resultType\":")
+        json.raw(head)
         write(answer.value, to: &json)
+        end(answer, &json)
+        return json.bytes
+    }
+
+    /// The same bytes piece by piece, series after series: at no time is the whole text in memory.
+    static func stream(
+        _ answer: QueryAnswer, _ send: ([UInt8]) async throws -> Void
+    ) async throws {
+        guard case .matrix(let series) = answer.value else {
+            return try await send(self.answer(answer))
+        }
+        var json = JSONWriter(reserving: pieceBytes)
+        json.raw(head)
+        json.raw(matrixHead)
+        for (index, one) in series.enumerated() {
+            if index > 0 { json.comma() }
+            write(one, to: &json)
+            if json.bytes.count >= pieceBytes { try await send(json.take()) }
+        }
+        json.raw("]")
+        end(answer, &json)
+        try await send(json.bytes)
+    }
+
+    /// Whether `stream` is worth its while.
+    static func isLarge(_ answer: QueryAnswer) -> Bool {
+        guard case .matrix = answer.value else { return false }
+        return sizeEstimate(answer.value) > 4 * pieceBytes
+    }
+
+    private static let head = "{\"status\":\"success\",\"data\":{\"resultType\":"
+    private static let matrixHead = "\"matrix\",\"result\":["
+    private static let pieceBytes = 256 << 10
+
+    private static func end(_ answer: QueryAnswer, _ json: inout JSONWriter) {
         if let statistics = answer.statistics {
             json.raw(",\"stats\":")
             write(statistics, to: &json)
         }
         json.raw("}")
         finish(&json, warnings: answer.warnings + answer.completeness.missing, infos: answer.infos)
-        return json.bytes
     }
 
     /// `{"status":"success","data":` + what `body` writes + `}`.
@@ -77,7 +111,7 @@ package enum PrometheusJSON {
             }
             json.raw("]")
         case .matrix(let series):
-            json.raw("\"matrix\",\"result\":[")
+            json.raw(matrixHead)
             for (index, one) in series.enumerated() {
                 if index > 0 { json.comma() }
                 write(one, to: &json)

@@ -54,8 +54,15 @@ struct PrometheusAPI: Sendable {
         let budget = try context.budget(for: call)
         let answer = try await engine(for: call).range(
             text, start: start, end: end, stepNanos: step, tenant: call.tenant,
-            querier: context.querier, budget: budget)
-        return .json(PrometheusJSON.answer(answer.limited(to: try call.count("limit") ?? 0)))
+            querier: context.querier, budget: budget
+        ).limited(to: try call.count("limit") ?? 0)
+        // What is to be compressed is compressed as a whole.
+        guard PrometheusJSON.isLarge(answer), !call.acceptsGzip else {
+            return .json(PrometheusJSON.answer(answer))
+        }
+        return HTTPAnswer(
+            contentType: "application/json",
+            body: .stream { write in try await PrometheusJSON.stream(answer, write) })
     }
 
     func series(_ call: HTTPCall) async throws -> HTTPAnswer {
