@@ -8,7 +8,7 @@ let benches: [(name: String, run: () -> [BenchRow])] = [
     ("storage-noisy", { storageBench(.noisy) }),
     ("storage-counters", { storageBench(.counters) }), ("storage-memory", storageMemoryBench),
     ("storage-selector", selectorBench),
-    ("write", writeBench), ("logs", logBench), ("statsd", statsdBench),
+    ("write", writeBench), ("logs", logBench), ("logql", logQueryBench), ("statsd", statsdBench),
     ("replication", replicationBench), ("node", nodeBench),
     ("fan-out", fanOutBench), ("voters", votersBench), ("scrape", scrapeBench),
 ]
