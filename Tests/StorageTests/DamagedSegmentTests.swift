@@ -115,7 +115,7 @@ struct DamagedSegmentTests {
         try merge(sound)
         let merged = sound.shard.manifest.segments
         let record = try #require(try twoTenants().shard.manifest.segments.first)
-        for byte in stride(from: 3, to: record.index.byteCount, by: 487) {
+        for byte in stride(from: 3, to: record.index.byteCount, by: 97) {
             let fixture = try twoTenants()
             let path = fixture.directory / record.index.name
             var bytes = try fixture.disk.readAll(path)
