@@ -146,21 +146,10 @@ enum QuotedText {
 
     /// Quoted only when it has to be.
     static func labelName(_ name: String) -> String {
-        isPlainLabelName(name) ? name : quote(name)
+        LabelName.isPlain(name) ? name : quote(name)
     }
 
     static func list(_ names: [String]) -> String {
         names.map(labelName).joined(separator: ", ")
-    }
-
-    /// `[a-zA-Z_][a-zA-Z0-9_]*`
-    static func isPlainLabelName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(first >= 0x30 && first <= 0x39) else { return false }
-        return name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x5F: true
-            default: false
-            }
-        }
     }
 }

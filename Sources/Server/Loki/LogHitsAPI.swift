@@ -62,15 +62,8 @@ struct LogHitsAPI: Sendable {
 
     private func names(_ call: HTTPCall) throws(HTTPFailure) -> [String] {
         let names = (call.parameters["by"] ?? "").split(separator: ",").map(String.init)
-        for name in names {
-            let isPlain = name.utf8.allSatisfy { byte in
-                byte == UInt8(ascii: "_")
-                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
-                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-            }
-            guard isPlain else {
-                throw HTTPFailure.invalid("by", "\"\(name)\" is no label name")
-            }
+        for name in names where !LabelName.isPlain(name) {
+            throw HTTPFailure.invalid("by", "\"\(name)\" is no label name")
         }
         return names
     }

@@ -24,7 +24,7 @@ package struct VolumeQuestion: Sendable {
             String($0.drop { $0 == " " })
         }
         for name in targets {
-            guard VolumeQuestion.isLabelName(name) else {
+            guard LabelName.isPlain(name) else {
                 throw HTTPFailure.invalid("targetLabels", "\"\(name)\" is no label name")
             }
             // Streams without the label are no part of it.
@@ -44,12 +44,5 @@ package struct VolumeQuestion: Sendable {
         let window = "[\(max(windowNanos, 1))ns]"
         let parts = names.joined(separator: ",")
         return "sum by (\(parts)) (bytes_over_time({\(selector)}\(window)))"
-    }
-
-    private static func isLabelName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, !(0x30...0x39 ~= first) else { return false }
-        return name.utf8.allSatisfy {
-            0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 || $0 == 0x5F
-        }
     }
 }
