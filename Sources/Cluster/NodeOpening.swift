@@ -67,6 +67,12 @@ struct NodeOpening {
     ) throws {
         let directory = try DataDirectory.open(world.disk, shardCount: configuration.shardCount)
         shardCount = directory.shardCount
+        do {
+            try SnapshotWriter.removeUnfinished(world.disk)
+        } catch {
+            // No reason not to start.
+            world.onNotice("what is left of unfinished snapshots could not be removed: \(error)")
+        }
         self.place = place
         given = configuration
         metaChanged = ChangeRelay()

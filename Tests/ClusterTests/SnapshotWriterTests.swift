@@ -82,6 +82,10 @@ struct SnapshotWriterTests {
                 let manifest = try place.disk.readAll(directory / "MANIFEST")
                 try ShardImage(decoding: manifest).verify(disk: place.disk, directory: directory)
             }
+            // The next start leaves whole ones only.
+            let isWhole = try isWhole(place.disk)
+            try SnapshotWriter.removeUnfinished(place.disk)
+            #expect(place.disk.exists(Self.snapshot) == isWhole)
             // The shard itself is what it was.
             let own = try place.disk.readAll(place.replica.directory / "MANIFEST")
             try ShardImage(decoding: own).verify(

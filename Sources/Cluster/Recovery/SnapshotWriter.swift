@@ -34,9 +34,22 @@ struct SnapshotWriter: Sendable {
         do {
             return try link(shards, leaders)
         } catch {
-            // Not opened by anybody in any case.
+            // What can not be removed either is not opened by anybody, and goes at the next start.
             try? disk.removeTree(root)
             throw error
+        }
+    }
+
+    /// Removes what a crash left of snapshots that were being made: it would hold on to the space of
+    /// files that the shards have dropped.
+    static func removeUnfinished(_ disk: any Disk) throws(DiskError) {
+        guard disk.exists(directory) else { return }
+        for entry in try disk.list(directory) where entry.isDirectory {
+            let mark = directory / entry.name / DataDirectory.path.string
+            let isWhole =
+                disk.exists(mark)
+                ? try disk.readAll(mark) != Array(DataDirectory.unfinished.utf8) : false
+            if !isWhole { try disk.removeTree(directory / entry.name) }
         }
     }
 
