@@ -36,10 +36,8 @@ struct ByteCounting {
             }
             for hour in hours {
                 total += known[hour] ?? 0
-                if total > bytesMax {
-                    known = known.filter { $0.key > hour }
-                    return Timestamp(nanos: hour + Self.hour)
-                }
+                // What is known of this hour stays: the next count ends here too, without reading.
+                if total > bytesMax { return Timestamp(nanos: hour + Self.hour) }
             }
             first = start
         }

@@ -143,7 +143,8 @@ package final class RetentionService: Sendable {
             }
             let done = progress
             state.withLock { state in
-                if state.isKeeper || state.rules.contains(rule) { state.progress[rule] = done }
+                // A rule that is gone, or somebody else's by now, leaves nothing behind.
+                if state.isKeeper, state.rules.contains(rule) { state.progress[rule] = done }
             }
         }
     }
