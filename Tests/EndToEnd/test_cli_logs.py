@@ -187,6 +187,10 @@ def test_a_profile_says_where(logs, tmp_path):
         assert said.returncode == 2 and word in said.stderr and said.stderr.count("\n") == 1
     file.write_text("profile = \n")
     assert run().returncode == 2
+    # A file that is there and can not be read is no reason to ask another server.
+    file.write_bytes(b"profile = \"\xff\"\n")
+    said = run()
+    assert said.returncode == 2 and "cannot read" in said.stderr, said
 
 
 def test_completions_of_the_shell():

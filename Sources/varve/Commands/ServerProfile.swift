@@ -32,13 +32,17 @@ struct ServerProfile {
     static func read(
         named name: String?, _ environment: [String: String]
     ) throws(CommandFailure) -> ServerProfile {
-        guard let path = path(environment),
-            let text = try? String(contentsOfFile: path, encoding: .utf8)
-        else {
+        guard let path = path(environment), FileManager.default.fileExists(atPath: path) else {
             if let name {
                 throw CommandFailure("no profile \"\(name)\": there is no file of profiles")
             }
             return ServerProfile()
+        }
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            throw CommandFailure("cannot read \(path): \(error.localizedDescription)")
         }
         let table: TOMLTable
         do {
