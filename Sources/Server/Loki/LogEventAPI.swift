@@ -11,7 +11,8 @@ internal import Query
 /// Parameters: `query` (LogQL of lines, or words), `ignore_case=1`, `start` (lines from there on come
 /// first), `resume` or the header Last-Event-ID: the id of the last event that was read, from which on
 /// lines come without a gap or a repeat. Lines that came in while nobody read, with a timestamp before
-/// that of the id, are not among them. `event: gap` says that lines came in that are not sent, and ends
+/// that of the id, are not among them; and for some seconds after a resumption a new line that is the same as one just
+/// read, timestamp and all, can not be told from it and is left out. `event: gap` says that lines came in that are not sent, and ends
 /// the stream: coming again with the last id brings them. `event: warning` names what could not be read.
 /// Source: WHATWG HTML, "Server-sent events".
 struct LogEventAPI: Sendable {

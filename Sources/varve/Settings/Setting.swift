@@ -167,7 +167,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .querySamplesMax: "Most samples a query may read."
         case .querySeriesMax: "Most series a query may read."
         case .queryConcurrency: "Most queries at a time."
-        case .adminAPI: "on: stored series and lines may be deleted over HTTP."
+        case .adminAPI: "on: deletions and snapshots over HTTP."
         case .rules: "Files of rules in Prometheus' YAML, patterns with commas, or off."
         case .rulesInterval: "How often groups that do not say are evaluated."
         case .rulesTenant: "Tenant whose series rules read and write."
