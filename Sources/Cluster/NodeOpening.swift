@@ -233,12 +233,3 @@ struct NodeOpening {
         return sealed
     }
 }
-
-/// Somebody to be told of a change, who comes later than the one who tells.
-final class ChangeRelay: Sendable {
-    private let listener = Monitor<(@Sendable () -> Void)?>(nil)
-
-    func listen(_ body: @escaping @Sendable () -> Void) { listener.update { $0 = body } }
-
-    func raise() { listener.withLock { $0 }?() }
-}

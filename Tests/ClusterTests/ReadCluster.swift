@@ -72,6 +72,20 @@ final class ReadCluster: Sendable {
     func stop() { for node in nodes { node.stop() } }
 }
 
+/// A function behind a lock.
+final class Held<Function: Sendable>: Sendable {
+    private struct Box {
+        var function: Function
+    }
+
+    private let box = Mutex<Box?>(nil)
+
+    var value: Function? {
+        get { box.withLock { $0 }?.function }
+        set { box.withLock { $0 = newValue.map { Box(function: $0) } } }
+    }
+}
+
 /// One node of a `ReadCluster`.
 final class ReadNode: Sendable {
     let id: NodeID
@@ -90,7 +104,7 @@ final class ReadNode: Sendable {
     /// Shards whose replica takes no part.
     let outOfService = Mutex<Set<GroupID>>([])
     /// Called with every part that leaves, before it does.
-    let beforePart = Mutex<(@Sendable (ReadNode, PeerFrame) -> Void)?>(nil)
+    let beforePart = Held<@Sendable (ReadNode, PeerFrame) -> Void>()
 
     init(_ number: Int, _ state: ClusterState, shards numbers: [Int]) throws {
         let id = NodeID(UInt64(number))
@@ -109,18 +123,16 @@ final class ReadNode: Sendable {
         let transport = ReadTransport(id)
         links.attach(transport)
         let calls = PeerCalls(time: time, random: world.random) { links.send($0, to: $1) }
-        let asked = Mutex<(@Sendable (GroupID, UInt64) -> Void)?>(nil)
+        let asked = Held<@Sendable (GroupID, UInt64) -> Void>()
         let barrier = ReadBarrier(
-            time: time, ask: { group, context in asked.withLock { $0 }?(group, context) },
+            time: time, ask: { group, context in asked.value?(group, context) },
             applied: { shards[ShardGroup.shard(of: $0)]?.appliedIndex ?? 0 })
-        asked.withLock { asked in
-            asked = { [weak barrier] group, context in
-                barrier?.answered(group, context: context, index: 0)
-            }
+        asked.value = { [weak barrier] group, context in
+            barrier?.answered(group, context: context, index: 0)
         }
-        let outside = Mutex<(@Sendable () -> Set<GroupID>)?>(nil)
+        let outside = Held<@Sendable () -> Set<GroupID>>()
         let readable = ReadableShards(shards: shards, barrier: barrier) {
-            outside.withLock { $0 }?() ?? []
+            outside.value?() ?? []
         }
         let view: @Sendable () -> ReadPlan.View = {
             ReadPlan.View(
@@ -129,7 +141,7 @@ final class ReadNode: Sendable {
                 hosted: Set(shards.hosted.map(\.number)), reachable: links.reachable,
                 leader: { _ in nil })
         }
-        let noted = Mutex<(@Sendable (String) -> Void)?>(nil)
+        let noted = Held<@Sendable (String) -> Void>()
         self.id = id
         self.shards = shards
         self.links = links
@@ -141,13 +153,9 @@ final class ReadNode: Sendable {
         querier = ClusterQuerier(readable: readable, view: view, calls: calls, hub: hub)
         tails = RemoteTails(
             hub: hub, calls: calls, time: time, view: view,
-            note: { sentence in noted.withLock { $0 }?(sentence) }, telemetry: world.telemetry)
-        outside.withLock { outside in
-            outside = { [weak self] in self?.outOfService.withLock { $0 } ?? [] }
-        }
-        noted.withLock { noted in
-            noted = { [weak self] sentence in self?.notices.withLock { $0.append(sentence) } }
-        }
+            note: { sentence in noted.value?(sentence) }, telemetry: world.telemetry)
+        outside.value = { [weak self] in self?.outOfService.withLock { $0 } ?? [] }
+        noted.value = { [weak self] sentence in self?.notices.withLock { $0.append(sentence) } }
     }
 
     /// The questions that it was asked.
@@ -225,7 +233,7 @@ final class ReadNode: Sendable {
 
     fileprivate func isSending(_ frame: PeerFrame) {
         guard frame.kind == PeerFrameKind.answer.rawValue, frame.parts[0].last == 0 else { return }
-        beforePart.withLock { $0 }?(self, frame)
+        beforePart.value?(self, frame)
     }
 
     fileprivate func stop() {

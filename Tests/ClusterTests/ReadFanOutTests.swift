@@ -138,7 +138,7 @@ struct ReadFanOutTests {
         let cluster = try ReadCluster(3, holders: Array(repeating: [1, 2], count: 6))
         defer { cluster.stop() }
         try ReadData.fill(cluster, seed: 9)
-        cluster.nodes[1].beforePart.withLock { hook in hook = { node, _ in node.cutOff() } }
+        cluster.nodes[1].beforePart.value = { node, _ in node.cutOff() }
         let request = ReadData.request(order)
         let (expected, _) = try await ReadData.lines(cluster.whole.querier, request)
         let (found, completeness) = try await ReadData.lines(
@@ -153,10 +153,8 @@ struct ReadFanOutTests {
         defer { cluster.stop() }
         try ReadFanOutTests.fillLong(cluster)
         let parts = Atomic<Int>(0)
-        cluster.nodes[1].beforePart.withLock { hook in
-            hook = { node, _ in
-                if parts.add(1, ordering: .relaxed).newValue == 3 { node.cutOff() }
-            }
+        cluster.nodes[1].beforePart.value = { node, _ in
+            if parts.add(1, ordering: .relaxed).newValue == 3 { node.cutOff() }
         }
         let (found, completeness) = try await ReadData.series(
             cluster.nodes[0].querier, .everything)
@@ -179,10 +177,8 @@ struct ReadFanOutTests {
         let parts = Atomic<Int>(0)
         let last = samples.number(1...6)
         for node in cluster.nodes {
-            node.beforePart.withLock { hook in
-                hook = { node, _ in
-                    if parts.add(1, ordering: .relaxed).newValue == last { node.cutOff() }
-                }
+            node.beforePart.value = { node, _ in
+                if parts.add(1, ordering: .relaxed).newValue == last { node.cutOff() }
             }
         }
         let orders: [LineRequest.Order] = [.any, .forward, .backward]
@@ -212,8 +208,7 @@ struct ReadFanOutTests {
             try cluster.write(batch)
         }
         let sent = Atomic<Int>(0)
-        cluster.nodes[1].beforePart.withLock { hook in
-            hook = { _, _ in sent.add(1, ordering: .sequentiallyConsistent) }
+        cluster.nodes[1].beforePart.value = { _, _ in sent.add(1, ordering: .sequentiallyConsistent)
         }
         for order in [LineRequest.Order.any, .backward] {
             sent.store(0, ordering: .sequentiallyConsistent)

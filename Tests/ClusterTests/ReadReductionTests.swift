@@ -71,10 +71,8 @@ struct ReadReductionTests {
         let (expected, _) = try await Self.lines(cluster.whole.querier)
         let parts = Atomic<Int>(0)
         for node in cluster.nodes {
-            node.beforePart.withLock { hook in
-                hook = { node, _ in
-                    if parts.add(1, ordering: .relaxed).newValue == 3 { node.cutOff() }
-                }
+            node.beforePart.value = { node, _ in
+                if parts.add(1, ordering: .relaxed).newValue == 3 { node.cutOff() }
             }
         }
         let (found, completeness) = try await Self.lines(cluster.nodes[0].querier)

@@ -40,11 +40,9 @@ struct ReadTailTests {
     private static func countOpenings(_ cluster: ReadCluster) -> Monitor<Int> {
         let count = Monitor(0)
         for node in cluster.nodes {
-            node.beforePart.withLock { hook in
-                hook = { _, frame in
-                    let isOpening = frame.parts[1][1] == ReadPart.Kind.opening.rawValue
-                    if isOpening { count.update { $0 += 1 } }
-                }
+            node.beforePart.value = { _, frame in
+                let isOpening = frame.parts[1][1] == ReadPart.Kind.opening.rawValue
+                if isOpening { count.update { $0 += 1 } }
             }
         }
         return count

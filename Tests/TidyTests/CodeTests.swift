@@ -37,6 +37,18 @@ import Testing
         }
     }
 
+    /// A function that is a generic's whole state is wrapped again each time it is looked at in place:
+    /// every call is slower than the one before, until the stack ends. In a struct it is not.
+    @Test(arguments: SourceTree.swift)
+    func locksHoldNoBareFunctions(file: SourceFile) {
+        guard !file.path.hasPrefix("Tests/TidyTests/") else { return }
+        for (number, line) in file.lines.enumerated()
+        where ["Mutex<(", "Monitor<("].contains(where: line.contains) && line.contains("->") {
+            Issue.record(
+                "\(file.path):\(number + 1) has a function behind a lock: put it into a struct")
+        }
+    }
+
     @Test(arguments: SourceTree.swift)
     func testsDoNotSleep(file: SourceFile) {
         guard file.isTest, !file.path.hasPrefix("Tests/TidyTests/") else { return }

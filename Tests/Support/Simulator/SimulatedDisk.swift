@@ -12,7 +12,11 @@ package final class SimulatedDisk: Disk {
     package let seed: UInt64
 
     private let world: Mutex<DiskWorld>
-    private let syncHook = Mutex<(@Sendable (String) -> Void)?>(nil)
+    private let syncHook = Mutex<SyncHook?>(nil)
+
+    private struct SyncHook {
+        let synced: @Sendable (String) -> Void
+    }
 
     package init(seed: UInt64) {
         self.seed = seed
@@ -34,8 +38,8 @@ package final class SimulatedDisk: Disk {
     /// Called after each sync of a file with its path, before the caller goes on: what the time that
     /// it took is for.
     package var onSync: (@Sendable (String) -> Void)? {
-        get { syncHook.withLock { $0 } }
-        set { syncHook.withLock { $0 = newValue } }
+        get { syncHook.withLock { $0 }?.synced }
+        set { syncHook.withLock { $0 = newValue.map { SyncHook(synced: $0) } } }
     }
 
     /// Whether the power is gone.
