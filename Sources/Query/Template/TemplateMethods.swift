@@ -46,7 +46,7 @@ enum TemplateMethods {
         "UnixMilli": time { time, _ in .int(time.seconds &* 1_000 &+ time.nanos / 1_000_000) },
         "UnixMicro": time { time, _ in .int(time.seconds &* 1_000_000 &+ time.nanos / 1_000) },
         "UnixNano": time { time, _ in .int(time.unixNanos) },
-        "Year": time { time, _ in .int(time.civil.year) },
+        "Year": time { time, _ in .int(Int64(time.civil.year)) },
         "Month": time { time, _ in .text(CivilDate.monthNames[time.civil.month - 1]) },
         "Day": time { time, _ in int(time.civil.day) },
         "Weekday": time { time, _ in .text(CivilDate.dayNames[time.civil.dayOfWeek]) },

@@ -1,3 +1,5 @@
+internal import Model
+
 /// A point in time in a zone. Go's zero time, 1 January of the year 1, is one too.
 struct TemplateTime: Sendable, Hashable {
     /// Since 1970 in UTC.
@@ -69,7 +71,7 @@ struct TemplateTime: Sendable, Hashable {
 
 /// A date and a time of day, without a zone.
 struct CivilDate: Sendable, Equatable {
-    var year: Int64
+    var year: Int
     /// 1 to 12.
     var month: Int
     var day: Int
@@ -90,44 +92,11 @@ struct CivilDate: Sendable, Equatable {
     ]
 
     init(secondsOfLocalTime seconds: Int64) {
-        let days = CivilDate.floorDivide(seconds, 86_400)
+        let days = Int(seconds / 86_400) - (seconds % 86_400 < 0 ? 1 : 0)
         let rest = Int((seconds % 86_400 + 86_400) % 86_400)
         (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60)
-        dayOfWeek = Int(((days + 4) % 7 + 7) % 7)
-        // Eras of 400 years that begin on 1 March.
-        let shifted = days + 719_468
-        let era = CivilDate.floorDivide(shifted, 146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra =
-            (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayFromMarch = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthFromMarch = (5 * dayFromMarch + 2) / 153
-        day = Int(dayFromMarch - (153 * monthFromMarch + 2) / 5) + 1
-        month = Int(monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9)
-        year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        dayOfYear = Int(days - CivilDate.days(year: year, month: 1, day: 1)) + 1
-    }
-
-    /// Days since 1 January 1970.
-    static func days(year: Int64, month: Int, day: Int) -> Int64 {
-        let shifted = year - (month <= 2 ? 1 : 0)
-        let era = floorDivide(shifted, 400)
-        let yearOfEra = shifted - era * 400
-        let fromMarch = Int64(month > 2 ? month - 3 : month + 9)
-        let dayOfYear = (153 * fromMarch + 2) / 5 + Int64(day) - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-            - 719_468
-    }
-
-    static func dayCount(year: Int64, month: Int) -> Int {
-        switch month {
-        case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
-
-    private static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 {
-        a / b - (a % b < 0 ? 1 : 0)
+        let date = CivilDay(number: days)
+        (year, month, day) = (date.year, date.month, date.day)
+        (dayOfYear, dayOfWeek) = (date.ofYear, date.ofWeek)
     }
 }

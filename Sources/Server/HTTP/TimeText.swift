@@ -57,10 +57,12 @@ package enum TimeText {
             ofDay += 86_400
             days -= 1
         }
-        let date = civil(days: days)
+        let date = CivilDay(number: Int(days))
         let clock = [ofDay / 3_600, ofDay / 60 % 60, ofDay % 60].map { padded($0, 2) }
-        var text = "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
-        text += clock.joined(separator: ":")
+        let day = [
+            padded(Int64(date.year), 4), padded(Int64(date.month), 2), padded(Int64(date.day), 2),
+        ]
+        var text = day.joined(separator: "-") + "T" + clock.joined(separator: ":")
         var fraction = padded(rest, 9)
         while fraction.count > decimals, fraction.hasSuffix("0") { fraction.removeLast() }
         if !fraction.isEmpty { text += ".\(fraction)" }
@@ -80,10 +82,11 @@ package enum TimeText {
     private static func rfc3339(_ text: [UInt8]) -> Timestamp? {
         guard text.count >= 10, let year = number(text, 0, 4), text[4] == UInt8(ascii: "-"),
             let month = number(text, 5, 2), text[7] == UInt8(ascii: "-"),
-            let day = number(text, 8, 2), (1...12).contains(month),
-            (1...lengthOf(month: month, year: year)).contains(day)
+            let day = number(text, 8, 2)
         else { return nil }
-        let days = dayNumber(year: year, month: month, day: day)
+        let date = CivilDay(year: Int(year), month: Int(month), day: Int(day))
+        guard date.exists else { return nil }
+        let days = Int64(date.number)
         if text.count == 10 { return Timestamp(millis: days * 86_400_000) }
         guard text.count >= 19, [UInt8(ascii: "T"), UInt8(ascii: "t"), 0x20].contains(text[10]),
             let hour = number(text, 11, 2), text[13] == UInt8(ascii: ":"),
@@ -139,35 +142,6 @@ package enum TimeText {
     private static func padded(_ value: Int64, _ width: Int) -> String {
         let digits = String(value)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
-
-    private static func lengthOf(month: Int64, year: Int64) -> Int64 {
-        switch month {
-        case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
-        case 4, 6, 9, 11: 30
-        default: 31
-        }
-    }
-
-    /// Days since 1970-01-01 in the proleptic Gregorian calendar, by eras of 400 years that begin
-    /// in March.
-    private static func dayNumber(year: Int64, month: Int64, day: Int64) -> Int64 {
-        let shifted = month <= 2 ? year - 1 : year
-        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-        let ofEra = shifted - era * 400
-        let ofYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
-    }
-
-    private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let ofEra = shifted - era * 146_097
-        let year = (ofEra - ofEra / 1_460 + ofEra / 36_524 - ofEra / 146_096) / 365
-        let ofYear = ofEra - (365 * year + year / 4 - year / 100)
-        let part = (5 * ofYear + 2) / 153
-        let month = part < 10 ? part + 3 : part - 9
-        return (year + era * 400 + (month <= 2 ? 1 : 0), month, ofYear - (153 * part + 2) / 5 + 1)
     }
 }
 
