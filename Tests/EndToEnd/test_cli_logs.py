@@ -55,6 +55,35 @@ def test_what_is_found(logs):
     assert texts("-q", "failed") == [] and texts("-q", "nosuch", code=1) == []
 
 
+def test_lines_around(make_server):
+    """Of two streams that differ in labels of their own, and beyond the time that is asked for."""
+    server = make_server()
+    start = now_ns() - 100 * 10**9
+    for place in range(40):
+        for job in ("one", "two"):
+            line = f"{job} {place}" + (" needle" if place in (10, 12, 20, 39) else "")
+            push(server, [[str(start + place * 10**9), line]], labels={"job": job, "app": "a"})
+
+    def lines(*arguments):
+        return server.cli("logs", "--output", "raw", *arguments).stdout.splitlines()
+
+    def group(job, *places):
+        return [f"{job} {place}" + (" needle" if place in (10, 12, 20, 39) else "")
+                for place in places]
+
+    assert lines('{job="two"}', "needle", "-C", "1") == [
+        *group("two", 9, 10, 11, 12, 13), "--", *group("two", 19, 20, 21), "--",
+        *group("two", 38, 39)]
+    assert lines("needle", "-A", "1", "-n", "0", "--to", str(start // 10**9 + 12)) == [
+        *group("one", 10, 11), "--", *group("two", 10, 11)]
+    assert lines("needle", "-B", "2", "-n", "4") == [
+        *group("one", 18, 19, 20), "--", *group("two", 18, 19, 20), "--",
+        *group("one", 37, 38, 39), "--", *group("two", 37, 38, 39)]
+    assert lines('{job="one"}', "needle", "-B", "1", "-A", "40", "--forward", "-n", "1") == (
+        group("one", *range(9, 40)))
+    assert "query.context_lines_max" in server.cli("logs", "needle", "-C", "101").stderr
+
+
 def test_what_is_printed(logs):
     assert logs("-c", "failed") == ["3"]
     assert logs("-c", "nosuch", code=1) == ["0"]

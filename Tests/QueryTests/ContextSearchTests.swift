@@ -13,30 +13,43 @@ import Testing
         }
     }
 
-    /// The texts of the lines shown, those around a match with `-` or `+` before them.
+    /// The texts of the lines shown, those around a match with `-` or `+` before them, in groups of
+    /// what stands together. Matches lie in `range`, the others too unless `isBeyond`.
     private func expected(
-        _ lines: [LogMemoryQuerier.Line], _ range: Range<Int64>, before: Int, after: Int
-    ) -> Set<String> {
-        var result: Set<String> = []
+        _ lines: [LogMemoryQuerier.Line], _ range: Range<Int64>, isBeyond: Bool, before: Int,
+        after: Int
+    ) -> Set<[String]> {
+        var groups: Set<[String]> = []
         for stream in Set(lines.map(\.labels)) {
             let own = lines.enumerated()
-                .filter { $0.element.labels == stream && range.contains($0.element.nanos) }
+                .filter {
+                    $0.element.labels == stream && (isBeyond || range.contains($0.element.nanos))
+                }
                 .sorted { ($0.element.nanos, $0.offset) < ($1.element.nanos, $1.offset) }
-                .map { String(decoding: $0.element.text, as: UTF8.self) }
+                .map(\.element)
+            func isMatch(_ line: LogMemoryQuerier.Line) -> Bool {
+                range.contains(line.nanos) && line.text.last == UInt8(ascii: "x")
+            }
+            var group: [String] = []
             var rest = 0
-            for (index, text) in own.enumerated() {
-                if text.hasSuffix("x") {
-                    result.insert(text)
+            for (index, line) in own.enumerated() {
+                let text = String(decoding: line.text, as: UTF8.self)
+                if isMatch(line) {
+                    group.append(text)
                     rest = after
                 } else if rest > 0 {
-                    result.insert("+" + text)
+                    group.append("+" + text)
                     rest -= 1
-                } else if own[index...].prefix(before + 1).contains(where: { $0.hasSuffix("x") }) {
-                    result.insert("-" + text)
+                } else if own[index...].prefix(before + 1).contains(where: isMatch) {
+                    group.append("-" + text)
+                } else if !group.isEmpty {
+                    groups.insert(group)
+                    group = []
                 }
             }
+            if !group.isEmpty { groups.insert(group) }
         }
-        return result
+        return groups
     }
 
     @Test(arguments: 0..<60)
@@ -55,27 +68,33 @@ import Testing
         }
         let (before, after) = (random.next(5), random.next(5))
         let range = Int64(random.next(spread))..<Int64(spread) + 1
-        for direction in [LogQLRequest.Direction.forward, .backward] {
+        let ways = [LogQLRequest.Direction.forward, .backward].flatMap {
+            [($0, false), ($0, true)]
+        }
+        for (direction, isBeyond) in ways {
             let request = LogQLRequest(
                 tenant: .standard,
                 query: try LogQLQuery("{} |= \"x\" | context -B \(before) -A \(after)"),
                 start: Timestamp(nanos: range.lowerBound), end: Timestamp(nanos: range.upperBound),
-                direction: direction, budget: QueryBudget())
-            var found: [String] = []
+                direction: direction, readsContextBeyond: isBeyond, budget: QueryBudget())
+            var found: [Int: [String]] = [:]
             var times: [Int64] = []
             _ = try await LogQLEngine(querier: LogMemoryQuerier(lines)).stream(request) { batch in
                 for index in 0..<batch.lines.count {
                     let stream = batch.streams[Int(batch.lines.streamIndexes[index])]
                     let mark = ["before": "-", "after": "+"][stream.parsed["__context__"] ?? ""]
                     let text = batch.lines.bytes[batch.lines.lineRange(index)]
-                    found.append((mark ?? "") + String(decoding: text, as: UTF8.self))
+                    found[batch.groupNumbers[index], default: []]
+                        .append((mark ?? "") + String(decoding: text, as: UTF8.self))
                     times.append(batch.lines.timestamps[index])
                 }
                 return true
             }
-            let wanted = expected(lines, range, before: before, after: after)
-            #expect(Set(found) == wanted, "seed \(seed)")
-            #expect(found.count == wanted.count, "seed \(seed): a line came twice")
+            let groups = found.values.map { direction == .forward ? $0 : $0.reversed() }
+            let wanted = expected(
+                lines, range, isBeyond: isBeyond, before: before, after: after)
+            #expect(Set(groups) == wanted, "seed \(seed)")
+            #expect(groups.count == wanted.count, "seed \(seed): a line came twice")
             let isOrdered = zip(times, times.dropFirst()).allSatisfy {
                 direction == .forward ? $0 <= $1 : $0 >= $1
             }

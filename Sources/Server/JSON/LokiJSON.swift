@@ -105,6 +105,10 @@ package enum LokiJSON {
         json.string(batch.lines.bytes[batch.lines.lineRange(index)])
         json.raw(",\"labels\":")
         json.object(batch.streams[Int(batch.lines.streamIndexes[index])].labels)
+        if !batch.groupNumbers.isEmpty {
+            json.raw(",\"group\":")
+            json.integer(Int64(batch.groupNumbers[index]))
+        }
         json.raw("}")
     }
 

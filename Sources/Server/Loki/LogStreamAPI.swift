@@ -27,6 +27,8 @@ struct LogStreamAPI: Sendable {
     /// `direction`, `progress=1` (notes of the bytes searched so far among the lines), `stats=1` (a note
     /// at the end: what it took, and whether all could be read), `cursor` (empty at first: a note behind
     /// each page, `{"cursor":"…"}`, which gives the rest to whoever sends it with the same parameters).
+    /// Lines around matches (`| context`) may lie before `start` and after `end`, and say which stand
+    /// together: `"group":n`.
     func stream(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try self.query(call)
         guard query.kind == .lines else {
@@ -39,7 +41,7 @@ struct LogStreamAPI: Sendable {
             end: try call.logTime("end", context.now().advanced(byNanos: 1)),
             limit: limit == 0 ? nil : limit,
             direction: call.parameters["direction"] == "forward" ? .forward : .backward,
-            budget: try context.budget(for: call))
+            readsContextBeyond: true, budget: try context.budget(for: call))
         let (engine, timers) = (engine, timers)
         var first = LogPages(request: request, pageLineCount: Self.pageLineCount)
         let cursor = call.parameters["cursor"]
@@ -196,6 +198,7 @@ struct LogPages {
         let summary = try await engine.stream(request) { batch in
             let base = UInt32(page.streams.count)
             page.streams += batch.streams
+            page.groupNumbers += batch.groupNumbers
             for index in 0..<batch.lines.count {
                 if skipped < skipCount {
                     skipped += 1

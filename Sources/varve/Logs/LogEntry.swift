@@ -6,6 +6,8 @@ struct LogEntry: Sendable, Hashable {
     var nanos: Int64
     var line: String
     var labels: [String: String]
+    /// Of a line of `| context`: those that stand next to each other in their stream have one.
+    var group: Int?
 }
 
 /// What a search took.
@@ -65,7 +67,9 @@ enum LogMessage: Sendable {
             let line = object["line"] as? String
         {
             let labels = object["labels"] as? [String: String] ?? [:]
-            self = .entry(LogEntry(nanos: nanos, line: line, labels: labels))
+            self = .entry(
+                LogEntry(
+                    nanos: nanos, line: line, labels: labels, group: object["group"] as? Int))
         } else {
             throw CommandFailure("the server sent a line without its time")
         }

@@ -61,7 +61,7 @@ struct LogsCommand: AsyncParsableCommand {
         let search = LogFetch(
             client: client,
             parameters: [
-                ("query", query.description), ("start", "\(span.start)"), ("end", "\(span.end)"),
+                ("query", around(query)), ("start", "\(span.start)"), ("end", "\(span.end)"),
                 ("limit", "\(limit)"), ("direction", extent.isForward ? "forward" : "backward"),
                 ("stats", output.showsStatistics ? "1" : "0"),
             ], progress: progress)
@@ -83,10 +83,7 @@ struct LogsCommand: AsyncParsableCommand {
             if output.isQuiet { return found }
             if extent.isForward { entries.reverse() }
             if extent.wantsContext {
-                let groups = try await LogContext(
-                    client: client, before: extent.before, after: extent.after
-                ).groups(around: entries)
-                printer.print(groups)
+                printer.print(groups(entries.reversed()))
             } else {
                 // Of forms the most frequent come first, of lines the oldest.
                 let ordered = output.showsPatterns ? entries : entries.reversed()
@@ -96,13 +93,35 @@ struct LogsCommand: AsyncParsableCommand {
         progress?.end()
         guard extent.follows else { return found }
         // What the limit left out is not made up for.
-        let isCut = limit > 0 && entries.count >= limit
-        let oldest = isCut ? (entries.last?.nanos ?? span.end) + 1 : span.start
+        let matches = entries.filter { $0.labels["__context__"] == nil }
+        let isCut = limit > 0 && matches.count >= limit
+        let oldest = isCut ? (matches.last?.nanos ?? span.end) + 1 : span.start
         var ledger = FollowLedger(
             startNanos: max(oldest, span.end - FollowLedger.overlapNanos), nowNanos: span.end)
-        for entry in entries + printed.all { ledger.note(entry) }
+        for entry in matches + printed.all { ledger.note(entry) }
         try await LogFollow(client: client, query: query.description)
             .run(ledger) { printer.print($0) }
         return true
+    }
+
+    private func around(_ query: LogQLQuery) -> String {
+        guard extent.wantsContext, !output.isQuiet else { return query.description }
+        return "\(query) | context -B \(extent.before) -A \(extent.after)"
+    }
+
+    /// `entries`, oldest first, as what stands together: that which begins first before the others.
+    private func groups(_ entries: [LogEntry]) -> [[LogEntry]] {
+        var groups: [[LogEntry]] = []
+        var places: [Int: Int] = [:]
+        for entry in entries {
+            let number = entry.group ?? 0
+            let place = places[number] ?? groups.count
+            if place == groups.count {
+                places[number] = place
+                groups.append([])
+            }
+            groups[place].append(entry)
+        }
+        return groups
     }
 }

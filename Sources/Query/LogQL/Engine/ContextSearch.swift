@@ -4,9 +4,10 @@ internal import Model
 /// each.
 ///
 /// The matches are found as ever, by filters that the storage applies; then each stream is read
-/// around its matches, within the query's range. Lines around carry the labels of their stream,
-/// their metadata and `__context__`, `before` or `after`; no stage has changed them. The limit is
-/// one of matches. The result is held in memory: at most `matchesMax` matches, with the lines
+/// around its matches, within the query's range unless the request says otherwise. Lines around
+/// carry the labels of their stream, their metadata and `__context__`, `before` or `after`; no stage
+/// has changed them. What stands together in a stream has one group number. The limit is one of
+/// matches. The result is held in memory: at most `matchesMax` matches, with the lines
 /// around them.
 struct ContextSearch {
     private let querier: any Querier
@@ -14,12 +15,16 @@ struct ContextSearch {
     private let selector: Selector
     private let before: Int
     private let after: Int
+    /// Where lines around matches may lie, ns, the end not included.
+    private let reach: (start: Int64, end: Int64)
     private var pipeline: LogPipeline
     private var statistics = LogQLStatistics()
     private var completeness = Completeness()
     /// Times of the matches of each stream, in the order found.
     private var matches: [Labels: [Int64]] = [:]
     private var result = LogEntryBatch()
+    /// Of the lines that are emitted; 0 before the first.
+    private var groupNumber = 0
     private var streamNumbers: [LogStreamLabels: UInt32] = [:]
 
     /// Matches of one query.
@@ -33,6 +38,10 @@ struct ContextSearch {
         self.request = request
         self.before = before
         self.after = after
+        reach =
+            request.readsContextBeyond
+            ? (Timestamp.distantPast.nanos, Timestamp.distantFuture.nanos)
+            : (request.start.nanos, request.end.nanos)
         selector = Selector(log.matchers)
         pipeline = LogPipeline(
             log, needs: .all, now: request.end == .distantFuture ? nil : request.end)
@@ -107,10 +116,12 @@ struct ContextSearch {
         // Lines at hand that stand before what comes next, not emitted; those from `unseen` on have
         // not been looked at.
         var pending = LineColumns()
-        var unseen = request.start.nanos
+        var unseen = reach.start
+        var hasGroup = false
         var next = 0
         while next < times.count {
-            if before > 0, unseen < times[next] {
+            // One more than is shown tells whether there is a gap.
+            if before > 0 || hasGroup, unseen < times[next] {
                 let earlier = try await lines(of: stream, from: unseen, before: times[next])
                 for index in 0..<earlier.count { pending.append(earlier, index) }
             }
@@ -118,7 +129,7 @@ struct ContextSearch {
             var last: Int64?
             var isAtEnd = true
             let found = try await stream.read(
-                from: times[next], to: request.end.nanos, .forward, count: after + 4
+                from: times[next], to: reach.end, .forward, count: after + 4
             ) { data, index in
                 let time = data.lines.timestamps[index]
                 while next < times.count, times[next] < time { next += 1 }
@@ -131,6 +142,8 @@ struct ContextSearch {
                 if isKnown, isMatch(data, index, labels) {
                     let made = LineGroups.streamLabels(of: pipeline.fields)
                     let text = Array(pipeline.line(data.lines.bytes, data.lines.lineRange(index)))
+                    if !hasGroup || pending.count > before { groupNumber += 1 }
+                    hasGroup = true
                     emit(pending, labels, from: max(0, pending.count - before))
                     pending = LineColumns()
                     append(time, text[...], made)
@@ -138,7 +151,7 @@ struct ContextSearch {
                 } else if rest > 0 {
                     emitAround(data.lines, index, labels, "after")
                     rest -= 1
-                } else if before > 0 {
+                } else {
                     pending.append(data.lines, index)
                 }
                 return true
@@ -159,16 +172,16 @@ struct ContextSearch {
         return runs(data, index)
     }
 
-    /// The last `before` lines of a stream in [start, end), ascending.
+    /// The last `before` + 1 lines of a stream in [start, end), ascending.
     private mutating func lines(
         of stream: StreamReader, from start: Int64, before end: Int64
     ) async throws -> LineColumns {
         var found = LineColumns()
-        let answer = try await stream.read(from: start, to: end, .backward, count: before) {
+        let answer = try await stream.read(from: start, to: end, .backward, count: before + 1) {
             data, index in
             count(data.lines.lineRange(index))
             found.append(data.lines, index)
-            return found.count < before
+            return found.count <= before
         }
         completeness.merge(answer)
         var ascending = LineColumns()
@@ -200,6 +213,7 @@ struct ContextSearch {
             result.streams.append(stream)
         }
         result.lines.append(streamIndex: number, timestamp: timestamp, line: line)
+        result.groupNumbers.append(groupNumber)
     }
 
     /// Streams were read one after the other: what was found, by time.
@@ -213,6 +227,7 @@ struct ContextSearch {
                 streamIndex: result.lines.streamIndexes[index],
                 timestamp: result.lines.timestamps[index],
                 line: result.lines.bytes[result.lines.lineRange(index)])
+            batch.groupNumbers.append(result.groupNumbers[index])
         }
         return batch
     }

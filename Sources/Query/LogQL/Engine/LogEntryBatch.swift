@@ -26,6 +26,9 @@ package struct LogStreamLabels: Sendable, Hashable {
 package struct LogEntryBatch: Sendable {
     package var streams: [LogStreamLabels]
     package var lines: LineColumns
+    /// Of `| context`, for each line: lines that stand next to each other in their stream have one
+    /// number. Empty otherwise.
+    package var groupNumbers: [Int] = []
 
     package init(streams: [LogStreamLabels] = [], lines: LineColumns = LineColumns()) {
         self.streams = streams

@@ -14,12 +14,14 @@ package struct LogQLRequest: Sendable {
     /// Of lines; nil for all.
     package var limit: Int?
     package var direction: Direction
+    /// Whether lines that `| context` shows around a match may lie outside of start and end.
+    package var readsContextBeyond: Bool
     package var budget: QueryBudget
 
     package init(
         tenant: Tenant, query: LogQLQuery, start: Timestamp, end: Timestamp,
         stepNanos: Int64 = 0, limit: Int? = nil, direction: Direction = .backward,
-        budget: QueryBudget
+        readsContextBeyond: Bool = false, budget: QueryBudget
     ) {
         self.tenant = tenant
         self.query = query
@@ -28,6 +30,7 @@ package struct LogQLRequest: Sendable {
         self.stepNanos = stepNanos
         self.limit = limit
         self.direction = direction
+        self.readsContextBeyond = readsContextBeyond
         self.budget = budget
     }
 }
