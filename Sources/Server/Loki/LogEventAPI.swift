@@ -12,8 +12,9 @@ internal import Query
 /// first), `resume` or the header Last-Event-ID: the id of the last event that was read, from which on
 /// lines come without a gap or a repeat. Lines that came in while nobody read, with a timestamp before
 /// that of the id, are not among them; and for some seconds after a resumption a new line that is the same as one just
-/// read, timestamp and all, can not be told from it and is left out. `event: gap` says that lines came in that are not sent, and ends
-/// the stream: coming again with the last id brings them. `event: warning` names what could not be read.
+/// read, timestamp and all, can not be told from it and is left out. Lines that another node was to give
+/// when it went away are read and sent late (`TailGap`); where that can not be, `event: gap` says since
+/// when lines lack, ns, and ends the stream. `event: warning` names what could not be read.
 /// Source: WHATWG HTML, "Server-sent events".
 struct LogEventAPI: Sendable {
     let engine: LogQLEngine
@@ -60,43 +61,68 @@ struct LogEventAPI: Sendable {
         _ request: LogQLRequest, from first: TailPlace?,
         _ write: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
-        let tail = try LiveTail(
-            request.query, tenant: request.tenant, of: context.querier, timers: timers)
+        let beganNanos = context.now().nanos
+        var tail = try follow(request)
         defer { tail.close() }
         // The head of the answer leaves with its first piece.
         try await write(Self.comment)
         var place = first ?? TailPlace(nanos: request.start.nanos)
-        var repeats = TailRepeats(sinceNanos: context.now().nanos)
-        if let first {
-            do {
+        var progress = TailProgress(beganNanos: beganNanos)
+        let missed = TailGap(engine: engine, context: context, timers: timers)
+        do {
+            if let first {
                 var pages = LogPages(request: request, pageLineCount: Self.pageLineCount)
                 pages.resume(at: first)
                 while let (page, missing) = try await pages.next(engine) {
-                    repeats.noteRead(page)
+                    progress.noteRead(page)
                     try await write(Self.events(page, &place))
                     for sentence in missing {
                         try await write(Self.event("warning", sentence))
                     }
                 }
-            } catch let error as QueryError {
-                return try await write(Self.event("error", error.description))
             }
+            while true {
+                try await send(tail, &progress, &place, write)
+                if Task.isCancelled { return }
+                guard let gap = tail.gapNanos else {
+                    let sentence = "the reader was too slow: lines were skipped"
+                    return try await write(Self.event("error", sentence))
+                }
+                let next = try follow(request)
+                tail.close()
+                tail = next
+                let isWhole = try await missed.read(
+                    request, since: Timestamp(nanos: gap), &progress
+                ) { lines in try await write(Self.events(lines, &place)) }
+                guard isWhole else { return try await write(Self.event("gap", "\(gap)")) }
+            }
+        } catch let error as QueryError {
+            try await write(Self.event("error", error.description))
         }
+    }
+
+    private func follow(_ request: LogQLRequest) throws(QueryError) -> LiveTail {
+        try LiveTail(
+            request.query, tenant: request.tenant, of: context.querier, timers: timers)
+    }
+
+    /// What comes in, until that ends.
+    private func send(
+        _ tail: LiveTail, _ progress: inout TailProgress, _ place: inout TailPlace,
+        _ write: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
         var heartbeats = 0
         for await item in tail.items {
             switch item {
             case .lines(let batch):
-                let rest = repeats.rest(of: batch)
+                let rest = progress.takeLive(batch)
                 if rest.lines.count > 0 { try await write(Self.events(rest, &place)) }
             case .heartbeat:
                 heartbeats += 1
-                if heartbeats == Self.repeatHeartbeats { repeats.removeAll() }
+                if heartbeats == Self.repeatHeartbeats { progress.forgetRead() }
                 try await write(Self.comment)
             }
         }
-        if Task.isCancelled { return }
-        if let nanos = tail.gapNanos { return try await write(Self.event("gap", "\(nanos)")) }
-        try await write(Self.event("error", "the reader was too slow: lines were skipped"))
     }
 
     private static let comment = Array(":\n\n".utf8)

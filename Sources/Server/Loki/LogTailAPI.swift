@@ -5,7 +5,10 @@ internal import Synchronization
 
 /// `/loki/api/v1/tail`: lines over a WebSocket, first some that are there, then what comes in.
 /// Messages are `{"streams":[{"stream":{…},"values":[["ns","line"],…]},…],"dropped_entries":…}`; a
-/// client that takes them too slowly is told which lines it did not get.
+/// client that takes them too slowly is told which lines it did not get. Lines that another node was to
+/// give when it went away are read and sent late (`TailGap`). Where that can not be, or when the server
+/// stops, the connection ends without a close frame: Grafana and logcli come again after that, and only
+/// then.
 /// Source: Grafana Loki documentation, "HTTP API", stream logs.
 struct LogTailAPI: Sendable {
     let engine: LogQLEngine
@@ -18,6 +21,8 @@ struct LogTailAPI: Sendable {
     private static let delaySecondsMax = 5
     /// A ping this often tells a quiet connection from a dead one.
     private static let heartbeatNanos: Int64 = 15_000_000_000
+    /// Pings after which a line that was read is not expected to come live any more.
+    private static let repeatPings = 2
 
     func addRoutes(to table: inout RouteTable) {
         table.add([.get], "/loki/api/v1/tail", .follow, tail)
@@ -53,60 +58,88 @@ struct LogTailAPI: Sendable {
                 ("Upgrade", "websocket"), ("Connection", "Upgrade"),
                 ("Sec-WebSocket-Accept", WebSocketFrames.accept(key)),
             ],
-            body: .stream { write in
-                try await run(follower, past, tenant, write)
-                try await write(WebSocketFrames.close)
-            })
+            body: .stream { write in try await run(follower, past, tenant, write) })
     }
 
     private func run(
         _ follower: LogFollower, _ past: LogQLRequest, _ tenant: Tenant,
         _ write: @Sendable ([UInt8]) async throws -> Void
     ) async throws {
-        let queue = TailQueue(follower)
-        let subscription = context.querier.follow(
-            tenant: tenant, onGap: { _ in queue.finish() }, queue.offer)
-        let heartbeat = timers.every(
-            LogTailAPI.heartbeatNanos, aligned: false, name: "tail-heartbeat"
-        ) { _ in queue.wake() }
-        defer {
+        let beganNanos = context.now().nanos
+        var (queue, subscription) = follow(follower, tenant)
+        defer { subscription.cancel() }
+        var progress = TailProgress(beganNanos: beganNanos)
+        try await sendPast(past, &progress, write)
+        let missed = TailGap(engine: engine, context: context, timers: timers)
+        while true {
+            try await send(queue, &progress, write)
+            guard !Task.isCancelled, let gap = queue.gap else { return }
             subscription.cancel()
-            heartbeat.cancel()
-        }
-        var seen = try await sendPast(past, write)
-        // What came in while the past was read may have been found there too.
-        let early = queue.take()
-        let news = early.batches.map { seen.removing(from: $0) }
-        if news.contains(where: { $0.lines.count > 0 }) || !early.dropped.isEmpty {
-            try await write(WebSocketFrames.text(TailJSON.message(news, early.dropped)))
-        }
-        for await _ in queue.wakes {
-            if Task.isCancelled { return }
-            let taken = queue.take()
-            let isNews = !taken.batches.isEmpty || !taken.dropped.isEmpty
-            try await write(
-                isNews
-                    ? WebSocketFrames.text(TailJSON.message(taken.batches, taken.dropped))
-                    : WebSocketFrames.ping)
+            (queue, subscription) = follow(queue.follower, tenant)
+            let isWhole = try await missed.read(past, since: gap, &progress) { lines in
+                try await write(WebSocketFrames.text(TailJSON.message([lines], [])))
+            }
+            guard isWhole else { return }
         }
     }
 
+    private func follow(
+        _ follower: LogFollower, _ tenant: Tenant
+    ) -> (TailQueue, any FollowSubscription) {
+        let queue = TailQueue(follower)
+        let subscription = context.querier.follow(
+            tenant: tenant, onGap: queue.finish(gap:), queue.offer)
+        return (queue, subscription)
+    }
+
+    /// What comes in, until that ends.
+    private func send(
+        _ queue: TailQueue, _ progress: inout TailProgress,
+        _ write: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        let heartbeat = timers.every(
+            LogTailAPI.heartbeatNanos, aligned: false, name: "tail-heartbeat"
+        ) { _ in queue.wake() }
+        defer { heartbeat.cancel() }
+        var pings = 0
+        for await _ in queue.wakes {
+            if Task.isCancelled { return }
+            if try await !send(queue.take(), &progress, write) {
+                pings += 1
+                if pings == LogTailAPI.repeatPings { progress.forgetRead() }
+                try await write(WebSocketFrames.ping)
+            }
+        }
+        _ = try await send(queue.take(), &progress, write)
+    }
+
+    /// Whether there was something.
+    private func send(
+        _ taken: (batches: [LogEntryBatch], dropped: [TailQueue.Dropped]),
+        _ progress: inout TailProgress, _ write: @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> Bool {
+        guard !taken.batches.isEmpty || !taken.dropped.isEmpty else { return false }
+        let news = taken.batches.map { progress.takeLive($0) }
+        if news.contains(where: { $0.lines.count > 0 }) || !taken.dropped.isEmpty {
+            try await write(WebSocketFrames.text(TailJSON.message(news, taken.dropped)))
+        }
+        return true
+    }
+
     private func sendPast(
-        _ request: LogQLRequest, _ write: @Sendable ([UInt8]) async throws -> Void
-    ) async throws -> SeenLines {
+        _ request: LogQLRequest, _ progress: inout TailProgress,
+        _ write: @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        guard request.limit != 0 else { return }
         var batches: [LogEntryBatch] = []
-        var seen = SeenLines()
-        guard request.limit != 0 else { return seen }
         _ = try await engine.stream(request) { batch in
             batches.append(batch)
-            seen.add(batch)
             return true
         }
+        guard !batches.isEmpty else { return }
+        for batch in batches { progress.noteRead(batch) }
         let oldestFirst = batches.reversed().map(TailJSON.reversed)
-        if !oldestFirst.isEmpty {
-            try await write(WebSocketFrames.text(TailJSON.message(oldestFirst, [])))
-        }
-        return seen
+        try await write(WebSocketFrames.text(TailJSON.message(oldestFirst, [])))
     }
 
     /// The client's key. Errors: 400 when it does not ask for a WebSocket of version 13.

@@ -17,6 +17,7 @@ final class TailQueue: Sendable {
         var lineCount = 0
         var byteCount = 0
         var dropped: [Dropped] = []
+        var gap: Timestamp?
     }
 
     static let lineCountMax = 10_000
@@ -24,7 +25,7 @@ final class TailQueue: Sendable {
     /// Of those that are noted; further ones are not named.
     static let droppedCountMax = 1_000
 
-    /// Something to take, or only a sign of life; ends with `finish`.
+    /// Something to take, or only a sign of life; ends with `finish(gap:)`.
     let wakes: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
     private let state: Mutex<State>
@@ -72,5 +73,15 @@ final class TailQueue: Sendable {
 
     func wake() { wakeUp.yield() }
 
-    func finish() { wakeUp.finish() }
+    /// Ends: from `gap` on lines may have come in that are not offered.
+    @Sendable func finish(gap: Timestamp) {
+        state.withLock { $0.gap = min($0.gap ?? gap, gap) }
+        wakeUp.finish()
+    }
+
+    /// Why it ended; nil while it has not.
+    var gap: Timestamp? { state.withLock { $0.gap } }
+
+    /// As it stands now: for the queue that comes after this one.
+    var follower: LogFollower { state.withLock { $0.follower } }
 }
