@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Platform
+internal import Query
 
 /// The `varve` binary: a server and the tools to read from it.
 @main
@@ -16,6 +18,7 @@ struct VarveCommand: AsyncParsableCommand {
 
     /// A wrong command line is one line and exit status 2, as any other error.
     static func main() async {
+        TimeZoneFiles.readFiles(by: TimeZoneFolder.bytes)
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -3,8 +3,11 @@ read, and whether the numbers are those that were sent. Source: grafana/grafana,
 source; grafana/logs-drilldown; Loki documentation, "HTTP API"."""
 
 import json
+import random
 import time
 import urllib.parse
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -358,3 +361,30 @@ def test_deis(make_server):
     assert server.get_text("/healthz") is not None
     assert server.request("DELETE", "/logs/myapp")[0] == 204
     assert server.request("GET", "/logs/myapp")[0] == 204
+
+
+def test_times_of_zones(make_server):
+    """As Python's copy of the time zone database has them."""
+    server = make_server()
+    chance = random.Random(7)
+    names = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca",
+             "America/St_Johns", "Pacific/Apia", "Europe/Dublin", "UTC"]
+    now = time.time_ns()
+    wanted = {}
+    for number in range(300):
+        zone = chance.choice(names)
+        local = datetime(1950, 1, 1) + timedelta(seconds=chance.randrange(100 * 366 * 86_400))
+        moment = local.replace(tzinfo=ZoneInfo(zone))
+        again = moment.astimezone(timezone.utc).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        # Hours that do not exist or come twice are other tests'.
+        if again == local and moment.utcoffset() == moment.replace(fold=1).utcoffset():
+            wanted[f"{local:%Y-%m-%dT%H:%M:%S}"] = (zone, int(moment.timestamp()))
+    push(server, [({"app": "zones", "zone": zone}, [(now, text)])
+                  for text, (zone, _) in wanted.items()])
+    found = server.lines(
+        '{app="zones"} | line_format `{{ __line__ }} '
+        '{{ toDateInZone "2006-01-02T15:04:05" .zone __line__ | unixEpoch }}`')
+    assert len(found) == len(wanted) > 250
+    for _, _, line in found:
+        text, seconds = line.split()
+        assert wanted[text][1] == int(seconds), (text, wanted[text], seconds)

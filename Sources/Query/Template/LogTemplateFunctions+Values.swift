@@ -117,7 +117,8 @@ extension LogTemplateFunctions {
         "date": TemplateFunction([.text, .any]) { (values, context) throws(TemplateFailure) in
             let time: TemplateTime
             switch values[1] {
-            case .time(let given): time = given
+            // In the zone of the process: UTC.
+            case .time(let given): time = TemplateTime(seconds: given.seconds, nanos: given.nanos)
             case .int(let seconds): time = TemplateTime(seconds: seconds, nanos: 0)
             default: time = TemplateTime(nanos: context.nowNanos)
             }
@@ -126,10 +127,13 @@ extension LogTemplateFunctions {
         "toDate": TemplateFunction([.text, .text]) { (values, _) throws(TemplateFailure) in
             .time(TimeLayoutReader.time(values[1].bytes, values[0].bytes) ?? .zero)
         },
-        // Zones other than UTC would need the system's files; Loki takes UTC for what it has not.
         "toDateInZone": TemplateFunction([.text, .text, .text]) {
             (values, _) throws(TemplateFailure) in
-            .time(TimeLayoutReader.time(values[2].bytes, values[0].bytes) ?? .zero)
+            let zone = String(decoding: values[1].bytes, as: UTF8.self)
+            return .time(
+                TimeLayoutReader.time(
+                    values[2].bytes, values[0].bytes, in: TimeZoneFiles.rules(named: zone)) ?? .zero
+            )
         },
         "unixEpoch": epoch { $0.seconds },
         "unixEpochMillis": epoch { $0.seconds &* 1_000 &+ $0.nanos / 1_000_000 },

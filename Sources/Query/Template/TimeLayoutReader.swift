@@ -1,9 +1,11 @@
+internal import Model
+
 /// Reads a time by its layout.
 ///
 /// Source: Go, time/format.go, `parse`.
 struct TimeLayoutReader {
     private var rest: ArraySlice<UInt8>
-    private var year: Int64 = 0
+    private var year = 0
     private var month: Int?
     private var day: Int?
     private var dayOfYear: Int?
@@ -17,8 +19,11 @@ struct TimeLayoutReader {
 
     private init(_ text: [UInt8]) { rest = text[...] }
 
-    /// The time in UTC unless the text says otherwise. Nil when it does not follow the layout.
-    static func time(_ text: [UInt8], _ layout: [UInt8]) -> TemplateTime? {
+    /// The time in `zone`, nil for UTC, unless the text says otherwise. Nil when it does not follow the
+    /// layout.
+    static func time(
+        _ text: [UInt8], _ layout: [UInt8], in zone: TimeZoneRules? = nil
+    ) -> TemplateTime? {
         var reader = TimeLayoutReader(text)
         let elements = TimeLayout.elements(layout)
         for (index, (element, range)) in elements.enumerated() {
@@ -26,33 +31,36 @@ struct TimeLayoutReader {
             guard reader.read(element, layout[range], next: next) else { return nil }
         }
         guard reader.rest.isEmpty else { return nil }
-        return reader.result()
+        return reader.result(in: zone)
     }
 
-    private func result() -> TemplateTime? {
+    private func result(in rules: TimeZoneRules?) -> TemplateTime? {
         var hour = hour
         if let isAfternoon {
             if isAfternoon, hour < 12 { hour += 12 }
             if !isAfternoon, hour == 12 { hour = 0 }
         }
-        var days: Int64
+        var date = CivilDay(year: year, month: month ?? 1, day: day ?? 1)
         if let dayOfYear {
-            let isLeap = CivilDate.dayCount(year: year, month: 2) == 29
-            guard (1...(isLeap ? 366 : 365)).contains(dayOfYear) else { return nil }
-            days = CivilDate.days(year: year, month: 1, day: 1) + Int64(dayOfYear) - 1
-        } else {
-            let month = month ?? 1
-            let day = day ?? 1
-            guard (1...CivilDate.dayCount(year: year, month: month)).contains(day) else {
-                return nil
-            }
-            days = CivilDate.days(year: year, month: month, day: day)
+            date = CivilDay(number: CivilDay(year: year, month: 1, day: 1).number + dayOfYear - 1)
+            guard dayOfYear > 0, date.year == year else { return nil }
         }
-        days = days * 86_400 + Int64(hour * 3600 + minute * 60 + second)
+        guard date.exists else { return nil }
+        let local = Int64(date.number * 86_400 + hour * 3600 + minute * 60 + second)
+        if let rules, zoneSeconds == nil {
+            let kind = rules.kind(ofLocal: local)
+            let offset =
+                zoneName.isEmpty ? kind.offset : rules.offset(named: zoneName, ofLocal: local)
+            if let offset {
+                return TemplateTime(
+                    seconds: local - Int64(offset), nanos: nanos, zoneSeconds: offset,
+                    zoneName: zoneName.isEmpty ? kind.name : zoneName)
+            }
+        }
         let zone = zoneSeconds ?? 0
         let isUTC = zone == 0 && (zoneName.isEmpty || zoneName == "UTC")
         return TemplateTime(
-            seconds: days - Int64(zone), nanos: nanos, zoneSeconds: zone,
+            seconds: local - Int64(zone), nanos: nanos, zoneSeconds: zone,
             zoneName: isUTC ? "UTC" : zoneName)
     }
 
@@ -89,8 +97,8 @@ struct TimeLayoutReader {
             // A fraction may stand there without being in the layout.
             if case .fraction = next { return true }
             return fraction(digits: nil)
-        case .longYear: return digits(4...4) { $0.year = Int64($1) }
-        case .year: return digits(2...2) { $0.year = Int64($1 >= 69 ? 1900 + $1 : 2000 + $1) }
+        case .longYear: return digits(4...4) { $0.year = $1 }
+        case .year: return digits(2...2) { $0.year = $1 >= 69 ? 1900 + $1 : 2000 + $1 }
         case .afternoon, .lowerAfternoon:
             let names = element == .afternoon ? ["AM", "PM"] : ["am", "pm"]
             guard let found = names.firstIndex(where: { rest.starts(with: $0.utf8) }) else {
@@ -201,7 +209,7 @@ struct TimeLayoutReader {
         return true
     }
 
-    /// Three to five capitals. Only UTC is known; the others are taken for it under their name.
+    /// Three to five capitals. A name that the zone has not is taken for UTC under that name.
     private mutating func readZoneName() -> Bool {
         let name = rest.prefix { 0x41...0x5A ~= $0 }
         guard (3...5).contains(name.count) else { return false }
