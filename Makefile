@@ -20,7 +20,7 @@ help:
 	@echo "make test         all tests;  make test ROOM=Query  only one room's"
 	@echo "make lint         formatting and house rules that need no build"
 	@echo "make bench        figures with goals;  make bench ONLY=statsd;  ONLY=cluster: real nodes;"
-	@echo "                  ONLY=peer: queries beside prometheus"
+	@echo "                  ONLY=peer: queries beside prometheus;  ONLY=tails: 1,000 tails"
 	@echo "make sim SEEDS=n  seeded fault schedules over whole clusters;  SEED=n  the first of them"
 	@echo "make sim-mutants  bugs on purpose, and which test finds each"
 	@echo "make fuzz SECONDS=n  every fuzz target for n seconds"
