@@ -68,6 +68,7 @@ extension FuzzTargets {
             "| regexp \"(?P<a>[a-z]+)(?P<b>.*)\"", "| pattern \"<a> <_>=<b>,<_>\"", "| unpack",
             "| decolorize", "| json | line_format \"{{.a}}{{.b | ToUpper}}\"",
             "| logfmt | a > 5 or b < 2s and c = ip(\"10.0.0.0/8\") | label_format d=a, e=\"{{.b}}\"",
+            "| json | a=\"b\" or a_b!=\"\" | c >= 2", "| logfmt --strict | a=~\"b.*\" | c != 1",
         ]
         let stage = stages[input.choice(of: stages.count)]
         let grid = grids[0]

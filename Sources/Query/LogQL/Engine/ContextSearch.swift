@@ -18,6 +18,7 @@ struct ContextSearch {
     /// Where lines around matches may lie, ns, the end not included.
     private let reach: (start: Int64, end: Int64)
     private var pipeline: LogPipeline
+    private var labelsBuilder = StreamLabelsBuilder()
     private var statistics = LogQLStatistics()
     private var completeness = Completeness()
     /// Times of the matches of each stream, in the order found.
@@ -140,7 +141,7 @@ struct ContextSearch {
                 }
                 last = time
                 if isKnown, isMatch(data, index, labels) {
-                    let made = LineGroups.streamLabels(of: pipeline.fields)
+                    let made = labelsBuilder.labels(of: pipeline.fields)
                     let text = Array(pipeline.line(data.lines.bytes, data.lines.lineRange(index)))
                     if !hasGroup || pending.count > before { groupNumber += 1 }
                     hasGroup = true
@@ -201,7 +202,7 @@ struct ContextSearch {
         pipeline.set("__context__", side)
         append(
             lines.timestamps[index], lines.bytes[lines.lineRange(index)],
-            LineGroups.streamLabels(of: pipeline.fields))
+            labelsBuilder.labels(of: pipeline.fields))
     }
 
     private mutating func append(

@@ -120,23 +120,4 @@ struct LineGroups: Sendable {
                 name, Array(String(decoding: value, as: UTF8.self).utf8)[...])
         }
     }
-
-    /// The labels of the line, by origin.
-    static func streamLabels(of fields: LineFields) -> LogStreamLabels {
-        var all = LabelsBuilder()
-        var stream = LabelsBuilder()
-        var metadata = LabelsBuilder()
-        var parsed = LabelsBuilder()
-        fields.forEachLive { field in
-            set(field, of: fields, in: &all)
-            switch field.origin {
-            case .stream: set(field, of: fields, in: &stream)
-            case .metadata: set(field, of: fields, in: &metadata)
-            case .parsed: set(field, of: fields, in: &parsed)
-            }
-        }
-        return LogStreamLabels(
-            labels: all.build(), stream: stream.build(), metadata: metadata.build(),
-            parsed: parsed.build())
-    }
 }

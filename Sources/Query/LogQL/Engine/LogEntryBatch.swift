@@ -42,6 +42,7 @@ struct LogEntryCollector: Sendable {
     private var groups = LineGroups(grouping: nil, unwrapName: nil)
     /// Number in `batch.streams` by group.
     private var groupNumbers: [UInt32] = []
+    private var labelsBuilder = StreamLabelsBuilder()
     private var batch = LogEntryBatch()
     /// Number in `batch.streams` by stream of the data, −1 while it has no line: for lines whose
     /// labels are those of their stream.
@@ -116,7 +117,7 @@ struct LogEntryCollector: Sendable {
         let (group, isNew) = groups.number(of: pipeline.fields, byOrigin: true)
         if isNew {
             groupNumbers.append(UInt32(batch.streams.count))
-            batch.streams.append(LineGroups.streamLabels(of: pipeline.fields))
+            batch.streams.append(labelsBuilder.labels(of: pipeline.fields))
         }
         batch.lines.append(
             streamIndex: groupNumbers[group], timestamp: timestamp,

@@ -184,7 +184,8 @@ struct RangeRun {
     private func pipelineError() -> QueryError {
         let kind = String(
             decoding: pipeline.fields.bytes(of: FieldNames.error), as: UTF8.self)
-        let labels = LineGroups.streamLabels(of: pipeline.fields).labels
+        var builder = StreamLabelsBuilder()
+        let labels = builder.labels(of: pipeline.fields).labels
         return .execution(
             message: """
                 pipeline error: '\(kind)' for series: '\(labels)'.

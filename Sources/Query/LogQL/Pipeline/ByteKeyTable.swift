@@ -1,3 +1,5 @@
+internal import Encoding
+
 /// Gives each distinct byte string a dense number, 0 upwards. Open addressing over one arena: no
 /// allocation per key once it has grown. Numbers stay until `removeAll`.
 struct ByteKeyTable: Sendable {
@@ -63,14 +65,8 @@ struct ByteKeyTable: Sendable {
     func isEqual(_ number: Int, _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
         let start = number == 0 ? 0 : ends[number - 1]
         guard ends[number] - start == range.count else { return false }
-        let mine = arena.span
-        let theirs = bytes.span
-        var offset = 0
-        while offset < range.count {
-            if mine[start + offset] != theirs[range.lowerBound + offset] { return false }
-            offset += 1
-        }
-        return true
+        return ByteScan.isEqual(
+            bytes, at: range.lowerBound, arena, at: start, count: range.count)
     }
 
     private mutating func grow() {
@@ -83,16 +79,9 @@ struct ByteKeyTable: Sendable {
         }
     }
 
-    /// FNV-1a with a finish that spreads to the low bits. Lives as long as the query.
+    /// Lives as long as the query.
     @inline(__always)
     private static func hash(_ bytes: [UInt8], _ range: Range<Int>, salt: UInt64) -> UInt64 {
-        let span = bytes.span
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ (salt &* 0x9E37_79B9_7F4A_7C15)
-        var offset = range.lowerBound
-        while offset < range.upperBound {
-            hash = (hash ^ UInt64(span[offset])) &* 0x0000_0100_0000_01B3
-            offset += 1
-        }
-        return hash ^ (hash >> 29)
+        StableHash.hash64(bytes[range], seed: salt)
     }
 }

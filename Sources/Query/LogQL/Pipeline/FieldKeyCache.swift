@@ -22,8 +22,6 @@ struct FieldNeeds: Sendable, Equatable {
 }
 
 /// What a parser knows of the keys it has met: the label each becomes and whether that is needed.
-/// Lines of one program have the same keys in the same order, so the key that came next in the
-/// line before is tried first, and the table is asked only when that fails.
 struct FieldKeyCache: Sendable {
     struct Key: Sendable {
         /// The key of the object that holds it, −1 at the top.
@@ -39,46 +37,30 @@ struct FieldKeyCache: Sendable {
     private(set) var keys: [Key] = []
     private var table = ByteKeyTable()
     private let needs: FieldNeeds
-    /// Keys in the order of the line before.
-    private var trail: [Int32] = []
-    private var step = 0
+    /// Where objects are looked into: where one of these may be.
+    private let reach: FieldNeeds
 
     /// Distinct keys that are remembered; beyond it the cache starts afresh with the next line.
     static let keysMax = 1 << 16
 
-    init(needs: FieldNeeds) { self.needs = needs }
+    /// `reach`: objects that may hold one of these are looked into, nil for those that may hold
+    /// one of `needs`.
+    init(needs: FieldNeeds, reach: FieldNeeds? = nil) {
+        self.needs = needs
+        self.reach = reach ?? needs
+    }
 
-    mutating func beginLine() {
-        step = 0
-        guard keys.count > FieldKeyCache.keysMax else { return }
+    /// Before each line. True: the cache has been emptied, numbers of before mean nothing.
+    mutating func beginLine() -> Bool {
+        guard keys.count > FieldKeyCache.keysMax else { return false }
         keys.removeAll(keepingCapacity: true)
         table.removeAll()
-        trail.removeAll(keepingCapacity: true)
+        return true
     }
 
     /// The number of the key `bytes[range]` below `parent`.
     mutating func number(
         of bytes: [UInt8], _ range: Range<Int>, parent: Int, names: inout FieldNames
-    ) -> Int {
-        if step < trail.count {
-            let guess = Int(trail[step])
-            if Int(keys[guess].parent) == parent, table.isEqual(guess, bytes, range) {
-                step += 1
-                return guess
-            }
-        }
-        let number = look(up: bytes, range, parent: parent, names: &names)
-        if step < trail.count {
-            trail[step] = Int32(number)
-        } else if trail.count < 4_096 {
-            trail.append(Int32(number))
-        }
-        step += 1
-        return number
-    }
-
-    private mutating func look(
-        up bytes: [UInt8], _ range: Range<Int>, parent: Int, names: inout FieldNames
     ) -> Int {
         // The same key below two parents hashes apart by the salt; the table itself compares
         // bytes only, so equal hashes of different parents would meet. Walk on until it fits.
@@ -116,7 +98,7 @@ struct FieldKeyCache: Sendable {
         let text = String(decoding: full, as: UTF8.self)
         return Key(
             parent: Int32(parent), name: Int32(names.number(of: full[...])),
-            isNeeded: needs.includes(text), isNeededInside: needs.includesAny(under: text + "_"))
+            isNeeded: needs.includes(text), isNeededInside: reach.includesAny(under: text + "_"))
     }
 
     /// A label name: blanks around it cut, every character but letters, digits and `_` turned to

@@ -16,24 +16,30 @@ struct LineFields: Sendable {
         var origin: Origin
     }
 
+    /// Where the field of a name stands in `fields`.
+    private struct Slot: Sendable {
+        /// That of the stream, or −1.
+        var stream: Int32 = -1
+        /// That of the line, −1 for dropped; holds where `stamp` is that of the line.
+        var line: Int32 = -1
+        var stamp: UInt32 = 0
+    }
+
     var names = FieldNames()
     private(set) var arena: [UInt8] = []
     /// Stream fields first. A field is live while `index(of:)` of its name points to it.
     private(set) var fields: [Field] = []
     private var streamFieldCount = 0
     private var streamArenaCount = 0
-    /// Index in `fields` of the stream's label by name number, or −1.
-    private var streamSlots: [Int32] = []
-    /// The same for the line, −1 for dropped; holds where `lineStamps` equals `stamp`.
-    private var lineSlots: [Int32] = []
-    private var lineStamps: [UInt32] = []
+    /// By name number.
+    private var slots: [Slot] = []
     private var stamp: UInt32 = 0
     /// Whether a label of the stream was dropped or overridden on this line.
     private(set) var changesStream = false
 
     /// Starts with a stream's labels; forgets the line.
     mutating func beginStream(_ labels: Labels) {
-        for field in fields.prefix(streamFieldCount) { streamSlots[field.name] = -1 }
+        for field in fields.prefix(streamFieldCount) { slots[field.name].stream = -1 }
         fields.removeAll(keepingCapacity: true)
         arena.removeAll(keepingCapacity: true)
         labels.forEachSlice { name, value in
@@ -41,7 +47,7 @@ struct LineFields: Sendable {
             fit(number)
             let start = arena.count
             arena.append(contentsOf: value)
-            streamSlots[number] = Int32(fields.count)
+            slots[number].stream = Int32(fields.count)
             fields.append(Field(name: number, value: start..<arena.count, origin: .stream))
             return true
         }
@@ -59,7 +65,7 @@ struct LineFields: Sendable {
         changesStream = false
         stamp &+= 1
         if stamp == 0 {
-            for index in lineStamps.indices { lineStamps[index] = 0 }
+            for index in slots.indices { slots[index].stamp = 0 }
             stamp = 1
         }
     }
@@ -71,25 +77,21 @@ struct LineFields: Sendable {
         Labels(canonical: Array(bytes)).forEachSlice { name, value in
             var number = names.number(of: name)
             fit(number)
-            if streamSlots[number] >= 0 { number = names.extracted(number) }
+            if slots[number].stream >= 0 { number = names.extracted(number) }
             set(number, .metadata, value)
             return true
         }
     }
 
     private mutating func fit(_ number: Int) {
-        while streamSlots.count <= number {
-            streamSlots.append(-1)
-            lineSlots.append(-1)
-            lineStamps.append(0)
-        }
+        while slots.count <= number { slots.append(Slot()) }
     }
 
     /// Whether the stream has the label, whatever the line did to it: then a parser's field of
     /// that name is called `…_extracted`.
     @inline(__always)
     func streamHas(_ number: Int) -> Bool {
-        number < streamSlots.count && streamSlots[number] >= 0
+        number < slots.count && slots[number].stream >= 0
     }
 
     /// What a parser's field called `number` is called: `…_extracted` where the stream or the
@@ -121,8 +123,20 @@ struct LineFields: Sendable {
     /// The field's place in `fields`, or −1.
     @inline(__always)
     func index(of number: Int) -> Int {
-        guard number < lineSlots.count else { return -1 }
-        return Int(lineStamps[number] == stamp ? lineSlots[number] : streamSlots[number])
+        guard number < slots.count else { return -1 }
+        let slot = slots[number]
+        return Int(slot.stamp == stamp ? slot.line : slot.stream)
+    }
+
+    /// Whether the line has labels called `names`, all of them from a parser: then nothing that a
+    /// parser finds changes them.
+    @inline(__always)
+    func haveBeenParsed(_ names: [Int]) -> Bool {
+        for name in names {
+            let index = index(of: name)
+            if index < 0 || fields[index].origin != .parsed { return false }
+        }
+        return true
     }
 
     /// The value as a range of `arena`, nil when there is no such label.
@@ -147,10 +161,51 @@ struct LineFields: Sendable {
     /// `value` is a part of the arena, as between `mark` and `mark`.
     mutating func place(_ number: Int, _ origin: Origin, _ value: Range<Int>) {
         fit(number)
-        if streamSlots[number] >= 0 { changesStream = true }
-        lineSlots[number] = Int32(fields.count)
-        lineStamps[number] = stamp
+        if slots[number].stream >= 0 { changesStream = true }
+        slots[number].line = Int32(fields.count)
+        slots[number].stamp = stamp
         fields.append(Field(name: number, value: value, origin: origin))
+    }
+
+    /// A parser's field called `number`, under the name that `parsedName` gives it, unless the
+    /// line has it. `value` is a part of the arena.
+    @inline(__always)
+    mutating func placeParsed(_ number: Int, _ value: Range<Int>) {
+        if number < slots.count, slots[number].stream < 0, slots[number].stamp != stamp {
+            // Nothing of that name, as mostly.
+            slots[number].line = Int32(truncatingIfNeeded: fields.count)
+            slots[number].stamp = stamp
+            fields.append(Field(name: number, value: value, origin: .parsed))
+        } else {
+            placeUnlessThere(number, value)
+        }
+    }
+
+    /// The same with `text[range]` for a value. `shift`: what `append(line:)` said of the text.
+    @inline(__always)
+    mutating func placeParsed(_ number: Int, _ text: [UInt8], _ range: Range<Int>, _ shift: Int?) {
+        if let shift {
+            placeParsed(
+                number, range.lowerBound &+ shift..<range.upperBound &+ shift)
+        } else {
+            let start = mark
+            append(text, range)
+            placeParsed(number, start..<mark)
+        }
+    }
+
+    @inline(never)
+    private mutating func placeUnlessThere(_ number: Int, _ value: Range<Int>) {
+        guard let name = parsedName(number) else { return }
+        place(name, .parsed, value)
+    }
+
+    /// Takes up a line whole, for a parser that makes fields of most of it: they are then parts
+    /// of the arena already. How far their places in the arena are from those in the text.
+    mutating func append(line text: [UInt8], _ range: Range<Int>) -> Int {
+        let shift = arena.count - range.lowerBound
+        arena.append(contentsOf: text[range])
+        return shift
     }
 
     /// The end of the arena: what is appended next starts here.
@@ -166,9 +221,9 @@ struct LineFields: Sendable {
 
     mutating func remove(_ number: Int) {
         guard index(of: number) >= 0 else { return }
-        if streamSlots[number] >= 0 { changesStream = true }
-        lineSlots[number] = -1
-        lineStamps[number] = stamp
+        if slots[number].stream >= 0 { changesStream = true }
+        slots[number].line = -1
+        slots[number].stamp = stamp
     }
 
     /// Sets `__error__` and `__error_details__`.

@@ -9,6 +9,7 @@ struct LogPipeline: Sendable {
         case lineFilter(LineFilterStage)
         case labelFilter(LabelFilterStage)
         /// Indexes of the arrays below, which change with each line.
+        case probe(Int)
         case json(Int)
         case jsonPath(Int)
         case logfmt(Int)
@@ -27,6 +28,7 @@ struct LogPipeline: Sendable {
     private(set) var headFilters: [LineFilter] = []
     private var headStages: [LineFilterStage] = []
     private var stages: [Stage] = []
+    private var probes: [FilterProbe] = []
     private var jsonStages: [JSONStage] = []
     private var jsonPathStages: [JSONPathStage] = []
     private var logfmtStages: [LogfmtStage] = []
@@ -61,7 +63,26 @@ struct LogPipeline: Sendable {
             needsByStage.append(after)
             LogPipeline.add(needsOf: stage, to: &after)
         }
-        for (stage, needs) in zip(rest, needsByStage.reversed()) { append(stage, needs) }
+        /// Whether lines and labels are still those that came.
+        var areUnchanged = true
+        for (index, (stage, needs)) in zip(rest.indices, zip(rest, needsByStage.reversed())) {
+            if areUnchanged { appendProbe(rest[index...], needs) }
+            if case .lineFilter = stage {} else { areUnchanged = false }
+            append(stage, needs)
+        }
+    }
+
+    /// If `stages` begin with a parser and filters behind it.
+    private mutating func appendProbe(_ stages: ArraySlice<PipelineStage>, _ needs: FieldNeeds) {
+        guard let parser = stages.first else { return }
+        var filters: [LabelFilterExpression] = []
+        for case .labelFilter(let filter) in stages.dropFirst().prefix(while: \.isLabelFilter) {
+            filters.append(filter)
+        }
+        guard let probe = FilterProbe(parser, filters, needs: needs, names: &fields.names)
+        else { return }
+        self.stages.append(.probe(probes.count))
+        probes.append(probe)
     }
 
     /// Whether every line that the storage sends passes as it is, with its labels as they are.
@@ -71,7 +92,7 @@ struct LogPipeline: Sendable {
     var keepsAllLines: Bool {
         stages.allSatisfy { stage in
             switch stage {
-            case .lineFilter, .labelFilter, .unwrap, .distinct: false
+            case .lineFilter, .labelFilter, .unwrap, .distinct, .probe: false
             default: true
             }
         }
@@ -235,8 +256,8 @@ struct LogPipeline: Sendable {
         for index in stages.indices {
             let kept =
                 isRewritten
-                ? step(index, rewritten, 0..<rewritten.count, timestamp)
-                : step(index, text, range, timestamp)
+                ? step(index, rewritten, 0..<rewritten.count, metadata, timestamp)
+                : step(index, text, range, metadata, timestamp)
             if !kept { return false }
         }
         return true
@@ -248,11 +269,17 @@ struct LogPipeline: Sendable {
     }
 
     private mutating func step(
-        _ index: Int, _ text: [UInt8], _ range: Range<Int>, _ timestamp: Int64
+        _ index: Int, _ text: [UInt8], _ range: Range<Int>, _ metadata: ArraySlice<UInt8>,
+        _ timestamp: Int64
     ) -> Bool {
         switch stages[index] {
         case .lineFilter(let filter): return filter.passes(text, range)
         case .labelFilter(let filter): return filter.passes(&fields)
+        case .probe(let slot):
+            if probes[slot].isResting { return true }
+            guard probes[slot].passes(text, range, &fields) else { return false }
+            fields.beginLine()
+            fields.addMetadata(metadata)
         case .json(let slot): jsonStages[slot].apply(text, range, &fields)
         case .jsonPath(let slot): jsonPathStages[slot].apply(text, range, &fields)
         case .logfmt(let slot): logfmtStages[slot].apply(text, range, &fields)
@@ -287,5 +314,11 @@ struct LogPipeline: Sendable {
     private mutating func takeSpare() {
         swap(&rewritten, &spare)
         isRewritten = true
+    }
+}
+
+extension PipelineStage {
+    fileprivate var isLabelFilter: Bool {
+        if case .labelFilter = self { true } else { false }
     }
 }

@@ -13,7 +13,7 @@ struct UnpackStage: Sendable {
     mutating func apply(
         _ text: [UInt8], _ range: Range<Int>, _ fields: inout LineFields, line: inout [UInt8]
     ) -> Bool {
-        keys.beginLine()
+        _ = keys.beginLine()
         members.removeAll(keepingCapacity: true)
         var scanner = JSONScanner(text, range)
         do throws(JSONProblem) {
