@@ -117,6 +117,29 @@ static inline uint64_t varve_word64(const uint8_t *_Nonnull p) {
 #endif
 }
 
+/// One bit per byte of the 16 at `p` that is part of an identifier: as `varve_word64`, or an
+/// underscore. Reads 16 bytes.
+static inline uint64_t varve_identifier16(const uint8_t *_Nonnull p) {
+#if defined(__x86_64__)
+    const __m128i v = _mm_loadu_si128((const __m128i *)p);
+    const __m128i letter = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8(0x61));
+    const __m128i digit = _mm_sub_epi8(v, _mm_set1_epi8(0x30));
+    const __m128i isLetter = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    const __m128i isDigit = _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit);
+    const __m128i isScore = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x5F));
+    // The top bit of v itself says "not ASCII".
+    const __m128i is = _mm_or_si128(_mm_or_si128(v, isScore), _mm_or_si128(isLetter, isDigit));
+    return (uint64_t)(uint16_t)_mm_movemask_epi8(is);
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 16; i++) {
+        const uint8_t letter = (uint8_t)((p[i] | 0x20) - 0x61), digit = (uint8_t)(p[i] - 0x30);
+        mask |= (uint64_t)(letter < 26 || digit < 10 || p[i] == 0x5F || p[i] > 0x7F) << i;
+    }
+    return mask;
+#endif
+}
+
 /// How many of the `count` bytes at `p` equal `byte`.
 static inline size_t varve_count_byte(const uint8_t *_Nonnull p, size_t count, uint8_t byte) {
     size_t total = 0;
