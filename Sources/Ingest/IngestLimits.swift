@@ -23,6 +23,8 @@ package struct IngestLimits: Sendable, Hashable {
     package var exemplarCharactersMax = 128
     /// How deep JSON may nest: the reader's recursion.
     package var nestingMax = 64
+    /// No bound: whether log lines get the `detected_level` that they tell (`MetadataLevel`).
+    package var discoversLevels = false
 
     package init() {}
 

@@ -92,6 +92,12 @@ package struct ServerConfiguration: Sendable {
         syslogOptions.trustsTimestamps = trustsTimestamps
     }
 
+    /// Whether log lines get a `detected_level`.
+    package mutating func setLevelDiscovery(_ isOn: Bool) {
+        ingestLimits.discoversLevels = isOn
+        syslogOptions.discoversLevels = isOn
+    }
+
     /// Which syslog messages become one record. Throws what is wrong with the pattern `start`.
     package mutating func setSyslogJoining(
         start: String?, waitNanos: Int64, linesMax: Int, joinsDockerPieces: Bool

@@ -238,7 +238,7 @@ package final class VarveServer: Sendable {
         StatusAPI(context: context, settings: adjustable.shown, started: context.now())
             .addRoutes(to: &table)
         FeaturesAPI().addRoutes(to: &table)
-        LokiAPI(engine: logs, context: context).addRoutes(to: &table)
+        LokiAPI(engine: logs, context: context, intake: adjustable.ingest).addRoutes(to: &table)
         LogEventAPI(engine: logs, context: context, timers: world.timers).addRoutes(to: &table)
         LogPlanAPI(node: node, context: context).addRoutes(to: &table)
         LogHitsAPI(engine: logs, context: context).addRoutes(to: &table)

@@ -89,7 +89,7 @@ def test_what_is_printed(logs):
     assert logs("-c", "nosuch", code=1) == ["0"]
     assert logs("-l", "failed") == ["h1 web", "h1 shop"]
     assert logs("-l", "-c", "failed") == ["2 h1 web", "1 h1 shop"]
-    assert '{app="shop", host="h1"' in logs("--labels", "4711")[0]
+    assert '{app="shop", detected_level="unknown", host="h1"}' in logs("--labels", "4711")[0]
     one = json.loads(logs("--output", "jsonl", "4711")[0])
     assert one["line"] == LINES[0][1] and one["labels"]["app"] == "shop"
     colored = logs("--color", "always", "-w", "-e", "fail(ed)?")[0]

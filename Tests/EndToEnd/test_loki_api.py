@@ -145,7 +145,7 @@ def test_numbers(loki):
     counts = {tuple(sorted(one["metric"].items())): {value for _, value in one["values"]}
               for one in answer["result"]}
     assert counts == {
-        (("app", "db"),): {"6"},
+        (("app", "db"), ("detected_level", "unknown")): {"6"},
         (("app", "shop"), ("detected_level", "error")): {"30"},
         (("app", "shop"), ("detected_level", "info")): {"30"}}
     form = urllib.parse.urlencode({"query": query, "time": END}).encode()
@@ -192,12 +192,14 @@ def test_patterns(loki):
     assert answer["status"] == "success"
     (pattern,) = answer["data"]
     assert pattern["pattern"] == "query <_> of table users took=<_>.<_> rows=<_>"
+    assert pattern["level"] == "unknown"
     assert pattern["samples"] == [[START // SECOND + minute * 60, 6] for minute in range(10)]
     # A pattern is a filter that finds its lines.
     found = loki.lines('{app="db"} |> "%s"' % pattern["pattern"], **SPAN)
     assert len(found) == 60
     shop = loki.get("/loki/api/v1/patterns", query='{app="shop"}', **SPAN)["data"]
     assert sum(count for one in shop for _, count in one["samples"]) == 600
+    assert {one["level"] for one in shop} == {"error", "info"}
 
 
 def test_detected(loki):
@@ -216,7 +218,7 @@ def test_detected(loki):
     assert fields["rows"] == {
         "label": "rows", "type": "int", "cardinality": 60, "parsers": ["logfmt"]}
     assert fields["detected_level"] == {
-        "label": "detected_level", "type": "string", "cardinality": 2, "parsers": None}
+        "label": "detected_level", "type": "string", "cardinality": 3, "parsers": None}
     values = loki.get("/loki/api/v1/detected_field/user/values", query='{app="shop"}', limit=2,
                       **SPAN)
     assert values == {"values": ["u0", "u1"], "limit": 2}
@@ -226,6 +228,7 @@ def test_drilldown_limits(loki):
     limits = loki.get("/loki/api/v1/drilldown-limits")
     assert limits["pattern_ingester_enabled"] is True and limits["version"]
     assert limits["limits"]["volume_enabled"] is True
+    assert limits["limits"]["discover_log_levels"] is True
     assert {"max_query_series", "query_timeout", "retention_period", "log_level_fields",
             "discover_service_name"} <= set(limits["limits"])
 
@@ -286,7 +289,7 @@ def test_tail(make_server):
     socket = tail(server, query='{app="live"} != "skip"', limit=3)
     assert socket.head.startswith("HTTP/1.1 101"), socket.head
     assert "chunked" not in socket.head.lower()
-    labels = {"app": "live"}
+    labels = {"app": "live", "detected_level": "unknown"}
     assert entries(socket.text()) == [
         (labels, str(now - at), f"old {at}") for at in (2, 1, 0)]
     seen = []

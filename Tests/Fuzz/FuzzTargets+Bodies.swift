@@ -31,6 +31,7 @@ extension FuzzTargets {
         limits.metadataCountMax = 4
         limits.metadataBytesMax = 256
         limits.nestingMax = 8
+        limits.discoversLevels = true
         return limits
     }
 

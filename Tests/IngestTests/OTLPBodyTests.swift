@@ -67,7 +67,7 @@ import Testing
                 #"{k8s_pod_name=p-1,service_name=shop} ["http_status_code=500", "#
                     + #""observed_timestamp=6", "severity_number=13", "severity_text=WARN", "#
                     + #""flags=1", "trace_id=5b8efff798038103d269b633813fc60c", "#
-                    + #""span_id=eee19b7ec3c1b174", "detected_level=warn", "s=true", "#
+                    + #""span_id=eee19b7ec3c1b174", "s=true", "#
                     + #""scope_name=lib", "scope_version=1.2", "host_arch=arm64", "#
                     + #""resource_dropped_attributes_count=2"] x@5"#
             ]
@@ -77,14 +77,14 @@ import Testing
             body(
                 resource: #""attributes":["# + attribute("app", #""stringValue":"web""#) + "]",
                 record: #""timeUnixNano":"5","severityText":"Err","body":{"stringValue":"x"}"#),
-            [#"{service_name=web} ["severity_text=Err", "detected_level=error", "app=web"] x@5"#]
+            [#"{service_name=web} ["severity_text=Err", "app=web"] x@5"#]
         ),
         (
             body(
                 record: #""timeUnixNano":5,"severityNumber":"SEVERITY_NUMBER_INFO2","#
                     + #""body":{"intValue":4}"#),
             [
-                #"{service_name=unknown_service} ["severity_number=10", "detected_level=info"] 4@5"#
+                #"{service_name=unknown_service} ["severity_number=10"] 4@5"#
             ]
         ),
         // Maps taken apart in attributes, JSON in bodies; of one name the record's own counts.
@@ -194,7 +194,7 @@ import Testing
             LokiBodyTests.lines(parsed) == [
                 #"{service_name=shop} ["n=-3", "d=1.5", "b=//4=", "l=[\"i\"]", "#
                     + #""observed_timestamp=6", "severity_number=17", "severity_text=ERROR", "#
-                    + #""trace_id=ab01", "detected_level=error", "scope_name=lib"] boom@5"#
+                    + #""trace_id=ab01", "scope_name=lib"] boom@5"#
             ])
     }
 

@@ -7,7 +7,8 @@ package import Model
 /// Lines are kept byte for byte, empty ones too. A stream whose labels break a rule is left out and
 /// its lines are counted; JSON that is broken, or a timestamp that is none, refuses the whole body.
 /// A stream without labels gets `service_name="unknown_service"`, as Loki gives it. Lines over
-/// `lineBytesMax` are kept in parts that are marked like those of syslog.
+/// `lineBytesMax` are kept in parts that are marked like those of syslog. Lines get their level
+/// (`MetadataLevel`) where the limits say so.
 /// Source: grafana/loki pkg/loghttp/push, pkg/push/push.proto.
 package enum LokiBody {
     /// A JSON body, decoded: `{"streams":[{"stream":{…},"values":[["ns","line",{…}],…]},…]}`.
@@ -44,6 +45,9 @@ struct LokiSink {
     /// Metadata of the line at hand.
     var metadata: [UInt8] = []
     private var metadataCount = 0
+    private var level = MetadataLevel()
+    /// What the labels say of the level of each stream of the batch, where levels are looked for.
+    private var streamLevels: [SaidLevel] = []
 
     init(tenant: Tenant, limits: IngestLimits) {
         parsed = ParsedBody(tenant: tenant)
@@ -53,6 +57,7 @@ struct LokiSink {
     mutating func beginLine() {
         metadata.removeAll(keepingCapacity: true)
         metadataCount = 0
+        level.begin()
     }
 
     /// Adds a pair to the line at hand, unless that passes a limit.
@@ -64,7 +69,8 @@ struct LokiSink {
             return
         }
         metadataCount += 1
-        PairBytes.append(name, value, to: &metadata)
+        let stored = limits.discoversLevels ? level.take(name, value) : value
+        PairBytes.append(name, stored, to: &metadata)
     }
 
     mutating func endLine(
@@ -72,6 +78,9 @@ struct LokiSink {
     ) {
         switch stream {
         case .index(let index):
+            if limits.discoversLevels {
+                level.append(to: &metadata, stream: streamLevels[Int(index)], line: line)
+            }
             parsed.batch.lines.appendInParts(
                 streamIndex: index, timestamp: timestamp, line: line, metadata: &metadata,
                 partBytesMax: limits.lineBytesMax)
@@ -88,7 +97,16 @@ struct LokiSink {
         let labels = check.labels()
         let number = cache.learn(
             key, labels.isEmpty ? Labels(["service_name": "unknown_service"]) : labels)
-        return .index(cache.index(number, in: &parsed.batch.streams))
+        return stream(number, &cache)
+    }
+
+    /// The stream that `cache` knows by `number`.
+    mutating func stream(_ number: UInt32, _ cache: inout SeriesCache) -> Stream {
+        let index = cache.index(number, in: &parsed.batch.streams)
+        if limits.discoversLevels, Int(index) == streamLevels.count {
+            streamLevels.append(SaidLevel(cache.labels(number)))
+        }
+        return .index(index)
     }
 }
 

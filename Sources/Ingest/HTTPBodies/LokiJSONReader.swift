@@ -77,7 +77,7 @@ struct LokiJSONReader {
         try json.skipValue()
         let key = cache.key(json.bytes[place..<json.at])
         if let number = cache.number(key) {
-            return .index(cache.index(number, in: &sink.parsed.batch.streams))
+            return sink.stream(number, &cache)
         }
         json.at = place
         try json.expect(0x7B)

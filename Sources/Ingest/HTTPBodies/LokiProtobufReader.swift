@@ -60,7 +60,7 @@ struct LokiProtobufReader {
     ) throws(IngestError) -> LokiSink.Stream {
         let key = cache.key(body[text])
         if let number = cache.number(key) {
-            return .index(cache.index(number, in: &sink.parsed.batch.streams))
+            return sink.stream(number, &cache)
         }
         labels.removeAll()
         switch StreamLabelText.parse(body, text, into: &labels) {

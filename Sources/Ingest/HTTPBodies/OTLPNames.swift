@@ -38,34 +38,6 @@ enum OTLPNames {
         return name[...]
     }
 
-    /// Loki's level for a severity number, 1 to 24; nil when it says nothing.
-    static func level(number: Int64) -> String? {
-        switch number {
-        case 1...4: "trace"
-        case 5...8: "debug"
-        case 9...12: "info"
-        case 13...16: "warn"
-        case 17...20: "error"
-        case 21...24: "fatal"
-        default: nil
-        }
-    }
-
-    /// Loki's level for a severity that is only said in words; nil for words that are none.
-    static func level(text: ArraySlice<UInt8>) -> String? {
-        guard text.count <= 16 else { return nil }
-        return switch String(decoding: text, as: UTF8.self).lowercased() {
-        case "trace", "trc": "trace"
-        case "debug", "dbg": "debug"
-        case "info", "inf", "information", "informational", "notice": "info"
-        case "warn", "wrn", "warning": "warn"
-        case "error", "err": "error"
-        case "critical", "crit", "alert", "emergency", "emerg": "critical"
-        case "fatal": "fatal"
-        default: nil
-        }
-    }
-
     /// The number of `SEVERITY_NUMBER_WARN2` and its like; nil for anything else.
     static func severityNumber(named text: ArraySlice<UInt8>) -> Int64? {
         let prefix = "SEVERITY_NUMBER_"

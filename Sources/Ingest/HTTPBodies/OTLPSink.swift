@@ -21,7 +21,8 @@ struct OTLPRecord {
 ///
 /// Structured metadata of a line in this order: attributes of the record, `observed_timestamp`,
 /// `severity_number`, `severity_text`, `dropped_attributes_count`, `flags`, `trace_id`, `span_id`,
-/// `detected_level`, then what the scope and the resource say. Of one name the first counts.
+/// then what the scope and the resource say, and `detected_level` where levels are looked for. Of
+/// one name the first counts.
 struct OTLPSink {
     private var sink: LokiSink
     private let now: Timestamp
@@ -72,7 +73,7 @@ struct OTLPSink {
             stream = .refused(refusal.0, refusal.1)
         } else {
             let number = cache.number(of: labels.labels())
-            stream = .index(cache.index(number, in: &sink.parsed.batch.streams))
+            stream = sink.stream(number, &cache)
         }
     }
 
@@ -108,10 +109,6 @@ struct OTLPSink {
         append(count: record.flags, "flags", to: &pairs)
         if !record.traceID.isEmpty { pairs.append(pair("trace_id", record.traceID)) }
         if !record.spanID.isEmpty { pairs.append(pair("span_id", record.spanID)) }
-        let level =
-            OTLPNames.level(number: record.severityNumber)
-            ?? OTLPNames.level(text: record.severityText)
-        if let level { pairs.append(pair("detected_level", Array(level.utf8)[...])) }
         for pair in pairs { add(pair) }
         for pair in scopePairs { add(pair) }
         for pair in resourcePairs { add(pair) }

@@ -25,6 +25,7 @@ struct SyslogParser {
             return message
         }
         message.priority = priority
+        message.hasPriority = true
         if let fields = version(bytes, at, end) {
             structured(bytes, fields, end, &message)
         } else {

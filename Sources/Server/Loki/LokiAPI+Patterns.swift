@@ -11,7 +11,9 @@ extension LokiAPI {
 
     /// Parameters: `query`, a selector, a pipeline may follow; `start`, `end`, `since`; `step`.
     ///
-    ///     [{"pattern":"GET <_> took <_> ms","samples":[[seconds,count],…]},…]
+    ///     [{"pattern":"GET <_> took <_> ms","level":"info","samples":[[seconds,count],…]},…]
+    ///
+    /// Lines of different levels have patterns of their own.
     func patterns(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query = try LogQLQuery(try call.required("query"))
         guard query.kind == .lines else {
@@ -31,6 +33,8 @@ extension LokiAPI {
                     if index > 0 { json.comma() }
                     json.raw("{\"pattern\":")
                     json.string(pattern.text)
+                    json.raw(",\"level\":")
+                    json.string(pattern.level)
                     json.raw(",\"samples\":[")
                     for (place, sample) in pattern.samples.enumerated() {
                         if place > 0 { json.comma() }

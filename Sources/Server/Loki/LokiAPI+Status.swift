@@ -1,3 +1,4 @@
+internal import Ingest
 internal import Model
 internal import Query
 
@@ -8,8 +9,9 @@ extension LokiAPI {
     func drilldownLimits(_ call: HTTPCall) async throws -> HTTPAnswer {
         let seconds = context.limits.timeoutNanos / 1_000_000_000
         var json = JSONWriter()
-        json.raw("{\"limits\":{\"discover_log_levels\":true,\"discover_service_name\":[],")
-        json.raw("\"log_level_fields\":[\"detected_level\",\"level\",\"severity\"],")
+        let fields = LevelFields.names.map { "\"\($0)\"" }.joined(separator: ",")
+        json.raw("{\"limits\":{\"discover_log_levels\":\(intake.value.discoversLevels),")
+        json.raw("\"discover_service_name\":[],\"log_level_fields\":[\(fields)],")
         json.raw("\"max_entries_limit_per_query\":\(LokiAPI.entriesShownMax),")
         json.raw("\"max_line_size_truncate\":false,\"max_query_bytes_read\":\"0B\",")
         json.raw("\"max_query_length\":\"0s\",\"max_query_lookback\":\"0s\",")

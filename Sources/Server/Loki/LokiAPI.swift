@@ -1,3 +1,4 @@
+internal import Ingest
 internal import Model
 internal import Query
 
@@ -6,6 +7,8 @@ internal import Query
 struct LokiAPI: Sendable {
     let engine: LogQLEngine
     let context: QueryContext
+    /// How what is pushed is read.
+    let intake: Adjustable<IngestLimits>
 
     /// Loki's defaults.
     static let limitStandard = 100

@@ -54,6 +54,7 @@ struct SettingFlags: ParsableArguments {
     @Option(help: .init(Setting.syslogMultilineWait.help)) var syslogMultilineWait: String?
     @Option(help: .init(Setting.syslogMultilineLines.help)) var syslogMultilineLines: String?
     @Option(help: .init(Setting.syslogJoinDocker.help)) var syslogJoinDocker: String?
+    @Option(help: .init(Setting.discoverLogLevels.help)) var discoverLogLevels: String?
     @Option(help: .init(Setting.retention.help)) var retention: String?
     @Option(help: .init(Setting.retentionBytes.help)) var retentionBytes: String?
     @Option(help: .init(Setting.sealAfter.help)) var sealAfter: String?
@@ -114,6 +115,7 @@ struct SettingFlags: ParsableArguments {
             (.syslogMultilineStart, syslogMultilineStart),
             (.syslogMultilineWait, syslogMultilineWait),
             (.syslogMultilineLines, syslogMultilineLines), (.syslogJoinDocker, syslogJoinDocker),
+            (.discoverLogLevels, discoverLogLevels),
             (.retention, retention), (.retentionBytes, retentionBytes), (.sealAfter, sealAfter),
             (.memory, memory), (.labelsMax, labelsMax), (.labelNameMax, labelNameMax),
             (.labelValueMax, labelValueMax), (.statsdSeriesMax, statsdSeriesMax),

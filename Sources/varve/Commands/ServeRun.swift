@@ -201,6 +201,8 @@ extension SettingSources {
             tenant: try tenantName(.syslogTenant),
             lineBytesMax: try byteCount(.syslogLineMax, atLeast: 480) ?? .max,
             trustsTimestamps: try choice(.syslogTimestamps, ["message": true, "arrival": false]))
+        configuration.setLevelDiscovery(
+            try choice(.discoverLogLevels, ["on": true, "off": false]))
         let start = self[.syslogMultilineStart]
         let waitNanos = try duration(.syslogMultilineWait, atLeast: second / 100)
         let linesMax = try count(.syslogMultilineLines, 2...1_000_000)

@@ -22,6 +22,7 @@ enum Setting: String, CaseIterable, Sendable {
     case syslogMultilineWait = "syslog-multiline-wait"
     case syslogMultilineLines = "syslog-multiline-lines"
     case syslogJoinDocker = "syslog-join-docker"
+    case discoverLogLevels = "discover-log-levels"
     case retention
     case retentionBytes = "retention-bytes"
     case sealAfter = "seal-after"
@@ -88,7 +89,7 @@ enum Setting: String, CaseIterable, Sendable {
         case .syslogMultilineStart: "off"
         case .syslogMultilineWait: "500ms"
         case .syslogMultilineLines: "1000"
-        case .syslogJoinDocker: "on"
+        case .syslogJoinDocker, .discoverLogLevels: "on"
         case .retention: "400d"
         case .retentionBytes: "off"
         case .sealAfter: "1h"
@@ -151,6 +152,8 @@ enum Setting: String, CaseIterable, Sendable {
         case .syslogMultilineWait: "A record that nothing more came for is written after this."
         case .syslogMultilineLines: "Most lines of a record; more are kept in parts."
         case .syslogJoinDocker: "on: messages of 16384 bytes go on with the next one; off."
+        case .discoverLogLevels:
+            "on: log lines get the level that they tell, as Loki gives it; off."
         case .retention: "How long samples and lines are kept, or off."
         case .retentionBytes: "Size at which the oldest go, like 50GiB, or off."
         case .sealAfter: "Age at which what is in memory becomes a segment."

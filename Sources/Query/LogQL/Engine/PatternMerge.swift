@@ -2,12 +2,14 @@ internal import Encoding
 
 /// Makes one of forms that differ in few words. Forms come most frequent first; each joins the
 /// first one with as many words of which it shares the outset and at least `shareMin`, and where
-/// they differ that one gets a `<_>`.
+/// they differ that one gets a `<_>`. Forms of different levels never join.
 ///
 /// After Drain (He et al., ICWS 2017), over forms instead of lines.
 struct PatternMerge {
     struct Form {
         var text: [UInt8]
+        /// The name of the lines' level.
+        var level: [UInt8]
         var count: Int
         /// The time of the newest line, ns.
         var newest: Int64
@@ -26,12 +28,12 @@ struct PatternMerge {
     static let comparisonsMax = 64
 
     private var clusters: [Cluster] = []
-    /// By number of words and first word.
+    /// By level, number of words and first word.
     private var candidates: [[UInt8]: [Int]] = [:]
 
     mutating func add(_ form: Form) {
         let words = form.text.split(separator: 0x20, omittingEmptySubsequences: false)
-        let key = Array("\(words.count) ".utf8) + (words.first ?? [])
+        let key = form.level + Array("\n\(words.count) ".utf8) + (words.first ?? [])
         for number in candidates[key, default: []].prefix(PatternMerge.comparisonsMax)
         where join(words, number) {
             clusters[number].form.count += form.count
@@ -85,7 +87,10 @@ struct PatternMerge {
             return form
         }
         .sorted { a, b in
-            a.count == b.count ? a.text.lexicographicallyPrecedes(b.text) : a.count > b.count
+            if a.count != b.count { return a.count > b.count }
+            return a.text == b.text
+                ? a.level.lexicographicallyPrecedes(b.level)
+                : a.text.lexicographicallyPrecedes(b.text)
         }
     }
 }

@@ -10,13 +10,19 @@ internal import Model
 struct PatternSummary {
     private let request: LogQLRequest
     private let selector: Selector
+    /// Whether lines of different levels have forms of their own.
+    private let tellsLevels: Bool
+    private var levels = LineLevels()
     private var pipeline: LogPipeline
     private var statistics = LogQLStatistics()
 
-    /// Lines that wait to be looked at: n bytes, ends and times.
+    /// Lines that wait to be looked at: n bytes, ends, times and levels.
     private var bytes: [UInt8] = []
     private var ends: [UInt32] = []
     private var times: [Int64] = []
+    /// Which of `levels`: n of them, all 0 when levels are not told apart.
+    private var lineLevels: [UInt8] = []
+    /// Forms, each behind a byte that is its level.
     private var table = ByteKeyTable()
     /// Of each form in `table`.
     private var lineCounts: [Int] = []
@@ -32,8 +38,9 @@ struct PatternSummary {
     /// Bytes of a line that are looked at.
     static let lineBytesMax = 2_048
 
-    init(_ log: LogExpression, request: LogQLRequest) {
+    init(_ log: LogExpression, request: LogQLRequest, tellsLevels: Bool = false) {
         self.request = request
+        self.tellsLevels = tellsLevels
         selector = Selector(log.matchers)
         pipeline = LogPipeline(
             log, needs: FieldNeeds(names: []),
@@ -100,16 +107,20 @@ struct PatternSummary {
             statistics.linesProcessed += 1
             statistics.bytesProcessed += range.count
             let stream = Int(data.lines.streamIndexes[index])
-            if stream != current { pipeline.beginStream(data.streams[stream].labels ?? .empty) }
+            if stream != current {
+                pipeline.beginStream(data.streams[stream].labels ?? .empty)
+                levels.beginStream(data.streams[stream].labels ?? .empty)
+            }
             current = stream
+            let metadata = data.lines.metadataBytes[data.lines.metadataRange(index)]
             let isKept = pipeline.run(
-                data.lines.bytes, range,
-                metadata: data.lines.metadataBytes[data.lines.metadataRange(index)],
+                data.lines.bytes, range, metadata: metadata,
                 timestamp: data.lines.timestamps[index])
             guard isKept else { continue }
             append(pipeline.line(data.lines.bytes, range))
             ends.append(UInt32(bytes.count))
             times.append(data.lines.timestamps[index])
+            lineLevels.append(tellsLevels ? levels.level(of: metadata) : 0)
             if bytes.count >= PatternSummary.chunkBytes { count() }
         }
         if pipeline.distinctCount > DistinctStage.countMax {
@@ -132,20 +143,17 @@ struct PatternSummary {
     /// Counts the lines that wait.
     private mutating func count() {
         let found = LinePatterns(bytes, lineEnds: ends[...])
-        let numbers = found.patterns.map { pattern -> Int in
-            if table.count >= PatternSummary.patternsMax {
-                return table.knownNumber(of: pattern) ?? -1
-            }
-            let (number, isNew) = table.number(of: pattern, 0..<pattern.count)
-            if isNew {
-                lineCounts.append(0)
-                newest.append(.min)
-                steps.append([:])
-            }
-            return number
-        }
+        // The number of each pattern at each level, looked up where it first occurs.
+        let levelCount = levels.count
+        let unasked = Int.min
+        var numbers = [Int](repeating: unasked, count: found.patterns.count * levelCount)
         for (line, pattern) in found.numbers.enumerated() {
-            let number = numbers[Int(pattern)]
+            let level = lineLevels[line]
+            let place = Int(pattern) * levelCount + Int(level)
+            if numbers[place] == unasked {
+                numbers[place] = number(of: found.patterns[Int(pattern)], level) ?? -1
+            }
+            let number = numbers[place]
             if number < 0 {
                 uncountedLines += 1
                 continue
@@ -161,22 +169,40 @@ struct PatternSummary {
         bytes.removeAll(keepingCapacity: true)
         ends.removeAll(keepingCapacity: true)
         times.removeAll(keepingCapacity: true)
+        lineLevels.removeAll(keepingCapacity: true)
+    }
+
+    /// Nil when it is one too many.
+    private mutating func number(of pattern: [UInt8], _ level: UInt8) -> Int? {
+        let key = [level] + pattern
+        if table.count >= PatternSummary.patternsMax { return table.knownNumber(of: key) }
+        let (number, isNew) = table.number(of: key, 0..<key.count)
+        if isNew {
+            lineCounts.append(0)
+            newest.append(.min)
+            steps.append([:])
+        }
+        return number
     }
 
     private func merged() -> [PatternMerge.Form] {
         var merge = PatternMerge()
         // Not in order of arrival, which is any: what is merged must not depend on it.
         let order = lineCounts.indices.sorted { a, b in
-            lineCounts[a] == lineCounts[b]
-                ? table.key(a).lexicographicallyPrecedes(table.key(b))
-                : lineCounts[a] > lineCounts[b]
+            guard lineCounts[a] == lineCounts[b] else { return lineCounts[a] > lineCounts[b] }
+            let (one, other) = (table.key(a).dropFirst(), table.key(b).dropFirst())
+            return one.elementsEqual(other)
+                ? level(a).lexicographicallyPrecedes(level(b))
+                : one.lexicographicallyPrecedes(other)
         }
         for number in order {
             merge.add(
                 PatternMerge.Form(
-                    text: Array(table.key(number)), count: lineCounts[number],
-                    newest: newest[number], steps: steps[number]))
+                    text: Array(table.key(number).dropFirst()), level: level(number),
+                    count: lineCounts[number], newest: newest[number], steps: steps[number]))
         }
         return merge.forms()
     }
+
+    private func level(_ number: Int) -> [UInt8] { levels.name(table.key(number).first ?? 0) }
 }
