@@ -92,10 +92,9 @@ package struct ServerConfiguration: Sendable {
         syslogOptions.trustsTimestamps = trustsTimestamps
     }
 
-    /// Whether log lines get a `detected_level`.
+    /// Whether log lines that are pushed get a `detected_level`.
     package mutating func setLevelDiscovery(_ isOn: Bool) {
         ingestLimits.discoversLevels = isOn
-        syslogOptions.discoversLevels = isOn
     }
 
     /// Which syslog messages become one record. Throws what is wrong with the pattern `start`.

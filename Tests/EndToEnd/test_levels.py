@@ -52,12 +52,9 @@ def test_pushes_have_levels(make_server):
     assert {"label": "detected_level", "type": "string", "cardinality": 3, "parsers": None} in fields
 
 
-def test_syslog_and_otlp_have_levels(make_server):
+def test_syslog_has_severities_and_otlp_levels(make_server):
     server = make_server()
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SUTC", time.gmtime())
-    server.syslog_tcp(
-        b"<11>1 - h web 1 - - an info\n<14>1 - h web 1 - - an error\n"
-        + f"{stamp} deis[web.1]: WARN text\n".encode())
+    server.syslog_tcp(b"<11>1 - h web 1 - - an info\n<14>1 - h web 1 - - an error\n")
     now = str(time.time_ns())
     status, answer = post(server, json.dumps({"resourceLogs": [{
         "resource": {"attributes": [
@@ -66,10 +63,13 @@ def test_syslog_and_otlp_have_levels(make_server):
             {"timeUnixNano": now, "severityNumber": 21, "body": {"stringValue": "x"}},
             {"timeUnixNano": now, "body": {"stringValue": "an error"}}]}]}]}).encode(), JSON)
     assert status == 200, answer
-    assert until(lambda: levels(server, '{app="web"}') == {**of("error"), **of("info")})
+    by = "severity, detected_level"
+    assert until(lambda: levels(server, '{app="web"}', by) == {
+        (("severity", "err"),): 1, (("severity", "info"),): 1})
+    patterns = server.get("/loki/api/v1/patterns", query='{app="web"}', step="60s")["data"]
+    assert {(one["pattern"], one["level"]) for one in patterns} == {
+        ("an info", "error"), ("an error", "info")}
     assert levels(server, '{service_name="otel"}') == {**of("fatal"), **of("error")}
-    (labels, _, text), = server.lines('{app="deis"}')
-    assert (labels["detected_level"], text) == ("warn", "WARN text")
 
 
 def test_patterns_have_levels(make_server):
@@ -101,9 +101,7 @@ def test_levels_can_be_left_out(make_server):
     server = make_server("--discover-log-levels", "off")
     push(server, [({"app": "a"}, [(time.time_ns(), "an error", {"detected_level": "WARN"}),
                                   (time.time_ns(), "an error")])])
-    server.syslog_tcp(b"<11>1 - h web - - - x\n")
     assert levels(server, '{app="a"}') == {**of("WARN"), (): 1}
-    assert until(lambda: levels(server, '{app="web"}') == {(): 1})
     limits = server.get("/loki/api/v1/drilldown-limits")["limits"]
     assert limits["discover_log_levels"] is False
 

@@ -66,7 +66,6 @@ extension FuzzTargets {
         if variant & 1 != 0 { options.lineBytesMax = 48 }
         if variant & 2 != 0 { options.headerFieldBytesMax = 8 }
         options.structuredDataBytesMax = 256
-        options.discoversLevels = true
         let message = input.array
         let apart = syslog(message, options)
         options.joining.start = try? RegularExpression(#"^\S"#)

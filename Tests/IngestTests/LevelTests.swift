@@ -245,35 +245,4 @@ import Testing
         let found = LokiBodyTests.lines(parsed)
         #expect(found.first?.contains(metadata) == true, "\(found)")
     }
-
-    static let messages: [(message: String, metadata: [String])] = [
-        ("<8>1 - h a - - - x", ["detected_level=critical"]),
-        ("<9>1 - h a - - - x", ["detected_level=critical"]),
-        ("<10>1 - h a - - - x", ["detected_level=critical"]),
-        ("<11>1 - h a - - - an info", ["detected_level=error"]),
-        ("<12>1 - h a - - - x", ["detected_level=warn"]),
-        ("<13>1 - h a - - - x", ["detected_level=info"]),
-        ("<14>1 - h a - - - an error", ["detected_level=info"]),
-        ("<15>1 - h a 7 m - x", ["procid=7", "msgid=m", "detected_level=debug"]),
-        // Structured data that says it.
-        (#"<14>1 - h a - - [detected level="x"] x"#, ["detected_level=x"]),
-        (#"<14>1 - h a - - [a b="c"] x"#, ["a_b=c", "detected_level=info"]),
-        // Nothing says a severity: the text does, or not.
-        ("an error", ["detected_level=error"]),
-        ("x", ["detected_level=unknown"]),
-        (
-            "2016-10-12T14:10:18UTC app[web.1]: WARN text",
-            ["procid=web.1", "detected_level=warn"]
-        ),
-        ("<999>an error", ["detected_level=error", "varve_parse=failed"]),
-    ]
-
-    @Test(arguments: messages) func ofSyslog(_ message: String, _ metadata: [String]) {
-        var options = SyslogOptions()
-        options.discoversLevels = true
-        var intake = SyslogIntake(options: options, seed: 1)
-        let bytes = Array(message.utf8)
-        intake.datagram(bytes, 0..<bytes.count, arrival: Seen.arrival)
-        #expect(Seen.lines(intake.takeBatch()).map(\.metadata) == [metadata])
-    }
 }

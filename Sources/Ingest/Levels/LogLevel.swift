@@ -27,18 +27,6 @@ package enum LogLevel: UInt8, CaseIterable, Sendable {
         self = level
     }
 
-    /// The level of a severity of syslog: the lowest three bits of a priority.
-    init(syslogPriority priority: UInt8) {
-        self =
-            switch priority & 7 {
-            case 0...2: .critical
-            case 3: .error
-            case 4: .warn
-            case 5, 6: .info
-            default: .debug
-            }
-    }
-
     /// The level of a severity number of OpenTelemetry; nil outside of 1 to 24.
     init?(severityNumber: Int64) {
         switch severityNumber {

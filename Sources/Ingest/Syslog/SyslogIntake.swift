@@ -5,7 +5,7 @@ package import Model
 /// the message has none), all else as structured metadata, the text byte for byte.
 ///
 /// Structured metadata, in this order: `procid`, `msgid`, `sequence` (Cisco's), structured data as
-/// `id_name`, `detected_level` where the options say so, then marks:
+/// `id_name`, then marks:
 /// - `varve_parse="failed"`: no header could be read from it; the line is the whole message (or
 ///   what follows the header up to the fault).
 /// - `varve_timestamp="implausible"`: it carries its time of arrival instead of its own.
@@ -190,7 +190,6 @@ package struct SyslogIntake: Sendable {
         text.shape = .failed
         text.fault = .headerTooLong
         text.priority = message.priority
-        text.hasPriority = message.hasPriority
         return text
     }
 
@@ -211,7 +210,6 @@ package struct SyslogIntake: Sendable {
         if !message.structuredData.isEmpty {
             StructuredData.appendPairs(of: bytes, message.structuredData, to: &metadata)
         }
-        if options.discoversLevels { appendLevel(message, bytes) }
         switch message.shape {
         case .structured: counts.structured += 1
         case .bsd: counts.bsd += 1
@@ -235,21 +233,6 @@ package struct SyslogIntake: Sendable {
         counts.implausibleTimestamp += 1
         PairBytes.append("varve_timestamp", "implausible", to: &metadata)
         return arrival
-    }
-
-    /// Structured data may have said it: `[detected level="…"]`.
-    private mutating func appendLevel(_ message: SyslogMessage, _ bytes: [UInt8]) {
-        let level =
-            message.hasPriority
-            ? LogLevel(syslogPriority: message.priority)
-            : LineLevel.level(of: bytes[message.text])
-        let before = metadata.count
-        level.append(to: &metadata)
-        if !message.structuredData.isEmpty,
-            PairBytes.hasName(metadata, in: 0..<before, nameAt: before)
-        {
-            metadata.removeLast(metadata.count - before)
-        }
     }
 
     /// The number of the stream that the message belongs to.

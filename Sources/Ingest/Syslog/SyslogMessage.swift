@@ -24,8 +24,6 @@ struct SyslogMessage {
     var fault: Fault?
     /// facility · 8 + severity; 13 (user.notice) when there is none, as RFC 3164 §4.3.3 has it.
     var priority: UInt8 = 13
-    /// Whether it says its priority.
-    var hasPriority = false
     /// ns; nil when the message has none.
     var timestamp: Int64?
     var host = 0..<0

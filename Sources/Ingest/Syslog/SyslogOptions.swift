@@ -21,9 +21,6 @@ package struct SyslogOptions: Sendable {
     package var structuredDataBytesMax = IngestLimits().metadataBytesMax / 2
     /// Streams remembered between batches.
     package var streamCountMax = 65_536
-    /// Whether lines get a `detected_level`: that of their severity, and of messages without one what
-    /// they tell (`LineLevel`).
-    package var discoversLevels = false
     /// Which messages become one record.
     package var joining = SyslogJoining()
 

@@ -25,7 +25,6 @@ struct SyslogParser {
             return message
         }
         message.priority = priority
-        message.hasPriority = true
         if let fields = version(bytes, at, end) {
             structured(bytes, fields, end, &message)
         } else {

@@ -1,12 +1,19 @@
 internal import Model
 
 /// The levels that lines have been given, numbered: what their structured metadata calls
-/// `detected_level`, else the label of that name, else `unknown`.
+/// `detected_level`, else the label of that name, else that of the label `severity` which lines of
+/// syslog have, else `unknown`.
 struct LineLevels {
     /// Levels that are told apart; lines of further ones are `unknown`. Loki's own are eight.
     static let countMax = 64
 
     private static let label = Array("detected_level".utf8)
+    private static let severity = Array("severity".utf8)
+    /// By the names of syslog's severities.
+    private static let levels: [String: String] = [
+        "emerg": "critical", "alert": "critical", "crit": "critical", "err": "error",
+        "warning": "warn", "notice": "info", "info": "info", "debug": "debug",
+    ]
     private static let unknown = Array("unknown".utf8)
 
     private var names = [LineLevels.unknown]
@@ -20,7 +27,7 @@ struct LineLevels {
 
     /// The lines from here on have these labels.
     mutating func beginStream(_ labels: Labels) {
-        streamLevel = value(labels).map { number(of: $0) } ?? 0
+        streamLevel = (value(labels) ?? level(ofSeverityIn: labels)).map { number(of: $0) } ?? 0
         known = ([], streamLevel)
     }
 
@@ -32,10 +39,18 @@ struct LineLevels {
         return known.level
     }
 
-    private func value(_ labels: Labels) -> ArraySlice<UInt8>? {
+    private func level(ofSeverityIn labels: Labels) -> ArraySlice<UInt8>? {
+        value(labels, of: LineLevels.severity)
+            .flatMap { LineLevels.levels[String(decoding: $0, as: UTF8.self)] }
+            .map { Array($0.utf8)[...] }
+    }
+
+    private func value(
+        _ labels: Labels, of label: [UInt8] = LineLevels.label
+    ) -> ArraySlice<UInt8>? {
         var found: ArraySlice<UInt8>?
         labels.forEachSlice { name, value in
-            guard name.elementsEqual(LineLevels.label) else { return true }
+            guard name.elementsEqual(label) else { return true }
             found = value
             return false
         }
