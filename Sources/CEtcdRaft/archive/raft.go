@@ -35,7 +35,17 @@ const (
 	appendBytesMax = 4 << 10
 	// Append messages to one peer that are not answered yet.
 	inflightMax = 16
+	// Of the runtime's processors, as it calls what a thread must hold to run Go. A thread keeps its
+	// own while it is back in C, unless none is left: then the runtime's watchdog takes it away within
+	// microseconds, wakes others to look for work, and the thread's next call has to look for one.
+	processorsMin = 4
 )
+
+func init() {
+	if runtime.GOMAXPROCS(0) < processorsMin {
+		runtime.GOMAXPROCS(processorsMin)
+	}
+}
 
 // Results of calls that can refuse.
 const (

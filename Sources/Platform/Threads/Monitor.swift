@@ -35,8 +35,9 @@ internal import Glibc
     package func update<R, E>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         unsafe pthread_mutex_lock(mutex)
         defer {
-            unsafe pthread_cond_broadcast(changed)
             unsafe pthread_mutex_unlock(mutex)
+            // Who wakes finds the lock free and does not fall asleep again for it.
+            unsafe pthread_cond_broadcast(changed)
         }
         return try body(&state)
     }
