@@ -217,11 +217,13 @@ private final class Voter: PeerReceiver {
         } while replicator.hasWork || !messages.isEmpty
     }
 
+    /// What is for one peer leaves in one frame.
     private func send(_ messages: [GroupMessage]) {
         let transport = transport.withLock { $0 }
-        for message in messages {
-            let frame = PeerFrame(kind: 1, parts: [message.head] + message.payloads)
-            if transport?.send(frame, to: PeerID(message.to.number)) != true {
+        let byPeer = Dictionary(grouping: messages, by: \.to)
+        for (peer, own) in byPeer.sorted(by: { $0.key < $1.key }) {
+            let frame = PeerFrame(kind: 1, parts: own.flatMap { [$0.head] + $0.payloads })
+            if transport?.send(frame, to: PeerID(peer.number)) != true {
                 print("voters bench: a message found no room")
             }
         }
@@ -230,11 +232,9 @@ private final class Voter: PeerReceiver {
     // MARK: - From the transport
 
     func received(_ frame: PeerFrame, from peer: PeerID) {
-        guard let head = frame.parts.first,
-            let message = ReceivedMessage(
-                from: NodeID(peer.number), to: id, head: head, payloads: frame.parts.dropFirst())
-        else { return print("voters bench: a frame makes no sense") }
-        inbox.update { $0.messages.append(message) }
+        let found = ReceivedMessage.all(in: frame.parts, from: NodeID(peer.number), to: id)
+        precondition(found.isWhole, "BUG: a frame makes no sense")
+        inbox.update { $0.messages += found.messages }
     }
 
     func connected(_ peer: PeerID, featureLevel: UInt32) { inbox.update { $0.connected += 1 } }
