@@ -84,15 +84,18 @@ struct LogEventAPI: Sendable {
             while true {
                 try await send(tail, &progress, &place, write)
                 if Task.isCancelled { return }
-                guard let gap = tail.gapNanos else {
+                guard tail.gapNanos != nil else {
                     let sentence = "the reader was too slow: lines were skipped"
                     return try await write(Self.event("error", sentence))
                 }
                 let next = try follow(request)
                 tail.close()
+                // Told until the next one is there.
+                let gap = tail.gapNanos ?? beganNanos
                 tail = next
                 let isWhole = try await missed.read(
-                    request, since: Timestamp(nanos: gap), &progress
+                    request, since: Timestamp(nanos: gap), &progress,
+                    whileWaiting: { try await write(Self.comment) }
                 ) { lines in try await write(Self.events(lines, &place)) }
                 guard isWhole else { return try await write(Self.event("gap", "\(gap)")) }
             }

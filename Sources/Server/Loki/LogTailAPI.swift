@@ -73,10 +73,16 @@ struct LogTailAPI: Sendable {
         let missed = TailGap(engine: engine, context: context, timers: timers)
         while true {
             try await send(queue, &progress, write)
-            guard !Task.isCancelled, let gap = queue.gap else { return }
+            if Task.isCancelled { return }
+            let (next, nextSubscription) = follow(queue.follower, tenant)
             subscription.cancel()
-            (queue, subscription) = follow(queue.follower, tenant)
-            let isWhole = try await missed.read(past, since: gap, &progress) { lines in
+            // Told until the next one is there.
+            guard let gap = queue.gap else { return nextSubscription.cancel() }
+            (queue, subscription) = (next, nextSubscription)
+            let isWhole = try await missed.read(
+                past, since: gap, &progress,
+                whileWaiting: { try await write(WebSocketFrames.ping) }
+            ) { lines in
                 try await write(WebSocketFrames.text(TailJSON.message([lines], [])))
             }
             guard isWhole else { return }

@@ -6,8 +6,9 @@ internal import Query
 struct SentLines: Sendable {
     /// Lines that are known; a tail of more than some hundreds a second is not whole again after a gap.
     static let countMax = 4_096
-    /// Lines may come in this much later than their timestamps say.
-    private static let latenessNanos: Int64 = 10_000_000_000
+    /// Lines may come in this much later than their timestamps say, and a node be silent for that long
+    /// before it is said to lack.
+    private static let latenessNanos: Int64 = 60_000_000_000
 
     private struct Line {
         var nanos: Int64

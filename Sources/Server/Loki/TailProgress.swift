@@ -61,11 +61,12 @@ struct TailGap: Sendable {
     private static let pauseNanos: Int64 = 500_000_000
     private static let attemptCountMax = 60
 
-    /// Gives `send` the lines of `request`'s query that came in from `gap` on and were not sent. False when
-    /// that can not be told, or not all of it could be read in half a minute.
+    /// Gives `send` the lines of `request`'s query that came in from `gap` on and were not sent; calls
+    /// `whileWaiting` before each attempt but the first. False when that can not be told, or not all of
+    /// it could be read in half a minute.
     func read(
         _ request: LogQLRequest, since gap: Timestamp, _ progress: inout TailProgress,
-        _ send: (LogEntryBatch) async throws -> Void
+        whileWaiting: () async throws -> Void, _ send: (LogEntryBatch) async throws -> Void
     ) async throws -> Bool {
         guard let start = progress.missed(since: gap)?.start else { return false }
         var request = request
@@ -75,7 +76,10 @@ struct TailGap: Sendable {
         request.direction = .forward
         let subscribedNanos = context.now().nanos
         for attempt in 1...Self.attemptCountMax {
-            if attempt > 1 { await pause() }
+            if attempt > 1 {
+                try await whileWaiting()
+                await pause()
+            }
             if Task.isCancelled { return false }
             guard var sieve = progress.missed(since: gap)?.sieve else { return false }
             progress.beginReading(nowNanos: subscribedNanos)
