@@ -16,11 +16,10 @@ import tempfile
 import threading
 import time
 
-from loopback import free_port, until
+from loopback import ask, cpu_seconds, free_port, until
 
 GROUPS = int(os.environ.get("BENCH_GROUPS", "1000"))
 SEALED_MIB = int(os.environ.get("BENCH_MIB", "1024"))
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 NAMES = "abc"
 
 
@@ -51,15 +50,7 @@ class Node:
 
     def request(self, method, path, body=None, timeout=60):
         """Status and body; 0 when nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=timeout)
-        try:
-            connection.request(method, path, body=body)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            connection.close()
+        return ask(self.http, method, path, body, timeout)
 
     def status(self):
         status, body = self.request("GET", "/api/v1/cluster/status")
@@ -67,9 +58,7 @@ class Node:
 
     def cpu_seconds(self):
         """User and system time of the process."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        return cpu_seconds(self.process)
 
     def resident_mib(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:

@@ -18,9 +18,8 @@ import time
 import urllib.parse
 import urllib.request
 
-from loopback import free_port, until
+from loopback import cpu_seconds, free_port, until
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 SERIES = int(os.environ.get("BENCH_SERIES", "1000"))
 WIDE = int(os.environ.get("BENCH_WIDE", "200000"))
 END = int(time.time()) // 7200 * 7200 - 7200
@@ -81,9 +80,7 @@ class Process:
             return False
 
     def cpu_seconds(self):
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        return cpu_seconds(self.process)
 
     def ask(self, query, start, end, step):
         form = urllib.parse.urlencode(

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How soon a line is on the screen of those who follow: `bench_tails.py BINARY`. A node with 1,000 live
 tails, a third each over WebSocket (Loki's tail), as server-sent events and as our own stream; lines come
-in by Loki's push, one at a time. From the acknowledgement until a tail has the line, over all tails that
-want it, and beside it from the sending on: lines are offered to tails before they are acknowledged; the
-time this script needs to read 1,000 sockets is in it. BENCH_TAILS: how many."""
+in by Loki's push, each when all tails have the one before. From the acknowledgement until a tail has the
+line, over all tails that want it, and beside it from the sending on: lines are offered to tails before
+they are acknowledged. The time this script needs to read 1,000 sockets is in both. BENCH_TAILS: how many."""
 
 import http.client
 import json
@@ -17,21 +17,19 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
-from loopback import free_port, until
+from loopback import ask, cpu_seconds, free_port, until
 
 TAILS = int(os.environ.get("BENCH_TAILS", "1000"))
 GOAL_MS = 100
 APPS = 100
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 NUMBER = re.compile(rb"bench line (\d+) end")
-# name: lines, between two of them in seconds, whether each tail wants all lines or those of one app
+# name: lines, whether each tail wants all of them or those of one app
 LOADS = {
-    "every tail wants every line": (60, 0.2, True),
-    "a line is for ten tails": (600, 0.02, False),
+    "every tail wants every line": (60, True),
+    "a line is for ten tails": (600, False),
 }
 
 
@@ -43,7 +41,7 @@ class Tail:
         self.arrivals = []
         query = urllib.parse.urlencode({"query": selector})
         head, first = (
-            (f"GET /loki/api/v1/tail?{query} HTTP/1.1\r\nHost: varve\r\nUpgrade: websocket\r\n"
+            (f"GET /loki/api/v1/tail?limit=0&{query} HTTP/1.1\r\nHost: varve\r\nUpgrade: websocket\r\n"
              "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
              "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", b" 101 "),
             (f"GET /api/v1/logs/events?{query} HTTP/1.1\r\nHost: varve\r\n\r\n", b":\n"),
@@ -80,19 +78,8 @@ class Node:
              "--http", f"127.0.0.1:{self.port}", "--statsd", f"127.0.0.1:{others[0]}",
              "--syslog", f"127.0.0.1:{others[1]}", "--peers", f"127.0.0.1:{others[2]}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: self.request("GET", "/ready")[0] == 200, what="a node that is ready")
+        until(lambda: ask(self.port, "GET", "/ready")[0] == 200, what="a node that is ready")
         self.sender = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-
-    def request(self, method, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            connection.close()
 
     def push(self, app, line):
         """Returns when it was acknowledged."""
@@ -105,14 +92,9 @@ class Node:
         assert answer.status == 204, answer.status
         return time.monotonic()
 
-    def cpu(self):
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
-
 
 def measure(node, name):
-    count, pause, wants_all = LOADS[name]
+    count, wants_all = LOADS[name]
     selectors = ['{app=~"app-.+"} |= "bench"' if wants_all else f'{{app="app-{number % APPS}"}}'
                  for number in range(TAILS)]
     tails = [Tail(node.port, number, selector) for number, selector in enumerate(selectors)]
@@ -121,23 +103,18 @@ def measure(node, name):
     for file in by_file:
         poll.register(file, select.EPOLLIN)
     sent, acknowledged = {}, {}
-    before = node.cpu()
-
-    def send():
-        for number in range(count):
-            sent[number] = time.monotonic()
-            acknowledged[number] = node.push(f"app-{number % APPS}", f"bench line {number} end")
-            time.sleep(pause)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    wanted = count * TAILS if wants_all else count * TAILS // APPS
-    deadline = time.monotonic() + count * pause + 60
-    while sum(len(tail.arrivals) for tail in tails) < wanted and time.monotonic() < deadline:
-        for file, _ in poll.poll(0.5):
-            by_file[file].read(time.monotonic())
-    sender.join()
-    spent = node.cpu() - before
+    before = cpu_seconds(node.process)
+    wanted = 0
+    for number in range(count):
+        sent[number] = time.monotonic()
+        acknowledged[number] = node.push(f"app-{number % APPS}", f"bench line {number} end")
+        # The next one when all have it.
+        wanted += TAILS if wants_all else TAILS // APPS
+        deadline = time.monotonic() + 30
+        while sum(len(tail.arrivals) for tail in tails) < wanted and time.monotonic() < deadline:
+            for file, _ in poll.poll(0.5):
+                by_file[file].read(time.monotonic())
+    spent = cpu_seconds(node.process) - before
     delays = [max(0.0, when - acknowledged[number])
               for tail in tails for number, when in tail.arrivals]
     since_sent = [when - sent[number] for tail in tails for number, when in tail.arrivals]

@@ -1,7 +1,11 @@
-"""Ports of our own, and waiting for other processes; for tests and benches alike."""
+"""Ports of our own, other processes, what they answer and cost; for tests and benches alike."""
 
+import http.client
+import os
 import socket
 import time
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def free_port():
@@ -27,3 +31,23 @@ def until(condition, seconds=15.0, what="condition"):
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
         time.sleep(0.02)
+
+
+def ask(port, method, path, body=None, timeout=60):
+    """Status and body; 0 when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request(method, path, body=body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()
+
+
+def cpu_seconds(process):
+    """CPU time of a process that was started, of all its threads."""
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
