@@ -20,8 +20,8 @@ package struct LogPattern: Sendable, Hashable {
 
 extension LogQLEngine {
     /// The forms of the lines that the request's log query keeps, most frequent first, as many as its
-    /// limit allows, those of each level by themselves; how many lines have each per `stepNanos`, unless that is 0. As `| patterns`, which
-    /// may end the query or not.
+    /// limit allows, those of each level by themselves; how many lines have each per `stepNanos`, unless
+    /// that is 0. As `| patterns`, which may end the query or not.
     package func patterns(
         _ request: LogQLRequest
     ) async throws(QueryError) -> (patterns: [LogPattern], completeness: Completeness) {
