@@ -51,6 +51,7 @@ extension ClusterKeeper {
     /// Opens replicas of shards that are assigned here, and gives up those that are not.
     func keepReplicas(_ cluster: ClusterState) {
         guard cluster.isFounded, let founder = cluster.founder else { return }
+        for shard in state.withLock({ $0.unwiped }).sorted() { wipe(shard) }
         let faulty = faults.keys.filter { $0 != ClusterState.metaGroup }.map(ShardGroup.shard)
         guard !faulty.isEmpty || state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
         else { return }
@@ -106,21 +107,38 @@ extension ClusterKeeper {
         // Until all is gone no other replica of it is opened here.
         state.withLock { _ = $0.opening.insert(shard) }
         world.queue.perform { [self] replicator in
+            var isGivenUp = false
             do throws(ReplicationError) {
-                guard try replicator.giveUp(group, voters: report.voters) else {
-                    replica.endJobs()
-                    return state.withLock { _ = $0.opening.remove(shard) }
-                }
+                isGivenUp = try replicator.giveUp(group, voters: report.voters)
             } catch {
-                return world.note("\(group) cannot be given up: \(error)")
+                world.note("\(group) cannot be given up: \(error)")
+            }
+            guard isGivenUp else {
+                // In the next round.
+                replica.endJobs()
+                return state.withLock { _ = $0.opening.remove(shard) }
             }
             world.leaders.forget(group)
             // Behind what the log had committed before: that still finds its replica.
             world.afterApplied { [self] in
                 world.shards.remove(shard)
-                world.wipe(shard)
-                state.withLock { _ = $0.opening.remove(shard) }
+                wipe(shard)
             }
+        }
+    }
+
+    /// Removes what a replica leaves that was given up. What could not be removed is tried again in
+    /// the next rounds: no other replica is opened upon it.
+    private func wipe(_ shard: Int) {
+        do {
+            try world.wipe(shard)
+            state.withLock { state in
+                state.opening.remove(shard)
+                state.unwiped.remove(shard)
+            }
+        } catch {
+            let isNew = state.withLock { $0.unwiped.insert(shard).inserted }
+            if isNew { world.note("shard \(shard) cannot be removed: \(error)") }
         }
     }
 

@@ -29,8 +29,8 @@ final class ClusterKeeper: Sendable {
         let settings: SettingsDesk
         /// Opens an empty replica of a shard here.
         let open: @Sendable (Int) throws -> ShardReplica
-        /// Removes all there is of a shard.
-        let wipe: @Sendable (Int) -> Void
+        /// Removes all there is of a shard. Errors: the disk's.
+        let wipe: @Sendable (Int) throws -> Void
         /// Does it when all that is committed by now is applied.
         let afterApplied: @Sendable (@escaping @Sendable () -> Void) -> Void
         /// Puts the leader's image in place of the replica here.
@@ -58,6 +58,8 @@ final class ClusterKeeper: Sendable {
         var silentSince: [NodeID: Int64] = [:]
         var releasedMeta: UInt64 = 0
         var opening: Set<Int> = []
+        /// Shards that were given up and whose files could not be removed yet. In `opening` too.
+        var unwiped: Set<Int> = []
         /// A group led here is on its way to where it should be.
         var isMoving = false
         var faults: [GroupID: String] = [:]

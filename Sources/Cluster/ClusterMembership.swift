@@ -121,13 +121,9 @@ package final class ClusterMembership: Sendable {
                     return replica
                 },
                 wipe: { shard in
-                    do {
-                        let group = ShardGroup.group(of: shard)
-                        try surroundings.disk.removeTree(ImageReference.path(of: group))
-                        try surroundings.disk.removeTree(ShardReplica.directory(of: shard))
-                    } catch {
-                        surroundings.onNotice("shard \(shard) cannot be removed: \(error)")
-                    }
+                    let group = ShardGroup.group(of: shard)
+                    try surroundings.disk.removeTree(ImageReference.path(of: group))
+                    try surroundings.disk.removeTree(ShardReplica.directory(of: shard))
                 }, afterApplied: { body in world.applier.add([.task(body)]) },
                 rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice,
                 fatal: surroundings.onFatal),

@@ -150,8 +150,10 @@ struct NodeOpening {
                 || replicator.journal.configuration(of: group) != nil
                     && !replicator.isNew(group)
                 || cluster.wanted(group).voters.contains(node)
+            if replicator.isNew(group) {
+                try wipeGivenUp(number, replicator, world, isWanted: isHere)
+            }
             guard isHere else { continue }
-            if replicator.isNew(group) { try wipeGivenUp(number, replicator, world) }
             let replica =
                 try sealed[number] ?? ShardReplica.open(number, configuration, world)
             try recover(group, stands: replica.shard.durableIndex, replicator, world)
@@ -186,17 +188,18 @@ struct NodeOpening {
     }
 
     /// A replica was given up and the node stopped before its files were gone. One that is to come
-    /// by an image may have installed it already: that stays.
+    /// by an image may have installed it already: that stays where it is wanted. Until the journal
+    /// knows of an image nobody counts on it.
     private static func wipeGivenUp(
-        _ number: Int, _ replicator: Replicator, _ world: Node.Surroundings
+        _ number: Int, _ replicator: Replicator, _ world: Node.Surroundings, isWanted: Bool
     ) throws {
         let group = ShardGroup.group(of: number)
         let directory = ShardReplica.directory(of: number)
         guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory)
         else { return }
         let reference = try ImageReference.read(world.disk, group)
-        guard reference == nil || replicator.isGivenUp(group) && !Mutant.isOn(.givenUpFilesStay)
-        else { return }
+        let isGivenUp = replicator.isGivenUp(group) && !Mutant.isOn(.givenUpFilesStay)
+        guard !isWanted || isGivenUp || reference == nil else { return }
         try world.disk.removeTree(ImageReference.path(of: group))
         try world.disk.removeTree(directory)
     }

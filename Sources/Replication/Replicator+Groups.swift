@@ -318,15 +318,15 @@ extension Replicator {
     /// The same for good: the log is forgotten, durably, so that the node is a newcomer when it is
     /// asked into the group again; term and vote stay. Only when the group's members have removed
     /// this one: `voters` are those that it has now. False: not now, a write is under way. Errors:
-    /// `journal`.
+    /// `journal`; then the replica is as it was, and it may be tried again.
     package func giveUp(
         _ group: GroupID, voters: [NodeID]
     ) throws(ReplicationError) -> Bool {
         precondition(!voters.contains(node), "BUG: a voter gives up \(group)")
         guard written.isEmpty else { return false }
         guard let hardState = replicas[group]?.hardState else { return true }
-        close(group)
         try forget(group, voters: voters, hardState)
+        close(group)
         return true
     }
 

@@ -222,6 +222,8 @@ final class NodeLoop: Sendable {
 
     /// Commits until there is nothing left to do.
     private func commitAll(_ progress: inout Progress) -> Step {
+        // A task may have met it, that gave up or installed a replica.
+        if let error = replicator.withLock({ $0.journal.syncFailure }) { return end(error) }
         while replicator.withLock({ $0.hasWork }) || !progress.waitingMessages.isEmpty {
             do {
                 let early = try replicator.withLock { replicator throws(ReplicationError) in
@@ -240,8 +242,7 @@ final class NodeLoop: Sendable {
                 // What leads to space being freed stays and is tried again.
                 return replicator.withLock { $0.hasWork } ? .retry : .done
             } catch .journal(.syncFailed(let error)) {
-                hooks.fatal("the journal could not be synced, stopping: \(error)")
-                return .fatal
+                return end(error)
             } catch {
                 telemetry.counter(
                     "varve_journal_errors_total", help: "Writes of the journal that failed."
@@ -251,6 +252,11 @@ final class NodeLoop: Sendable {
             }
         }
         return .done
+    }
+
+    private func end(_ error: DiskError) -> Step {
+        hooks.fatal("the journal could not be synced, stopping: \(error)")
+        return .fatal
     }
 
     /// Sends, hands on and tells what a round brought.

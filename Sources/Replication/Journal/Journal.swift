@@ -58,7 +58,7 @@ package final class Journal {
     /// Groups whose release no durable record tells yet; sorted when used.
     private var dirtyGroups: Set<GroupID> = []
     /// The sync that failed: the journal is dead.
-    var syncFailure: DiskError?
+    package internal(set) var syncFailure: DiskError?
     /// Whether states wait for the next `commit`.
     package var hasStatesToRecord: Bool { !dirtyGroups.isEmpty }
     /// Whether a marker says that the last batch is durable.
