@@ -120,11 +120,8 @@ package final class ClusterMembership: Sendable {
                         now: Timestamp(nanos: surroundings.time.wallNanos()))
                     return replica
                 },
-                wipe: { shard in
-                    let group = ShardGroup.group(of: shard)
-                    try surroundings.disk.removeTree(ImageReference.path(of: group))
-                    try surroundings.disk.removeTree(ShardReplica.directory(of: shard))
-                }, afterApplied: { body in world.applier.add([.task(body)]) },
+                wipe: { try ShardReplica.removeFiles(of: $0, from: surroundings.disk) },
+                afterApplied: { body in world.applier.add([.task(body)]) },
                 rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice,
                 fatal: surroundings.onFatal),
             signal: world.signal)

@@ -194,14 +194,13 @@ struct NodeOpening {
         _ number: Int, _ replicator: Replicator, _ world: Node.Surroundings, isWanted: Bool
     ) throws {
         let group = ShardGroup.group(of: number)
-        let directory = ShardReplica.directory(of: number)
-        guard replicator.journal.configuration(of: group) != nil, world.disk.exists(directory)
+        guard replicator.journal.configuration(of: group) != nil,
+            world.disk.exists(ShardReplica.directory(of: number))
         else { return }
         let reference = try ImageReference.read(world.disk, group)
         let isGivenUp = replicator.isGivenUp(group) && !Mutant.isOn(.givenUpFilesStay)
         guard !isWanted || isGivenUp || reference == nil else { return }
-        try world.disk.removeTree(ImageReference.path(of: group))
-        try world.disk.removeTree(directory)
+        try ShardReplica.removeFiles(of: number, from: world.disk)
     }
 
     /// A log that was a sole voter's goes on as a group's behind what is sealed: where nothing is,

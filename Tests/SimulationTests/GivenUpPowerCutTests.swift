@@ -9,8 +9,8 @@ import Testing
 @testable import Replication
 
 /// A replica is given up, and the power goes, or the disk fails, at one call of the disk after the
-/// other while its log and its files go. What is left of it is nobody's: the replica that comes in its place has what the
-/// others have, whenever the node is wanted again.
+/// other while its log and its files go. What is left of it is nobody's: the replica that comes in
+/// its place has what the others have, whenever the node is wanted again.
 @Suite(.serialized) struct GivenUpPowerCutTests {
     private static let second = ClusterSimulationTests.second
     /// Calls that giving one up takes at most.

@@ -52,6 +52,14 @@ final class ShardReplica: Sendable {
         return DiskPath("shards") / name
     }
 
+    /// Removes all that a replica of the shard left on the disk; none may be open. Not durable.
+    /// Errors: the disk's, then some of it may be gone.
+    static func removeFiles(of number: Int, from disk: any Disk) throws(DiskError) {
+        // First what says that the files are an image: without it they are nobody's.
+        try disk.removeTree(ImageReference.path(of: ShardGroup.group(of: number)))
+        try disk.removeTree(directory(of: number))
+    }
+
     var directory: DiskPath { ShardReplica.directory(of: number) }
 
     var group: GroupID { ShardGroup.group(of: number) }
