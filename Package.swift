@@ -90,14 +90,11 @@ let outside: [String: (package: String, declaration: Package.Dependency)] = [
     ),
     "TOMLKit": ("TOMLKit", .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0")),
     "Yams": ("Yams", .package(url: "https://github.com/jpsim/Yams", from: "6.2.2")),
-    "GRDB": ("GRDB.swift", .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")),
-    "GRDBSQLite": (
-        "GRDB.swift", .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0")
-    ),
 ]
 let house: [Room] = [
     // C at the edges: system libraries and header-only shims.
     Room(name: "CLZ4", kind: .systemLibrary, apt: "liblz4-dev"),
+    Room(name: "CSQLite", kind: .systemLibrary, apt: "libsqlite3-dev"),
     Room(name: "CSnappy", kind: .systemLibrary, apt: "libsnappy-dev"),
     Room(name: "CZlib", kind: .systemLibrary, apt: "zlib1g-dev"),
     Room(name: "CZstd", kind: .systemLibrary, apt: "libzstd-dev"),
@@ -118,9 +115,7 @@ let house: [Room] = [
     Room(name: "Model", rooms: ["Encoding", "CRE2"]),
     Room(name: "Replication", rooms: ["Raft", "Encoding", "Platform"]),
     Room(name: "Ingest", rooms: ["Model", "Encoding", "Platform"], products: ["NIOCore", "Yams"]),
-    Room(
-        name: "Storage", rooms: ["Model", "Encoding", "Platform"],
-        products: ["GRDB", "GRDBSQLite"]),
+    Room(name: "Storage", rooms: ["Model", "Encoding", "Platform", "CSQLite"]),
     Room(name: "Query", rooms: ["Model", "Encoding"]),
     Room(
         name: "Cluster",

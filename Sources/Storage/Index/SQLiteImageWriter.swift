@@ -1,81 +1,45 @@
-internal import GRDBSQLite
+internal import Synchronization
 
-/// Makes a SQLite database in memory, without journal, and hands out its bytes: what is written
-/// then goes through the `Disk` seam like any other file. The same calls give the same bytes: the
-/// fields of the header that name the library's version and count changes are blanked.
+/// Makes SQLite databases in memory and hands out their bytes: what is written then goes through
+/// the `Disk` seam like any other file. The same rows give the same bytes: the fields of the header
+/// that name the library's version and count changes are blanked.
 ///
-/// Owns the connection; raw calls because a sealed segment inserts in order, once
-/// (sqlite3_serialize, https://www.sqlite.org/c3ref/serialize.html).
-@safe
-final class SQLiteImageWriter {
-    /// A value to bind.
-    enum Value {
-        case integer(Int64)
-        case blob([UInt8])
-    }
+/// Tables are made once, and rows go in within a transaction that is taken back when their bytes are
+/// known: the next database finds empty tables and compiled statements. Most segments have few rows;
+/// for them the making of tables and the compiling of statements was nearly all of the work.
+///
+/// Thread-safe: databases that are made at once have a connection each.
+final class SQLiteImageWriter: Sendable {
+    private let schema: String
+    private let formatVersion: Int
+    private let idle = Mutex<[Connection]>([])
 
-    private let connection: OpaquePointer
+    private final class Connection: Sendable {
+        let value: Mutex<SQLiteConnection>
+
+        init(_ value: consuming SQLiteConnection) { self.value = Mutex(value) }
+    }
 
     /// `schema`: statements that make the tables.
-    init(schema: String, formatVersion: Int) throws(StorageError) {
-        var opened: OpaquePointer?
-        let code = unsafe sqlite3_open_v2(
-            ":memory:", &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nil)
-        guard code == SQLITE_OK, let connection = unsafe opened else {
-            unsafe sqlite3_close(opened)
-            throw StorageError.index(file: "(memory)", message: "SQLite error \(code)")
-        }
-        unsafe self.connection = unsafe connection
-        try execute("PRAGMA page_size=\(StorageLimits.indexPageBytes); PRAGMA journal_mode=OFF")
-        try execute("PRAGMA user_version=\(formatVersion)")
-        try execute("BEGIN; \(schema)")
+    init(schema: String, formatVersion: Int) {
+        self.schema = schema
+        self.formatVersion = formatVersion
     }
 
-    deinit { unsafe sqlite3_close_v2(connection) }
-
-    /// Runs statements that return nothing.
-    func execute(_ sql: String) throws(StorageError) {
-        try check(unsafe sqlite3_exec(connection, sql, nil, nil, nil))
-    }
-
-    /// Inserts rows by one prepared statement: `next` gives the values of a row, nil at the end.
-    func insert(
-        _ sql: String, next: () throws(StorageError) -> [Value]?
-    ) throws(StorageError) {
-        var prepared: OpaquePointer?
-        try check(unsafe sqlite3_prepare_v2(connection, sql, -1, &prepared, nil))
-        defer { unsafe sqlite3_finalize(prepared) }
-        // SQLite copies the bytes of a bound blob.
-        let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
-        while let values = try next() {
-            for (index, value) in values.enumerated() {
-                let place = Int32(index + 1)
-                switch value {
-                case .integer(let number):
-                    try check(unsafe sqlite3_bind_int64(prepared, place, number))
-                case .blob(let bytes) where bytes.isEmpty:
-                    try check(unsafe sqlite3_bind_zeroblob(prepared, place, 0))
-                case .blob(let bytes):
-                    try check(
-                        unsafe sqlite3_bind_blob(
-                            prepared, place, bytes, Int32(bytes.count), transient))
-                }
-            }
-            let code = unsafe sqlite3_step(prepared)
-            guard code == SQLITE_DONE else { throw failure(code) }
-            try check(unsafe sqlite3_reset(prepared))
+    /// The bytes of a database file with the rows that `fill` inserts.
+    func image(
+        _ fill: (inout SQLiteConnection) throws(StorageError) -> Void
+    ) throws(StorageError) -> [UInt8] {
+        let connection = try free()
+        var bytes = try connection.value.withLock { (database) throws(StorageError) in
+            try database.execute("BEGIN")
+            try fill(&database)
+            let bytes = try database.serialized()
+            try database.execute("ROLLBACK")
+            return bytes
         }
-    }
-
-    /// The bytes of the database file.
-    func finish() throws(StorageError) -> [UInt8] {
-        try execute("COMMIT")
-        var count: sqlite3_int64 = 0
-        guard let image = unsafe sqlite3_serialize(connection, "main", &count, 0) else {
-            throw failure(SQLITE_NOMEM)
-        }
-        var bytes = unsafe Array(UnsafeBufferPointer(start: image, count: Int(count)))
-        unsafe sqlite3_free(image)
+        // After an error it is not used again.
+        idle.withLock { $0.append(connection) }
         // File change counter, version-valid-for and SQLITE_VERSION_NUMBER (fileformat2 §1.3).
         for offset in [24, 92, 96] where offset + 4 <= bytes.count {
             bytes.replaceSubrange(offset..<offset + 4, with: [0, 0, 0, 1])
@@ -83,12 +47,11 @@ final class SQLiteImageWriter {
         return bytes
     }
 
-    private func check(_ code: Int32) throws(StorageError) {
-        guard code == SQLITE_OK else { throw failure(code) }
-    }
-
-    private func failure(_ code: Int32) -> StorageError {
-        let message = unsafe sqlite3_errmsg(connection).map { unsafe String(cString: $0) }
-        return .index(file: "(memory)", message: message ?? "SQLite error \(code)")
+    private func free() throws(StorageError) -> Connection {
+        if let known = idle.withLock({ $0.popLast() }) { return known }
+        var connection = try SQLiteConnection(inMemoryAs: "(memory)")
+        try connection.execute("PRAGMA page_size=\(StorageLimits.indexPageBytes)")
+        try connection.execute("PRAGMA user_version=\(formatVersion); BEGIN; \(schema); COMMIT")
+        return Connection(connection)
     }
 }

@@ -222,7 +222,7 @@ extension SegmentIndex {
         _ body: (DictionaryPage) throws(EncodingError) -> Void
     ) throws(StorageError) {
         var sql = "SELECT content FROM value WHERE label=?1"
-        var values: [SQLiteImageWriter.Value] = [.integer(label)]
+        var values: [SQLiteValue] = [.integer(label)]
         if let low, let high {
             // The page that holds `low` is the last one that begins at or before it.
             sql += " AND first<=?3 AND first>=coalesce("

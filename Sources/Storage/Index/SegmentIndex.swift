@@ -56,12 +56,12 @@ package final class SegmentIndex: Sendable {
                 file: image.name, version: version,
                 versionMax: SegmentIndexBuilder.formatVersion)
         }
-        guard version == SegmentIndexBuilder.formatVersion,
-            let count = try image.integer("SELECT value FROM meta WHERE name='series'"),
-            count >= 0, count < Int64(UInt32.max)
+        let meta = try Meta(image)
+        guard version == SegmentIndexBuilder.formatVersion, let seriesTotal = meta.seriesCount
         else { throw StorageError.corrupt(file: image.name, what: "index header", offset: 0) }
-        let seriesTotal = Int(count)
         seriesCount = seriesTotal
+        blockCount = meta.blockCount
+        longTokenBlocks = meta.longTokenBlocks
         var entries: [TenantEntry] = []
         var end = 0
         try image.rows("SELECT ordinal, name, first, count FROM tenant ORDER BY ordinal") {
@@ -82,22 +82,34 @@ package final class SegmentIndex: Sendable {
         tenantEntries = entries
         entryOfTenant = Dictionary(
             entries.enumerated().map { ($1.tenant, $0) }, uniquingKeysWith: { first, _ in first })
-        blockCount = Int(try image.integer("SELECT value FROM meta WHERE name='blocks'") ?? 0)
-        var long: [UInt32] = []
-        do {
-            try image.rows("SELECT value FROM meta WHERE name='long'") {
-                (row) throws(StorageError) in
-                var reader = ByteReader(row.blob(0))
-                do {
-                    try DictionaryPage.readPostings(&reader, into: &long)
-                } catch {
-                    throw StorageError.corrupt(file: image.name, what: "long tokens", offset: 0)
+        wordPages = try WordPages(image)
+    }
+
+    /// The table of single facts.
+    private struct Meta {
+        var seriesCount: Int?
+        var blockCount = 0
+        var longTokenBlocks: [UInt32] = []
+
+        init(_ image: SQLiteImage) throws(StorageError) {
+            var long: [UInt8]?
+            try image.rows("SELECT name, value FROM meta") { row in
+                switch String(decoding: row.blob(0), as: UTF8.self) {
+                case "series": seriesCount = UInt32(exactly: row.integer(1)).map { Int($0) }
+                case "blocks": blockCount = Int(row.integer(1))
+                case "long": long = row.blob(1)
+                default: break
                 }
-                return false
+                return true
+            }
+            guard let long else { return }
+            var reader = ByteReader(long)
+            do {
+                try DictionaryPage.readPostings(&reader, into: &longTokenBlocks)
+            } catch {
+                throw StorageError.corrupt(file: image.name, what: "long tokens", offset: 0)
             }
         }
-        longTokenBlocks = long
-        wordPages = try WordPages(image)
     }
 
     deinit { WordPageCache.shared.forget(index: cacheNumber) }

@@ -50,8 +50,21 @@ package enum SegmentIndexBuilder {
         series: [IndexedSeries], tokens: TokenDictionary? = nil
     ) throws(StorageError) -> [UInt8] {
         precondition(series.count < Int(UInt32.max), "too many series for one segment")
-        let writer = try SQLiteImageWriter(schema: schema, formatVersion: formatVersion)
-        try writer.execute("INSERT INTO meta VALUES('series', \(series.count))")
+        let tenants = tenantRanges(series)
+        return try writer.image { (database) throws(StorageError) in
+            try database.insert(
+                "INSERT INTO meta VALUES('series', ?)", [.integer(Int64(series.count))])
+            try insertTenants(series, tenants, &database)
+            try insertSeries(series, tenants, &database)
+            try insertLabels(series, tenants, &database)
+            try tokens?.insert(into: &database)
+        }
+    }
+
+    private static let writer = SQLiteImageWriter(schema: schema, formatVersion: formatVersion)
+
+    /// The ordinals of each tenant.
+    private static func tenantRanges(_ series: [IndexedSeries]) -> [Range<Int>] {
         var tenants: [Range<Int>] = []
         var start = 0
         while start < series.count {
@@ -69,8 +82,14 @@ package enum SegmentIndexBuilder {
             tenants.append(start..<end)
             start = end
         }
+        return tenants
+    }
+
+    private static func insertTenants(
+        _ series: [IndexedSeries], _ tenants: [Range<Int>], _ database: inout SQLiteConnection
+    ) throws(StorageError) {
         var next = 0
-        try writer.insert("INSERT INTO tenant VALUES(?,?,?,?)") { () throws(StorageError) in
+        try database.insert("INSERT INTO tenant VALUES(?,?,?,?)") { () throws(StorageError) in
             guard next < tenants.count else { return nil }
             defer { next += 1 }
             let range = tenants[next]
@@ -79,19 +98,15 @@ package enum SegmentIndexBuilder {
                 .integer(Int64(range.lowerBound)), .integer(Int64(range.count)),
             ]
         }
-        try insertSeries(series, tenants, writer)
-        try insertLabels(series, tenants, writer)
-        if let tokens { try tokens.insert(into: writer) }
-        return try writer.finish()
     }
 
     /// Pages of front-coded canonical labels; a page never spans two tenants.
     private static func insertSeries(
-        _ series: [IndexedSeries], _ tenants: [Range<Int>], _ writer: SQLiteImageWriter
+        _ series: [IndexedSeries], _ tenants: [Range<Int>], _ database: inout SQLiteConnection
     ) throws(StorageError) {
         var tenant = 0
         var first = 0
-        try writer.insert("INSERT INTO series VALUES(?,?)") { () throws(StorageError) in
+        try database.insert("INSERT INTO series VALUES(?,?)") { () throws(StorageError) in
             guard first < series.count else { return nil }
             if first == tenants[tenant].upperBound { tenant += 1 }
             let end = min(first + StorageLimits.seriesPerPage, tenants[tenant].upperBound)
@@ -109,10 +124,10 @@ package enum SegmentIndexBuilder {
     }
 
     private static func insertLabels(
-        _ series: [IndexedSeries], _ tenants: [Range<Int>], _ writer: SQLiteImageWriter
+        _ series: [IndexedSeries], _ tenants: [Range<Int>], _ database: inout SQLiteConnection
     ) throws(StorageError) {
-        var labelRows: [[SQLiteImageWriter.Value]] = []
-        var valueRows: [[SQLiteImageWriter.Value]] = []
+        var labelRows: [[SQLiteValue]] = []
+        var valueRows: [[SQLiteValue]] = []
         for (tenant, range) in tenants.enumerated() {
             var postings = MemoryPostings()
             for item in series[range] {
@@ -141,13 +156,13 @@ package enum SegmentIndexBuilder {
             }
         }
         var next = 0
-        try writer.insert("INSERT INTO label VALUES(?,?,?,?)") { () throws(StorageError) in
+        try database.insert("INSERT INTO label VALUES(?,?,?,?)") { () throws(StorageError) in
             guard next < labelRows.count else { return nil }
             defer { next += 1 }
             return labelRows[next]
         }
         next = 0
-        try writer.insert("INSERT INTO value VALUES(?,?,?)") { () throws(StorageError) in
+        try database.insert("INSERT INTO value VALUES(?,?,?)") { () throws(StorageError) in
             guard next < valueRows.count else { return nil }
             defer { next += 1 }
             return valueRows[next]

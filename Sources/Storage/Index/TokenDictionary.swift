@@ -9,21 +9,18 @@ package struct TokenDictionary {
     /// `collector`: all blocks of the segment have been added.
     init(_ collector: TokenCollector) { self.collector = collector }
 
-    func insert(into writer: SQLiteImageWriter) throws(StorageError) {
+    func insert(into database: inout SQLiteConnection) throws(StorageError) {
         let blockCount = Int(collector.blockCount)
-        try writer.execute("INSERT INTO meta VALUES('blocks', \(blockCount))")
+        try database.insert(
+            "INSERT INTO meta VALUES('blocks', ?)", [.integer(Int64(blockCount))])
         var long = ByteWriter()
         DictionaryPage.append(postings: collector.longTokenBlocks, to: &long)
-        var longRow: [UInt8]? = long.bytes
-        try writer.insert("INSERT INTO meta VALUES('long', ?)") { () throws(StorageError) in
-            defer { longRow = nil }
-            return longRow.map { [.blob($0)] }
-        }
+        try database.insert("INSERT INTO meta VALUES('long', ?)", [.blob(long.bytes)])
         let groups = collector.groups()
         var group = 0
         var next = 0
         var page: Int64 = 0
-        try writer.insert("INSERT INTO word VALUES(?,?,?,?,?)") { () throws(StorageError) in
+        try database.insert("INSERT INTO word VALUES(?,?,?,?,?)") { () throws(StorageError) in
             while group < groups.count, next == groups[group].count {
                 group += 1
                 next = 0
