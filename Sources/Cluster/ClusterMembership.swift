@@ -37,6 +37,7 @@ package final class ClusterMembership: Sendable {
     package let place: ClusterPlace
     let keeper: ClusterKeeper
     let fetcher: ImageFetcher
+    let imageLeases: ImageLeases
     /// The replicas here as queries may use them, and what else a query's plan is made of.
     let readable: ReadableShards
     let readView: @Sendable () -> ReadPlan.View
@@ -69,9 +70,11 @@ package final class ClusterMembership: Sendable {
         tails = RemoteTails(
             hub: world.hub, calls: world.calls, time: world.node.time, view: readView,
             note: world.node.onNotice, telemetry: world.node.telemetry)
+        imageLeases = ImageLeases(time: world.node.time, work: run)
         let images = ImageSource(
             shards: world.shards, meta: world.meta, leaders: world.leaders, queue: world.queue,
-            disk: world.node.disk, sealSoon: { world.maintenance.sealSoon($0) })
+            disk: world.node.disk, leases: imageLeases,
+            sealSoon: { world.maintenance.sealSoon($0) })
         desk = PeerDesk(
             PeerDesk.Services(
                 node: place.identity.node, queue: world.queue, leaders: world.leaders,
@@ -290,8 +293,12 @@ extension ClusterMembership {
         }
     }
 
-    /// Calls `completion` when reading the group here is fresh, or with why it is not.
-    func whenFresh(_ group: GroupID, _ completion: @escaping @Sendable (String?) -> Void) {
-        world.barrier.whenFresh(group, completion)
+    /// Calls `completion` with what of the replica may be read when that is fresh, or with nil.
+    func whenFresh(
+        _ replica: ShardReplica, _ completion: @escaping @Sendable (Shard?) -> Void
+    ) {
+        world.barrier.whenFresh(replica.group) { [readable] trouble in
+            completion(trouble == nil ? readable.shard(of: replica) : nil)
+        }
     }
 }

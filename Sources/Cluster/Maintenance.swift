@@ -289,7 +289,11 @@ final class Maintenance: Sendable {
         var total = shards.hosted.reduce(0) { $0 + $1.shard.memoryBytes }
         let sizes = led.map { ($0, unsealed: $0.shard.unsealedBytes) }
         for (replica, unsealed) in sizes.sorted(by: { $0.unsealed > $1.unsealed }) {
-            let isAsked = pinning.contains(replica.group) || wanted.contains(replica.number)
+            let isWanted = wanted.contains(replica.number)
+            let isAsked = isWanted || pinning.contains(replica.group)
+            // Behind a seal whose job waits, or fails, another one frees nothing: others would make
+            // new files without end.
+            if !isWanted, replica.shard.isSealing, !Mutant.isOn(.sealsBehindSeals) { continue }
             let isDue =
                 isAsked || total > bounds.memoryBytesMax
                 || replica.shard.wantsSeal(now: now, ageNanos: bounds.sealAgeNanos)

@@ -73,6 +73,7 @@ final class NodeClock: Sendable {
         barrier.tick()
         proposer.tick()
         membership?.fetcher.tick()
+        membership?.imageLeases.tick()
         if count.isMultiple(of: Self.ticksPerStep), membership?.keeper.isMoving == true {
             keep.raise()
         }

@@ -11,7 +11,7 @@ import Testing
 /// Who gets an image of a group.
 struct ImageSourceTests {
     /// Keeps what is sent. `@unchecked Sendable`: one test, one thread.
-    private final class Sink: PeerTransport, @unchecked Sendable {
+    final class Sink: PeerTransport, @unchecked Sendable {
         var frames: [PeerFrame] = []
         var connected: [PeerID] { [] }
         func setPeers(_ addresses: [PeerID: Endpoint]) {}
@@ -40,7 +40,8 @@ struct ImageSourceTests {
         let queue = ProposalQueue(bytesMax: 1 << 20)
         let source = ImageSource(
             shards: ShardTable(shardCount: 1, []), meta: meta,
-            leaders: LeaderTable(node: NodeID(1)), queue: queue, disk: disk, sealSoon: { _ in })
+            leaders: LeaderTable(node: NodeID(1)), queue: queue, disk: disk,
+            leases: ImageLeases(time: ManualTime()) { $0() }, sealSoon: { _ in })
         func partCount(asked peer: UInt64) -> Int? {
             let sink = Sink()
             source.image(

@@ -46,7 +46,7 @@ final class ClusterLedger: @unchecked Sendable {
         let number = candidates[attempted * 31 % candidates.count]
         deleting.insert(number)
         let text = try RegularExpression("^operation \(number)$")
-        let waiting = Countdown(2) { [self] troubles in
+        let waiting = Gathering<String>(2) { [self] troubles in
             if troubles.isEmpty { deleted.insert(number) }
         }
         for deletion in [
@@ -97,16 +97,16 @@ final class ClusterLedger: @unchecked Sendable {
         let (promised, gone) = (acknowledged, deleted)
         let replicas = cluster.replicas
         guard replicas.count == ClusterWorld.shardCount else { return }
-        let waiting = Countdown(replicas.count) { troubles in
+        let waiting = Gathering<Shard>(replicas.count) { shards in
             // Who cannot be fresh says so.
-            guard troubles.isEmpty else { return }
+            guard shards.count == replicas.count else { return }
             var lines: Set<Int> = []
             let request = LineRequest(
                 tenant: .standard, selector: .everything, start: .distantPast,
                 end: .distantFuture, order: .any, budget: QueryBudget())
             do {
-                for replica in replicas {
-                    let completeness = try replica.shard.selectLines(request) { data in
+                for shard in shards {
+                    let completeness = try shard.selectLines(request) { data in
                         lines.formUnion(ClusterLedger.numbers(data))
                         return true
                     }
@@ -123,7 +123,7 @@ final class ClusterLedger: @unchecked Sendable {
             if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }
         }
         for replica in replicas {
-            cluster.whenFresh(replica.group) { waiting.done($0) }
+            cluster.whenFresh(replica) { waiting.done($0) }
         }
     }
 
@@ -195,22 +195,22 @@ final class ClusterLedger: @unchecked Sendable {
     }
 }
 
-/// Calls back when the last of several is done, with what they said. `@unchecked Sendable`: as the
+/// Calls back when the last of several is done, with what they gave. `@unchecked Sendable`: as the
 /// ledger.
-private final class Countdown: @unchecked Sendable {
+private final class Gathering<Value>: @unchecked Sendable {
     private var left: Int
-    private var troubles: [String] = []
-    private let completion: ([String]) -> Void
+    private var values: [Value] = []
+    private let completion: ([Value]) -> Void
 
-    init(_ count: Int, _ completion: @escaping ([String]) -> Void) {
+    init(_ count: Int, _ completion: @escaping ([Value]) -> Void) {
         left = count
         self.completion = completion
     }
 
-    func done(_ trouble: String?) {
-        if let trouble { troubles.append(trouble) }
+    func done(_ value: Value?) {
+        if let value { values.append(value) }
         left -= 1
-        if left == 0 { completion(troubles) }
+        if left == 0 { completion(values) }
     }
 }
 #endif

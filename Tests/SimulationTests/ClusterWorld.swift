@@ -70,6 +70,8 @@ final class ClusterWorld: @unchecked Sendable {
     private var logs = LogInvariants()
     /// Machines with damaged files.
     var rotten: Set<String> = []
+    /// What machines that start from now on ask for of images; nil for the default.
+    var imageBytesPerSecond: Int?
     private let randomness: SeededRandom
 
     init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
@@ -113,6 +115,7 @@ final class ClusterWorld: @unchecked Sendable {
         configuration.shard.sealBytes = 64 << 10
         configuration.shard.sealAgeNanos = 8_000_000_000
         configuration.journalSegmentsMax = 4
+        imageBytesPerSecond.map { configuration.imageBytesPerSecond = $0 }
         var profile = ClusterProfile(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
             httpAddress: "\(machine.name):2")

@@ -26,16 +26,15 @@ final class FileDownload: Sendable {
         var current: Current?
         var receivedBytes = 0
         let totalBytes: Int
+        var finished: Set<ShardImage.File> = []
     }
 
     private let group: GroupID
     private let directory: DiskPath
     private let sources: [NodeID]
-    /// Files of the right name and length, which an earlier attempt brought, and the beginnings of
-    /// others, are not asked for again.
-    private let keepsWhatIsHere: Bool
-    /// Those that are, by name: what is here is damaged.
-    private let anew: Set<String>
+    /// Which files are not asked for again when they are here with their length, or only behind the
+    /// beginning that is: those that an earlier attempt brought.
+    private let keeps: @Sendable (ShardImage.File) -> Bool
     private let world: ImageFetcher.Surroundings
     private let received: Counter
     /// Nil: all files are here.
@@ -44,16 +43,14 @@ final class FileDownload: Sendable {
 
     init(
         _ group: GroupID, files: [ShardImage.File], into directory: DiskPath,
-        from sources: [NodeID], keepsWhatIsHere: Bool, anew: Set<String> = [],
-        _ world: ImageFetcher.Surroundings,
-        received: Counter,
+        from sources: [NodeID], _ world: ImageFetcher.Surroundings, received: Counter,
+        keeping keeps: @escaping @Sendable (ShardImage.File) -> Bool = { _ in false },
         onEnd: @escaping @Sendable (_ trouble: String?) -> Void
     ) {
         self.group = group
         self.directory = directory
         self.sources = sources
-        self.keepsWhatIsHere = keepsWhatIsHere
-        self.anew = anew
+        self.keeps = keeps
         self.world = world
         self.received = received
         self.onEnd = onEnd
@@ -74,9 +71,8 @@ final class FileDownload: Sendable {
         state.withLock { "\($0.receivedBytes >> 20) of \($0.totalBytes >> 20) MiB" }
     }
 
-    private func keeps(_ file: ShardImage.File) -> Bool {
-        keepsWhatIsHere && !anew.contains(file.name)
-    }
+    /// Files that came, whole and durable.
+    var finished: Set<ShardImage.File> { state.withLock { $0.finished } }
 
     private func isHere(_ file: ShardImage.File) -> Bool {
         guard world.disk.exists(directory / file.name) else { return false }
@@ -196,6 +192,7 @@ final class FileDownload: Sendable {
         } catch {
             return onEnd("\(error)")
         }
+        state.withLock { _ = $0.finished.insert(current.file) }
         goOn()
     }
 }

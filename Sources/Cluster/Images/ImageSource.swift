@@ -23,6 +23,7 @@ struct ImageSource: Sendable {
     let leaders: LeaderTable
     let queue: ProposalQueue
     let disk: any Disk
+    let leases: ImageLeases
     /// Has a shard sealed soon.
     let sealSoon: @Sendable (Int) -> Void
 
@@ -33,14 +34,17 @@ struct ImageSource: Sendable {
         }
         if group == ClusterState.metaGroup {
             let (bytes, index) = meta.image
-            return answer(question, group, index: index, content: bytes) {}
+            return answer(question, group, index: index, content: bytes, held: nil) {}
         }
         guard let replica = shards[ShardGroup.shard(of: group)] else {
             return question.refuse(code: Code.gone, "no replica of \(group) is here")
         }
-        let image = replica.shard.image
+        let held = replica.shard.holdImage()
         let number = replica.number
-        answer(question, group, index: image?.index ?? 0, content: image?.encoded() ?? []) {
+        answer(
+            question, group, index: held?.image.index ?? 0, content: held?.image.encoded() ?? [],
+            held: held
+        ) {
             // Younger than the change that brought the newcomer in it must be.
             if leaders.isOwn(group) { sealSoon(number) }
         }
@@ -48,7 +52,7 @@ struct ImageSource: Sendable {
 
     private func answer(
         _ question: PeerQuestion, _ group: GroupID, index: UInt64, content: [UInt8],
-        orElse: @escaping @Sendable () -> Void
+        held: HeldImage?, orElse: @escaping @Sendable () -> Void
     ) {
         queue.perform { replicator in
             guard let reference = replicator.imageReference(group, at: index),
@@ -58,6 +62,7 @@ struct ImageSource: Sendable {
                 orElse()
                 return question.refuse(code: Code.notYet, "a younger image is to be made")
             }
+            if let held { leases.begin(held, of: group, for: question.peer) }
             question.answer([reference.encoded(), content])
         }
     }
@@ -73,10 +78,11 @@ struct ImageSource: Sendable {
             let offset = try reader.count(limit: .max >> 8)
             let count = try reader.count(limit: ImageSource.rangeBytesMax)
             let name = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
-            // The name is one that the replica lists: never a path.
+            // The name is one that the replica lists, or listed: never a path.
             guard group != ClusterState.metaGroup,
                 let replica = shards[ShardGroup.shard(of: group)],
-                let image = replica.shard.image, image.files.contains(where: { $0.name == name })
+                leases.use(name, of: group, by: question.peer)
+                    || replica.shard.image?.files.contains(where: { $0.name == name }) == true
             else { return question.refuse(code: Code.gone, "\(group) has no file \(name) here") }
             let file = try disk.open(replica.directory / name, .read)
             question.answer([try file.read(at: offset, count: count)])

@@ -11,6 +11,8 @@ final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
     /// After damage it waits for 2 ticks, then 4, up to so many.
     private static let pauseTicksMax = 32
+    /// A tenth of a lease (`ImageLeases`) at the node's ten ticks a second.
+    private static let ticksPerLease = 60
     /// How often, once a tick, one is asked for whose image is too old to take its place.
     private static let refusalsMax = 10
 
@@ -37,11 +39,15 @@ final class ImageTransfer: Sendable {
         var image: ShardImage?
         var content: [UInt8] = []
         var download: FileDownload?
+        /// What earlier attempts brought, for images that were never whole.
+        var came: Set<ShardImage.File> = []
         /// How often what came was damaged, which files are to come again, by name, and ticks until
         /// they are asked for.
         var damageCount = 0
         var anew: Set<String> = []
         var pauseTicks = 0
+        /// Until the source hears that its image is still being fetched, from others, perhaps.
+        var leaseTicks = 0
         /// How often a younger image was to be made first.
         var refusalCount = 0
         /// Installation that failed and is tried again.
@@ -108,15 +114,20 @@ final class ImageTransfer: Sendable {
 
     /// In place of a replica that differs there is no image.
     private func refused(_ error: PeerCallError) {
+        if case .refused(ImageSource.Code.notYet, _) = error { return tooOld(error.sentence) }
+        world.note("image of \(group): \(leader): \(error.sentence)")
+        // Whoever found the difference finds it again.
+        end(false)
+    }
+
+    /// Nor is there one yet.
+    private func tooOld(_ sentence: String) {
         let count = state.withLock { state in
             state.refusalCount += 1
             return state.refusalCount
         }
-        if count == 1 { world.note("image of \(group): \(leader): \(error.sentence)") }
-        guard case .refused(ImageSource.Code.notYet, _) = error, count < Self.refusalsMax else {
-            // Whoever found the difference finds it again.
-            return end(false)
-        }
+        if count == 1 { world.note("image of \(group): \(leader): \(sentence)") }
+        guard count < Self.refusalsMax else { return end(false) }
         // Only who leads has a younger image made, and that may be the one who needs it.
         if count == 1 { world.sealSoon(group) }
         pause(nil)
@@ -133,7 +144,21 @@ final class ImageTransfer: Sendable {
             return (false, state.retry)
         }
         guard !isPausing else { return }
+        extendLease()
         if let retry { world.work(retry) } else { start() }
+    }
+
+    private func extendLease() {
+        let name = state.withLock { state -> String? in
+            guard case .downloading = state.step else { return nil }
+            state.leaseTicks = (state.leaseTicks + 1) % Self.ticksPerLease
+            return state.leaseTicks == 0 ? state.image?.files.first?.name : nil
+        }
+        guard let name else { return }
+        world.calls.ask(
+            leader, .fileRange, ImageSource.writeRange(group, name: name, offset: 0, count: 0),
+            timeoutNanos: Self.askNanosMax
+        ) { _ in }
     }
 
     private func pause(_ reason: String?) {
@@ -143,6 +168,9 @@ final class ImageTransfer: Sendable {
 
     private func end(_ isInstalled: Bool) {
         state.withLock { $0.step = .over }
+        if !isInstalled, group != ClusterState.metaGroup {
+            world.shards[ShardGroup.shard(of: group)]?.shard.letFilesGo()
+        }
         onEnd(isInstalled)
     }
 
@@ -165,18 +193,28 @@ final class ImageTransfer: Sendable {
             let image = try ShardImage(decoding: parts[1])
             guard image.index == reference.index else { return pause("an image of two minds") }
             // The log here begins behind what is sealed here.
-            if purpose == .differs, image.index < replica.shard.durableIndex { return end(false) }
+            if purpose == .differs, image.index < replica.shard.durableIndex {
+                return tooOld("its image is older than what is sealed here")
+            }
+            state.withLock { $0.refusalCount = 0 }
+            replica.shard.keepFiles()
             // What the replica has need not come again, if it can be trusted.
             let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
-            let (anew, attempt) = state.withLock { ($0.anew, $0.damageCount) }
+            let (anew, came, attempt) = state.withLock {
+                ($0.anew, Mutant.isOn(.imagesBeginAgain) ? [] : $0.came, $0.damageCount)
+            }
             let download = FileDownload(
                 group,
                 files: image.files.filter { !own.contains($0) || anew.contains($0.name) }
                     .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
                 into: replica.directory,
                 from: world.sources(group, attempt: attempt, last: leader),
-                keepsWhatIsHere: purpose == .behind, anew: anew, world, received: received
+                world, received: received,
+                keeping: { [purpose] file in
+                    !anew.contains(file.name) && (purpose == .behind || came.contains(file))
+                }
             ) { [self] trouble in
+                state.withLock { $0.came.formUnion($0.download?.finished ?? []) }
                 if let trouble { return pause(trouble) }
                 check(replica)
             }

@@ -17,8 +17,7 @@ struct SegmentRepair: Sendable {
     ) {
         FileDownload(
             replica.group, files: segment.files, into: replica.directory,
-            from: world.sources(replica.group, attempt: attempt), keepsWhatIsHere: false, world,
-            received: received
+            from: world.sources(replica.group, attempt: attempt), world, received: received
         ) { [self] trouble in
             let name = segment.name
             if let trouble {

@@ -43,12 +43,10 @@ struct ClusterQuerier: Querier {
             question, plan, .init(calls: calls, view: view, budget: budget))
         let wanted = Set(plan.local)
         let replicas = readable.shards.hosted.filter { wanted.contains($0.number) }
-        var reading = Reading(
-            node: view.node, local: LocalReader(replicas: replicas), others: others)
-        if staleness < .max {
-            reading.completeness = await readable.freshen(
-                replicas, stalenessNanos: Int64(staleness) * 1_000_000)
-        }
+        let (local, missing) = await readable.reader(
+            replicas, stalenessNanos: staleness < .max ? Int64(staleness) * 1_000_000 : nil)
+        var reading = Reading(node: view.node, local: local, others: others)
+        reading.completeness = missing
         // It may have left between the plan and now.
         for shard in wanted.subtracting(replicas.map(\.number)).sorted() {
             reading.completeness.merge(

@@ -6,7 +6,7 @@ struct LocalQuerier: Querier {
     let shards: ShardTable
     let hub: FollowHub
 
-    private var reader: LocalReader { LocalReader(replicas: shards.hosted) }
+    private var reader: LocalReader { LocalReader(shards.hosted.map(\.shard)) }
 
     func selectSeries(
         _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void

@@ -1,17 +1,20 @@
 internal import Model
 internal import Storage
 
-/// Reads replicas that are here, on the caller's thread. Answers name what could not be read.
+/// Reads shards that are here, as they are now, on the caller's thread. Answers name what could not
+/// be read.
 struct LocalReader {
     /// By number.
-    let replicas: [ShardReplica]
+    private let shards: [Shard]
+
+    init(_ shards: [Shard]) { self.shards = shards }
 
     func selectSeries(
         _ request: SeriesRequest, _ sink: ([SeriesData]) throws -> Void
     ) throws -> Completeness {
         var completeness = Completeness()
-        for replica in replicas {
-            completeness.merge(try replica.shard.selectSeries(request, sink))
+        for shard in shards {
+            completeness.merge(try shard.selectSeries(request, sink))
         }
         return completeness
     }
@@ -22,8 +25,8 @@ struct LocalReader {
     ) throws -> Completeness {
         var completeness = Completeness()
         var sources: [LogSource] = []
-        for replica in replicas {
-            let (found, missing) = replica.shard.logSources(request)
+        for shard in shards {
+            let (found, missing) = shard.logSources(request)
             sources += found
             completeness.merge(missing)
         }
@@ -47,15 +50,15 @@ struct LocalReader {
     }
 
     func metadata(tenant: Tenant, metric: String?) -> [MetricMetadata] {
-        replicas.flatMap { $0.shard.metadata(tenant: tenant, metric: metric) }.inOrder
+        shards.flatMap { $0.metadata(tenant: tenant, metric: metric) }.inOrder
     }
 
     private func union<Value>(
         _ read: (Shard) throws -> LabelAnswer<Value>
     ) throws -> LabelAnswer<Value> {
         var answer = LabelAnswer<Value>([])
-        for replica in replicas {
-            let part = try read(replica.shard)
+        for shard in shards {
+            let part = try read(shard)
             answer.values += part.values
             answer.completeness.merge(part.completeness)
         }

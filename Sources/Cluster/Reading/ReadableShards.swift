@@ -1,6 +1,7 @@
 internal import Model
 internal import Platform
 internal import Raft
+internal import Storage
 
 /// The replicas here as far as queries may use them.
 struct ReadableShards: Sendable {
@@ -16,9 +17,12 @@ struct ReadableShards: Sendable {
     }
 
     /// Waits until the replicas have what was acknowledged `stalenessNanos` ago; what is not so is
-    /// named.
-    func freshen(_ replicas: [ShardReplica], stalenessNanos: Int64) async -> Completeness {
-        await withTaskGroup(of: (Int, String?).self) { group in
+    /// named. Nil: what they have will do.
+    func reader(
+        _ replicas: [ShardReplica], stalenessNanos: Int64?
+    ) async -> (LocalReader, Completeness) {
+        guard let stalenessNanos else { return reader(replicas, [:]) }
+        let troubles = await withTaskGroup(of: (Int, String?).self) { group in
             for replica in replicas {
                 group.addTask {
                     let trouble = await withCheckedContinuation { continuation in
@@ -31,12 +35,16 @@ struct ReadableShards: Sendable {
             }
             var troubles: [Int: String] = [:]
             for await (shard, trouble) in group { troubles[shard] = trouble }
-            return ReadableShards.name(troubles)
+            return troubles
         }
+        return reader(replicas, troubles)
     }
 
     /// The same for a thread that may wait.
-    func freshenWaiting(_ replicas: [ShardReplica], stalenessNanos: Int64) -> Completeness {
+    func readerWaiting(
+        _ replicas: [ShardReplica], stalenessNanos: Int64?
+    ) -> (LocalReader, Completeness) {
+        guard let stalenessNanos else { return reader(replicas, [:]) }
         let found = Monitor<(left: Int, troubles: [Int: String])>((replicas.count, [:]))
         for replica in replicas {
             barrier.whenFresh(replica.group, within: stalenessNanos) { trouble in
@@ -50,9 +58,39 @@ struct ReadableShards: Sendable {
             $0.left == 0 ? $0.troubles : nil
         }
         guard let troubles else {
-            return Completeness(missing: ["no leader confirmed in time that all is here"])
+            let (reader, completeness) = reader(replicas, [:])
+            var all = Completeness(missing: ["no leader confirmed in time that all is here"])
+            all.merge(completeness)
+            return (reader, all)
         }
-        return ReadableShards.name(troubles)
+        return reader(replicas, troubles)
+    }
+
+    /// `troubles`: by shard, why what is here may lack something.
+    private func reader(
+        _ replicas: [ShardReplica], _ troubles: [Int: String]
+    ) -> (LocalReader, Completeness) {
+        var troubles = troubles
+        var found: [Shard] = []
+        for replica in replicas {
+            if let shard = shard(of: replica) {
+                found.append(shard)
+            } else {
+                troubles[replica.number] = "its replica here was given up or replaced meanwhile"
+            }
+        }
+        return (LocalReader(found), ReadableShards.name(troubles))
+    }
+
+    /// What of the replica may be read, now that the barrier has let it pass. Who answered may have
+    /// been another replica, made after this one was given up; or an image came in between.
+    func shard(of replica: ShardReplica) -> Shard? {
+        let shard = replica.shard
+        if Mutant.isOn(.readsWhatWasGivenUp) { return shard }
+        guard shards[replica.number] === replica, !outOfService().contains(replica.group) else {
+            return nil
+        }
+        return shard
     }
 
     private static func name(_ troubles: [Int: String]) -> Completeness {

@@ -61,12 +61,12 @@ final class RemoteReading: Sendable {
                 ReadPart.opening(
                     unread.map { UnreadShard(shard: $0, reason: "it has no replica of it") }))
         }
-        var completeness = Completeness()
-        if asked.stalenessMillis < .max {
-            completeness = readable.freshenWaiting(
-                replicas, stalenessNanos: Int64(asked.stalenessMillis) * 1_000_000)
-        }
-        completeness.merge(try answer.read(LocalReader(replicas: replicas)))
+        let (reader, missing) = readable.readerWaiting(
+            replicas,
+            stalenessNanos: asked.stalenessMillis < .max
+                ? Int64(asked.stalenessMillis) * 1_000_000 : nil)
+        var completeness = missing
+        completeness.merge(try answer.read(reader))
         answer.end(completeness)
     }
 }

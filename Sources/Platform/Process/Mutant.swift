@@ -30,6 +30,12 @@ package enum Mutant: String, CaseIterable, Sendable {
     case imageOfAnyTerm
     case imageOfStrangers
     case imageLacksFile
+    /// Files of an image go at its source while it is fetched.
+    case imagesAreNotHeld
+    /// What came of an image comes again with the next.
+    case imagesBeginAgain
+    /// A leader whose jobs fail has its shard sealed again and again.
+    case sealsBehindSeals
     case installForgotten
     // State machines.
     case appliesTwice
@@ -45,6 +51,7 @@ package enum Mutant: String, CaseIterable, Sendable {
     // The way out.
     case readsWithoutAsking
     case readsBeforeApplying
+    case readsWhatWasGivenUp
     // Membership.
     case reusesIdentity
     case newcomerFounds

@@ -3,14 +3,12 @@ internal import Model
 internal import Platform
 internal import Synchronization
 
-/// A segment that queries may use: opens its files when first asked and removes them when it was
-/// dropped from the manifest and the last view of it is gone.
+/// A segment that queries may use: opens its files when first asked and holds them.
 final class LiveSegment: Sendable {
     let record: SegmentRecord
+    let files: ListedFiles
     private let disk: any Disk
     private let directory: DiskPath
-    private let removalFailures: Counter
-    private let isDropped = Atomic<Bool>(false)
     private struct Opened {
         var data: MetricSegment?
         var index: SegmentIndex?
@@ -19,25 +17,12 @@ final class LiveSegment: Sendable {
 
     private let opened = Mutex(Opened())
 
-    init(
-        _ record: SegmentRecord, disk: any Disk, directory: DiskPath, removalFailures: Counter
-    ) {
+    init(_ record: SegmentRecord, files: ListedFiles, disk: any Disk, directory: DiskPath) {
         self.record = record
+        self.files = files
         self.disk = disk
         self.directory = directory
-        self.removalFailures = removalFailures
     }
-
-    deinit {
-        guard isDropped.load(ordering: .relaxed) else { return }
-        // What stays behind after an error is an orphan that the next start removes.
-        for file in [record.data.name, record.index.name] {
-            do { try disk.remove(directory / file) } catch { removalFailures.add(1) }
-        }
-    }
-
-    /// The files go when the last reference does. Not durable: a crash leaves orphans.
-    func drop() { isDropped.store(true, ordering: .relaxed) }
 
     /// Whether it may hold samples in [start, end).
     func overlaps(_ start: Timestamp, _ end: Timestamp) -> Bool {

@@ -16,6 +16,9 @@ extension Shard {
         state.withLock { !$0.isJobOut && !$0.pending.isEmpty }
     }
 
+    /// Whether a seal was ordered whose job is not done.
+    package var isSealing: Bool { state.withLock { !$0.frozen.isEmpty } }
+
     /// Bytes in the active memtables, which a seal would turn into segments.
     package var unsealedBytes: Int {
         state.withLock { state in

@@ -16,6 +16,12 @@ package final class Shard: Sendable {
         var manifest: Manifest
         /// All segments that the manifest lists, by name.
         var live: [String: LiveSegment] = [:]
+        /// That of the manifest.
+        var checkpoint: (name: String, files: ListedFiles)?
+        /// What was dropped and may still be held.
+        var leaving: [Leaving] = []
+        /// What is to be dropped when no image is on its way in any more; nil while none is.
+        var kept: [ListedFiles]?
         /// Oldest first; each is the work of a job in `pending`.
         var frozen: [FrozenState] = []
         var pending: [(index: UInt64, work: StorageJob.Work)] = []
@@ -36,13 +42,17 @@ package final class Shard: Sendable {
         var failure: String?
     }
 
+    struct Leaving: Sendable {
+        weak let files: ListedFiles?
+    }
+
     /// The shard's number, for messages.
     package let number: Int
     package let configuration: ShardConfiguration
     let disk: any Disk
     let directory: DiskPath
     let state: Mutex<State>
-    private let figures: ShardFigures
+    let figures: ShardFigures
 
     /// Opens the shard in `directory`, which is made when it is not there: reads manifest and
     /// checkpoint and removes files that neither lists. Errors: `newerFormat`, `corrupt`, `disk`.
@@ -67,15 +77,12 @@ package final class Shard: Sendable {
             state.sources = checkpoint.sources
         }
         let figures = ShardFigures(telemetry, shard: number)
-        for record in manifest.segments {
-            state.live[record.name] = LiveSegment(
-                record, disk: disk, directory: directory,
-                removalFailures: figures.removalFailures)
-        }
         try removeOrphans(manifest, disk, directory)
-        return Shard(
+        let shard = Shard(
             number: number, configuration: configuration, disk: disk, directory: directory,
             state: state, figures: figures)
+        _ = shard.state.withLock { shard.list(manifest, &$0) }
+        return shard
     }
 
     private init(
@@ -89,9 +96,6 @@ package final class Shard: Sendable {
         self.state = Mutex(state)
         self.figures = figures
     }
-
-    /// Counts files that could not be removed.
-    var removalFailures: Counter { figures.removalFailures }
 
     /// Everything up to this entry is in segments and checkpoint: the journal may release it, and
     /// replay starts after it.
@@ -248,42 +252,31 @@ extension Shard {
     /// Installs what `job` made, or puts it back into the queue when its run failed. Errors of
     /// removing files that are no longer needed are counted, not thrown.
     package func finish(_ job: StorageJob) {
-        let dropped = state.withLock { state -> [LiveSegment] in
+        let unlisted = state.withLock { state -> Unlisted in
             precondition(state.isJobOut, "BUG: a job is finished twice")
             state.isJobOut = false
             guard let outcome = job.outcome else {
                 state.failureCount += 1
                 state.damaged.formUnion(job.suspects)
-                return []
+                return Unlisted()
             }
             state.failureCount = 0
             let manifest = outcome.manifest
             precondition(state.pending.first?.index == job.index, "BUG: jobs out of order")
             state.pending.removeFirst()
-            let old = state.manifest
             state.manifest = manifest
             if case .seal(let frozen, _) = job.work {
                 state.frozen.removeAll { $0.index == frozen.index }
             }
-            // A compaction may make the same file, and say more of it.
-            for record in manifest.segments where state.live[record.name]?.record != record {
-                state.live[record.name] = LiveSegment(
-                    record, disk: disk, directory: directory,
-                    removalFailures: figures.removalFailures)
-            }
+            let unlisted = list(manifest, &state)
             let names = Set(manifest.segments.map(\.name))
             state.damaged.formUnion(outcome.damaged)
             state.damaged.formIntersection(names)
             state.clean = state.clean.filter { names.contains($0.segment) }
             figures.damagedSegments.set(Double(state.damaged.count))
-            let gone = old.segments.filter { !names.contains($0.name) }
-            if old.checkpoint.name != manifest.checkpoint.name, !old.checkpoint.name.isEmpty {
-                removeCheckpoint(old.checkpoint.name)
-            }
-            return gone.compactMap { state.live.removeValue(forKey: $0.name) }
+            return unlisted
         }
-        // Outside of the lock: the last reference removes the files.
-        for segment in dropped { segment.drop() }
+        unlisted.drop()
     }
 
     /// Runs all jobs that are due, here and now; how many.
@@ -296,10 +289,6 @@ extension Shard {
             count += 1
         }
         return count
-    }
-
-    private func removeCheckpoint(_ name: String) {
-        do { try disk.remove(directory / name) } catch { figures.removalFailures.add(1) }
     }
 
     /// What a crash between making a file and listing it left behind.

@@ -133,19 +133,6 @@ extension Shard {
         }
     }
 
-    /// The segment's files were put right: whoever reads it from now on opens them anew.
-    package func reopen(_ name: String) {
-        let removalFailures = removalFailures
-        state.withLock { state in
-            guard let record = state.manifest.segments.first(where: { $0.name == name }) else {
-                return
-            }
-            state.live[name] = LiveSegment(
-                record, disk: disk, directory: directory, removalFailures: removalFailures)
-            state.damaged.remove(name)
-        }
-    }
-
     /// What is sealed now; nil before the first seal.
     package var image: ShardImage? {
         let manifest = manifest
