@@ -5,6 +5,7 @@ import Raft
 import Replication
 import Simulator
 import Storage
+import Synchronization
 import Testing
 
 @testable import Cluster
@@ -160,13 +161,42 @@ import Testing
 
     /// Runs one seed; `without`: faults that are left out.
     static func schedule(seed: UInt64, without skipped: Set<Int> = []) async throws -> Result {
-        let world = try grown(seed: seed, isAtRest: false)
+        let ledger = ClusterLedger()
+        let (world, ran) = try attached {
+            let world = try grown(seed: seed, isAtRest: false)
+            return (world, try run(world, ledger, without: skipped))
+        }
         // Network and nodes hold each other.
         defer { for machine in world.machines { world.crash(machine) } }
-        let ledger = ClusterLedger()
+        var result = ran
+        result.problems += try await end(world, ledger)
+        result.digest = world.digest
+        guard !result.problems.isEmpty else { return result }
+        result.problems =
+            result.problems.prefix(30) + world.machines.flatMap { describe($0) }
+            + world.trace.suffix(60)
+        return result
+    }
+
+    /// On a thread from which calls of the cores are cheap.
+    private static func attached<Value: Sendable>(
+        _ body: @escaping @Sendable () throws -> Value
+    ) throws -> Value {
+        let result = Mutex<Swift.Result<Value, any Error>?>(nil)
+        RaftThread.run {
+            let made = Swift.Result(catching: body)
+            result.withLock { $0 = made }
+        }
+        return try #require(result.withLock { $0 }).get()
+    }
+
+    /// Thirty seconds of faults, and until the cluster is whole again.
+    private static func run(
+        _ world: ClusterWorld, _ ledger: ClusterLedger, without skipped: Set<Int>
+    ) throws -> Result {
         var nemesis = ClusterNemesis(world, without: skipped)
         // One schedule in four is an upgrade, too.
-        var upgrade = seed % 4 == 3 ? RollingUpgrade(world) : nil
+        var upgrade = world.seed % 4 == 3 ? RollingUpgrade(world) : nil
         var nextWrite = world.nanos
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
@@ -199,13 +229,8 @@ import Testing
         try upgrade?.finish()
         let (millis, late) = try heal(world)
         result.healMillis = millis
-        var problems = world.violations + late
-        if late.isEmpty { problems += try upgrade?.end() ?? [] }
-        problems += try await end(world, ledger)
-        result.digest = world.digest
-        guard !problems.isEmpty else { return result }
-        result.problems =
-            problems.prefix(30) + world.machines.flatMap { describe($0) } + world.trace.suffix(60)
+        result.problems = world.violations + late
+        if late.isEmpty { result.problems += try upgrade?.end() ?? [] }
         return result
     }
 
@@ -242,15 +267,17 @@ import Testing
     private static func end(_ world: ClusterWorld, _ ledger: ClusterLedger) async throws -> [String]
     {
         var problems: [String] = []
-        for machine in world.machines { machine.node?.scrub() }
-        try world.run(forNanos: 2 * second)
-        for machine in world.machines { machine.node?.cluster?.sealSoon() }
-        try world.run(forNanos: 2 * second)
-        let sealed = world.nanos
-        while !isWhole(world), world.nanos < sealed + 20 * second {
-            try world.run(forNanos: second / 2)
+        try attached {
+            for machine in world.machines { machine.node?.scrub() }
+            try world.run(forNanos: 2 * second)
+            for machine in world.machines { machine.node?.cluster?.sealSoon() }
+            try world.run(forNanos: 2 * second)
+            let sealed = world.nanos
+            while !isWhole(world), world.nanos < sealed + 20 * second {
+                try world.run(forNanos: second / 2)
+            }
+            try world.run(forNanos: 2 * second)
         }
-        try world.run(forNanos: 2 * second)
         for machine in world.machines {
             guard let cluster = machine.node?.cluster else { continue }
             problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
