@@ -72,8 +72,9 @@ struct ReadableShards: Sendable {
     ) -> (LocalReader, Completeness) {
         var troubles = troubles
         var found: [Shard] = []
+        let out = outOfService()
         for replica in replicas {
-            if let shard = shard(of: replica) {
+            if let shard = shard(of: replica, without: out) {
                 found.append(shard)
             } else {
                 troubles[replica.number] = "its replica here was given up or replaced meanwhile"
@@ -82,15 +83,17 @@ struct ReadableShards: Sendable {
         return (LocalReader(found), ReadableShards.name(troubles))
     }
 
-    /// What of the replica may be read, now that the barrier has let it pass. Who answered may have
-    /// been another replica, made after this one was given up; or an image came in between.
+    /// What of the replica may be read, now that the barrier has let it pass.
     func shard(of replica: ShardReplica) -> Shard? {
+        shard(of: replica, without: outOfService())
+    }
+
+    /// Who the barrier let pass may have been another replica, made after this one was given up; or
+    /// an image came in between.
+    private func shard(of replica: ShardReplica, without out: Set<GroupID>) -> Shard? {
         let shard = replica.shard
         if Mutant.isOn(.readsWhatWasGivenUp) { return shard }
-        guard shards[replica.number] === replica, !outOfService().contains(replica.group) else {
-            return nil
-        }
-        return shard
+        return shards[replica.number] === replica && !out.contains(replica.group) ? shard : nil
     }
 
     private static func name(_ troubles: [Int: String]) -> Completeness {
