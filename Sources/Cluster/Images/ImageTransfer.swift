@@ -10,7 +10,7 @@ internal import Synchronization
 final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
     /// After damage it waits for 2 ticks, then 4, up to so many.
-    private static let pauseTicksMax = 32
+    private static let pauseTicksMax = 16
     /// A tenth of a lease (`ImageLeases`) at the node's ten ticks a second.
     private static let ticksPerLease = 60
     /// How often, once a tick, one is asked for whose image is too old to take its place.
@@ -194,6 +194,8 @@ final class ImageTransfer: Sendable {
             guard image.index == reference.index else { return pause("an image of two minds") }
             // The log here begins behind what is sealed here.
             if purpose == .differs, image.index < replica.shard.durableIndex {
+                // A leader seals again soon; of others the next one may have more.
+                guard world.leaders.leader(of: group) == leader else { return end(false) }
                 return tooOld("its image is older than what is sealed here")
             }
             state.withLock { $0.refusalCount = 0 }
