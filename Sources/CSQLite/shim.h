@@ -7,6 +7,5 @@ static inline int varve_sqlite_configure(void) {
     int code = sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
     if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
-    if (code == SQLITE_OK) code = sqlite3_config(SQLITE_CONFIG_URI, 1);
     return code;
 }

@@ -9,7 +9,7 @@ import Testing
 @testable import Cluster
 
 /// A replica that differs gets all of its files anew, and its shard is sealed more often than they
-/// come: each attempt ends with a file that its source has no more. What came before is kept.
+/// come: its log does not go on from the first image any more. What came is kept for the next.
 @Suite(.serialized) struct SealedMeanwhileSimulationTests {
     private static let second = ClusterSimulationTests.second
     /// Of one transfer, if nothing happened meanwhile.

@@ -3,7 +3,7 @@ import Testing
 /// Who may import whom: the table of docs/ARCHITECTURE.md.
 @Suite struct RoomTests {
     static let allowed: [String: Set<String>] = [
-        "Encoding": ["CLZ4", "CSQLite", "CSnappy", "CZlib", "CZstd", "CKernels", "Glibc"],
+        "Encoding": ["CLZ4", "CSnappy", "CZlib", "CZstd", "CKernels", "Glibc"],
         "Platform": [
             "CSocket", "CMemory", "NIO", "NIOCore", "NIOPosix", "NIOHTTP1", "NIOConcurrencyHelpers",
             "NIOSSL", "Foundation", "FoundationEssentials", "Glibc",

@@ -2,14 +2,11 @@ internal import Platform
 internal import Synchronization
 
 extension Shard {
-    /// What a shard does not list any more, for a caller outside of its lock to drop and let go.
+    /// What a shard does not list any more. To be let go outside of its lock: that closes and removes
+    /// files.
     struct Unlisted {
         fileprivate(set) var segments: [LiveSegment] = []
         fileprivate(set) var files: [ListedFiles] = []
-
-        func drop() {
-            for files in files { files.drop() }
-        }
     }
 
     /// Makes the files of `manifest` those that are listed.
@@ -33,10 +30,9 @@ extension Shard {
         }
         if let kept = state.kept {
             state.kept = kept + unlisted.files
-            unlisted.files = []
+        } else {
+            drop(unlisted.files, &state)
         }
-        state.leaving.removeAll { $0.files == nil }
-        state.leaving += unlisted.files.map { Leaving(files: $0) }
         return unlisted
     }
 
@@ -77,16 +73,21 @@ extension Shard {
 
     /// The image did not come.
     package func letFilesGo() {
-        let unlisted = state.withLock { state -> Unlisted in
+        _ = state.withLock { state -> [ListedFiles] in
             let listed = Set(
                 state.live.values.flatMap(\.files.names) + (state.checkpoint?.files.names ?? []))
             let kept = state.kept ?? []
             state.kept = nil
-            let files = kept.filter { listed.isDisjoint(with: $0.names) }
-            state.leaving += files.map { Leaving(files: $0) }
-            return Unlisted(segments: [], files: files)
+            drop(kept.filter { listed.isDisjoint(with: $0.names) }, &state)
+            return kept
         }
-        unlisted.drop()
+    }
+
+    /// Within the lock, so that `keepFiles` takes back all that was dropped before it.
+    private func drop(_ files: [ListedFiles], _ state: inout State) {
+        for files in files { files.drop() }
+        state.leaving.removeAll { $0.files == nil }
+        state.leaving += files.map { Leaving(files: $0) }
     }
 
     private func live(_ record: SegmentRecord, _ state: State) -> LiveSegment {

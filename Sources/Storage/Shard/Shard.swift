@@ -252,7 +252,7 @@ extension Shard {
     /// Installs what `job` made, or puts it back into the queue when its run failed. Errors of
     /// removing files that are no longer needed are counted, not thrown.
     package func finish(_ job: StorageJob) {
-        let unlisted = state.withLock { state -> Unlisted in
+        _ = state.withLock { state -> Unlisted in
             precondition(state.isJobOut, "BUG: a job is finished twice")
             state.isJobOut = false
             guard let outcome = job.outcome else {
@@ -276,7 +276,6 @@ extension Shard {
             figures.damagedSegments.set(Double(state.damaged.count))
             return unlisted
         }
-        unlisted.drop()
     }
 
     /// Runs all jobs that are due, here and now; how many.
