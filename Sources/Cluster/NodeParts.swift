@@ -40,6 +40,7 @@ struct NodeParts {
         ) { links.send($0, to: $1) }
         let barrier = ReadBarrier(
             time: world.time,
+            firstContext: world.random.next(),
             ask: { group, context in
                 queue.perform { $0.readIndex(group, context: context) }
             },

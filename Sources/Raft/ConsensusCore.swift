@@ -20,8 +20,8 @@ package protocol ConsensusCore {
         _ message: RaftMessage, replacingImageBy image: ImageReference
     ) throws(RaftError)
 
-    /// What an image of the state machine at that entry is to say of the group; nil when that is
-    /// not known or when the membership has changed since.
+    /// What an image of the state machine at that entry is to say of the group, as it was there; nil
+    /// when that is not known.
     func image(at index: UInt64) throws(RaftError) -> ImageReference?
 
     /// Time has gone on by one tick. No effect while a ready with an image is outstanding.

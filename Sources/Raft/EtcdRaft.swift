@@ -18,8 +18,9 @@ package final class EtcdRaft: ConsensusCore {
         package var committedIndex: UInt64 = 0
         /// The entry that the log begins behind, and who was in the group there; from 1.
         package var image: ImageReference
-        /// Who is in the group now, when that is younger than the image.
-        package var configuration: GroupConfiguration?
+        /// Who was in the group from which entries on, as far as that is known, ascending: the last of
+        /// them are in it now. Empty: those of the image.
+        package var configurations: [GroupConfiguration]
         /// All behind the image.
         package var entries: [Entry]
         /// Ticks without a leader's word until an election, and between a leader's heartbeats.
@@ -30,14 +31,15 @@ package final class EtcdRaft: ConsensusCore {
 
         package init(
             node: NodeID, seed: UInt64, hardState: HardState, appliedIndex: UInt64,
-            image: ImageReference, configuration: GroupConfiguration? = nil, entries: [Entry] = []
+            image: ImageReference, configurations: [GroupConfiguration] = [],
+            entries: [Entry] = []
         ) {
             self.node = node
             self.seed = seed
             self.hardState = hardState
             self.appliedIndex = appliedIndex
             self.image = image
-            self.configuration = configuration
+            self.configurations = configurations
             self.entries = entries
         }
     }
@@ -57,8 +59,11 @@ package final class EtcdRaft: ConsensusCore {
         state.put(start.image.index)
         state.put(start.image.term)
         state.put(start.image.configuration)
-        state.put(start.configuration?.index ?? 0)
-        state.put(start.configuration ?? start.image.configuration)
+        state.put(UInt64(start.configurations.count))
+        for configuration in start.configurations {
+            state.put(configuration.index)
+            state.put(configuration)
+        }
         state.put(start.entries)
         handle = unsafe varve_raft_open(
             start.node.number, start.seed, start.electionTicks, start.heartbeatTicks,

@@ -131,7 +131,8 @@ extension Replicator {
 
     #if canImport(CEtcdRaft)
     private func openCore(_ group: GroupID, applied: UInt64) throws(ReplicationError) {
-        guard let configuration = journal.configuration(of: group) else { return }
+        let configurations = journal.configurations(of: group)
+        guard let configuration = configurations.last else { return }
         let state = journal.state(of: group)
         var entries: [Entry] = []
         let last = journal.lastIndex(of: group)
@@ -157,8 +158,9 @@ extension Replicator {
                 appliedIndex: min(committed, changes.first.map { $0.index - 1 } ?? committed),
                 image: ImageReference(
                     index: state.releasedIndex, term: state.releasedTerm,
-                    configuration: configuration),
-                configuration: configuration, entries: entries)
+                    configuration: configurations.last { $0.index <= state.releasedIndex }
+                        ?? configuration),
+                configurations: configurations, entries: entries)
             start.committedIndex = committed
             start.electionTicks = Replicator.electionTicks
             start.messagePayloadBytesMax = min(4 << 20, journal.batchBytesMax / 4)

@@ -6,8 +6,9 @@ package import Raft
 /// A leader's message says that an image is needed, not which: the replica gets the newest that a
 /// peer has, and only then does its core hear of it, as if the leader had spoken of that one.
 extension Replicator {
-    /// What an image of the state machine at entry `index` is to say of the group. Nil: not known
-    /// here, or the membership changed since: an image for a new member must be younger than that.
+    /// What an image of the state machine at entry `index` is to say of the group, as it was there.
+    /// Nil: not known here. A new member needs one that is younger than the change that brought it in;
+    /// one that was a member before may be needed for anything younger to be made.
     package func imageReference(_ group: GroupID, at index: UInt64) -> ImageReference? {
         guard let replica = replicas[group], replica.fault == nil else { return nil }
         do {

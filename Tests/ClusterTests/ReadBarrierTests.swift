@@ -21,7 +21,8 @@ import Testing
 
         func barrier() -> ReadBarrier {
             ReadBarrier(
-                time: time, ask: { _, context in self.asked.withLock { $0.append(context) } },
+                time: time, firstContext: 1,
+                ask: { _, context in self.asked.withLock { $0.append(context) } },
                 applied: { _ in self.applied.withLock { $0 } })
         }
 

@@ -125,7 +125,7 @@ final class ReadNode: Sendable {
         let calls = PeerCalls(time: time, random: world.random) { links.send($0, to: $1) }
         let asked = Held<@Sendable (GroupID, UInt64) -> Void>()
         let barrier = ReadBarrier(
-            time: time, ask: { group, context in asked.value?(group, context) },
+            time: time, firstContext: 1, ask: { group, context in asked.value?(group, context) },
             applied: { shards[ShardGroup.shard(of: $0)]?.appliedIndex ?? 0 })
         asked.value = { [weak barrier] group, context in
             barrier?.answered(group, context: context, index: 0)

@@ -20,7 +20,7 @@ struct ReadableShardsTests {
         let replacement = try ShardReplica.open(1, NodeConfiguration(), world)
         let answer = Held<@Sendable (GroupID, UInt64) -> Void>()
         let barrier = ReadBarrier(
-            time: world.time, ask: { answer.value?($0, $1) }, applied: { _ in 0 })
+            time: world.time, firstContext: 1, ask: { answer.value?($0, $1) }, applied: { _ in 0 })
         let readable = ReadableShards(shards: shards, barrier: barrier) { [] }
         let replicas = shards.hosted
         answer.value = { [weak barrier] group, context in

@@ -63,6 +63,16 @@ import Testing
         #expect(model.isReached && model.voterCounts == [3, 2, 3])
     }
 
+    /// Without it nothing is committed until the other one has its image.
+    @Test func nobodyIsPutOutWhileAnotherOneNeedsAnImage() {
+        var model = StewardModel(voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 3))
+        model.faulty = [node(3)]
+        model.needsImage = [node(2)]
+        for _ in 0..<5 { #expect(model.check() != .change([.remove(node(3))])) }
+        model.needsImage = []
+        #expect(model.check() == .change([.remove(node(3))]))
+    }
+
     @Test func nobodyIsPutOutWhoseVoteIsStillNeeded() {
         var model = StewardModel(
             voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 3), live: nodes(1, 3))

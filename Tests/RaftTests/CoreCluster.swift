@@ -90,7 +90,8 @@ final class CoreCluster {
             EtcdRaft.Start(
                 node: node, seed: seed &+ node.number &* 1_000 &+ replica.startCount,
                 hardState: durable.hardState, appliedIndex: durable.applied, image: durable.image,
-                configuration: durable.configuration, entries: durable.entries))
+                configurations: [durable.configuration].compactMap(\.self), entries: durable.entries
+            ))
         replica.writing = nil
     }
 

@@ -40,6 +40,8 @@ final class ReplicatorCluster {
     var deaf: Set<NodeID> = []
     /// Nodes that are down and whose connections have not ended.
     var silent: Set<NodeID> = []
+    /// Whether a leader seals for whoever needs an image.
+    var sealsForImages = true
     /// What nodes are told of patience.
     var patience = 1
     let groups: [GroupID]
@@ -205,15 +207,15 @@ final class ReplicatorCluster {
         truth[entry.group, default: [:]][entry.index] = entry.payload
     }
 
-    /// The newest image that the leader has; it seals for it. False: not yet.
+    /// The newest image that the leader has; it seals for it, if it can. False: not yet.
     private func getImage(_ node: Node, _ group: GroupID) -> Bool {
         guard let leader = leader(of: group), let source = nodes[leader],
             !cut.contains([leader, node.id])
         else { return false }
-        seal(leader.number)
+        if sealsForImages { seal(leader.number) }
         guard let machine = source.sealed[group], machine.applied > 0,
             let image = source.replicator?.imageReference(group, at: machine.applied),
-            let replicator = node.replicator
+            image.configuration.members.contains(node.id), let replicator = node.replicator
         else { return false }
         guard replicator.adopt(group, image) else { return true }
         node.machines[group] = machine

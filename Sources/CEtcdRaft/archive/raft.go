@@ -35,6 +35,8 @@ const (
 	appendBytesMax = 4 << 10
 	// Append messages to one peer that are not answered yet.
 	inflightMax = 16
+	// Of a question for a read index, as it comes from whoever asks.
+	readContextBytes = 8
 	// Of the runtime's processors, as it calls what a thread must hold to run Go. A thread keeps its
 	// own while it is back in C, unless none is left: then the runtime's watchdog takes it away within
 	// microseconds, wakes others to look for work, and the thread's next call has to look for one.
@@ -78,23 +80,6 @@ type storage struct {
 	newest configuration
 }
 
-// Snapshot is where an image begins that is sent now: behind the newest change of membership, for
-// a replica ignores an image of a group that it is not in.
-func (s *storage) Snapshot() (pb.Snapshot, error) {
-	snapshot, err := s.MemoryStorage.Snapshot()
-	if err != nil || s.newest.index <= snapshot.Metadata.Index {
-		return snapshot, err
-	}
-	term, err := s.Term(s.newest.index)
-	if err != nil {
-		return pb.Snapshot{}, raft.ErrSnapshotTemporarilyUnavailable
-	}
-	snapshot.Metadata = pb.SnapshotMetadata{
-		Index: s.newest.index, Term: term, ConfState: s.newest.state,
-	}
-	return snapshot, nil
-}
-
 func (s *storage) InitialState() (pb.HardState, pb.ConfState, error) {
 	hard, _, err := s.MemoryStorage.InitialState()
 	return hard, s.newest.state, err
@@ -109,9 +94,12 @@ type core struct {
 	late        []pb.Message
 	// What the log's writes hold for certain.
 	durable pb.HardState
-	// Newest last; the first is that of the compaction index or older.
+	// Those that are known for certain, newest last; the first is that of the compaction index or older,
+	// unless that is not known.
 	configurations []configuration
 	applied        uint64
+	// Rounds of heartbeats that were to confirm a read index.
+	readCount uint64
 	// The last change proposed here, until it is applied.
 	changeIndex uint64
 	// Where answers are put; C memory, so that the caller may read it after the call.
@@ -197,7 +185,10 @@ func varve_raft_open(
 	applied := in.u64()
 	snapshot := pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: in.u64(), Term: in.u64()}}
 	snapshot.Metadata.ConfState = in.confState()
-	newest := configuration{index: in.u64(), state: in.confState()}
+	var configurations []configuration
+	for count := in.u64(); count > 0 && !in.isShort; count-- {
+		configurations = append(configurations, configuration{in.u64(), in.confState()})
+	}
 	entries := in.entries()
 	// A group begins behind a first image: a log from 1 on would let a newcomer apply changes of
 	// membership without knowing who was there before, and vote for itself alone.
@@ -215,10 +206,11 @@ func varve_raft_open(
 		_ = recover()
 	}()
 	globalRand.rand = c.random
-	c.storage.newest = configuration{snapshot.Metadata.Index, snapshot.Metadata.ConfState}
-	if newest.index > snapshot.Metadata.Index {
-		c.storage.newest = newest
+	if len(configurations) == 0 {
+		configurations = []configuration{{snapshot.Metadata.Index, snapshot.Metadata.ConfState}}
 	}
+	c.configurations = configurations
+	c.storage.newest = configurations[len(configurations)-1]
 	if c.storage.ApplySnapshot(snapshot) != nil {
 		return 0
 	}
@@ -235,10 +227,6 @@ func varve_raft_open(
 		return 0
 	}
 	c.node = node
-	c.configurations = []configuration{{snapshot.Metadata.Index, snapshot.Metadata.ConfState}}
-	if newest.index > snapshot.Metadata.Index {
-		c.configurations = append(c.configurations, newest)
-	}
 	next++
 	cores[next] = c
 	return C.uint64_t(next)
@@ -260,6 +248,14 @@ func varve_raft_step(handle C.uint64_t, bytes *C.uint8_t, length C.int64_t) C.in
 		var message pb.Message
 		if message.Unmarshal(C.GoBytes(unsafe.Pointer(bytes), C.int(length))) != nil {
 			return errBadMessage
+		}
+		if message.Type == pb.MsgReadIndex || message.Type == pb.MsgReadIndexResp {
+			if len(message.Entries) != 1 || len(message.Entries[0].Data) < readContextBytes {
+				return errBadMessage
+			}
+		}
+		if message.Type == pb.MsgReadIndex {
+			message.Entries[0].Data = c.round(message.Entries[0].Data)
 		}
 		if c.node.Step(message) == raft.ErrStepLocalMsg {
 			return errBadMessage
@@ -295,8 +291,13 @@ func varve_raft_step_image(
 //export varve_raft_image_at
 func varve_raft_image_at(handle C.uint64_t, index C.uint64_t, out **C.uint8_t) C.int64_t {
 	return with(handle, func(c *core) int64 {
-		// Who was in the group at an entry before the newest change is not known for certain.
-		if uint64(index) < c.storage.newest.index || uint64(index) > c.applied {
+		var known *configuration
+		for place := range c.configurations {
+			if c.configurations[place].index <= uint64(index) {
+				known = &c.configurations[place]
+			}
+		}
+		if known == nil || uint64(index) > c.applied {
 			return 0
 		}
 		term, err := c.storage.Term(uint64(index))
@@ -306,7 +307,7 @@ func varve_raft_image_at(handle C.uint64_t, index C.uint64_t, out **C.uint8_t) C
 		w := newWriter()
 		w.u64(uint64(index))
 		w.u64(term)
-		w.confState(c.storage.newest.state)
+		w.confState(known.state)
 		return c.answer(w.done(), out)
 	})
 }
@@ -380,11 +381,23 @@ func varve_raft_change(handle C.uint64_t, changes *C.uint8_t, length C.int64_t) 
 //export varve_raft_read_index
 func varve_raft_read_index(handle C.uint64_t, context C.uint64_t) C.int64_t {
 	return with(handle, func(c *core) int64 {
-		var bytes [8]byte
+		var bytes [readContextBytes]byte
 		binary.LittleEndian.PutUint64(bytes[:], uint64(context))
-		c.node.ReadIndex(bytes[:])
+		c.node.ReadIndex(c.round(bytes[:]))
 		return 0
 	})
+}
+
+// round makes the context of a question one of this leader's own. etcd takes a heartbeat's answer for a
+// word to whatever question has its context now, and to all that came before that one: where two nodes ask
+// with the same, or one asks twice, an answer from before this leader was deposed would confirm a question
+// from after. Whoever asked reads the first bytes only.
+func (c *core) round(context []byte) []byte {
+	if len(context) != readContextBytes || c.node.BasicStatus().RaftState != raft.StateLeader {
+		return context
+	}
+	c.readCount++
+	return binary.LittleEndian.AppendUint64(append([]byte(nil), context...), c.readCount)
 }
 
 //export varve_raft_transfer

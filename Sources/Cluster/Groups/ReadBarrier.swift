@@ -25,7 +25,7 @@ final class ReadBarrier: Sendable {
     }
 
     private struct State {
-        var nextContext: UInt64 = 1
+        var lastContext: UInt64
         var questions: [GroupID: Question] = [:]
         /// Came while a question was on its way.
         var next: [GroupID: [Completion]] = [:]
@@ -43,17 +43,21 @@ final class ReadBarrier: Sendable {
     private static let retryNanos: Int64 = 300_000_000
     private static let waitNanosMax: Int64 = 2_000_000_000
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let waitingCount = Atomic<Int>(0)
     private let time: any TimeSource
     /// Asks the core; set once, before the first read.
     private let ask: @Sendable (GroupID, _ context: UInt64) -> Void
     private let applied: @Sendable (GroupID) -> UInt64
 
+    /// `firstContext`: drawn at each start, so that an answer to what this node asked before a
+    /// restart is none to what it asks behind it.
     init(
-        time: any TimeSource, ask: @escaping @Sendable (GroupID, UInt64) -> Void,
+        time: any TimeSource, firstContext: UInt64,
+        ask: @escaping @Sendable (GroupID, UInt64) -> Void,
         applied: @escaping @Sendable (GroupID) -> UInt64
     ) {
+        state = Mutex(State(lastContext: firstContext))
         self.time = time
         self.ask = ask
         self.applied = applied
@@ -86,10 +90,10 @@ final class ReadBarrier: Sendable {
     private static func begin(
         _ group: GroupID, _ waiting: [Completion], _ now: Int64, _ state: inout State
     ) -> UInt64 {
-        state.nextContext += 1
+        state.lastContext &+= 1
         state.questions[group] = Question(
-            context: state.nextContext, askedNanos: now, startedNanos: now, waiting: waiting)
-        return state.nextContext
+            context: state.lastContext, askedNanos: now, startedNanos: now, waiting: waiting)
+        return state.lastContext
     }
 
     /// The core answered.

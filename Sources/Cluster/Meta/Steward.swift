@@ -11,7 +11,8 @@ package import Raft
 /// - Whoever is to leave keeps its vote until a successor takes it in the same joint change, or
 ///   all wanted members vote.
 /// - A group grows to three in one change, and is never left with two or four on the way.
-/// - After a step, a majority of the voters is active.
+/// - After a step, a majority of the voters is active, and needs no image to go on: nothing could be
+///   committed until that has come.
 /// - Whose replica takes no further part goes at once, and comes back as anybody new does.
 ///
 /// Source: raft.md §5 of the design; Ongaro, "Consensus: Bridging Theory and Practice", §4.2, 4.3.
@@ -240,11 +241,13 @@ private struct Scene {
             ? .change([.remove(member)]) : nil
     }
 
-    /// Whether enough of these voters answer.
+    /// Whether enough of these voters answer, and have the log or can get it.
     private func canCommit(_ voters: [NodeID]) -> Bool {
-        let answering = voters.count {
-            $0 == node || (live.contains($0) && members[$0]?.isActive == true)
+        let able = voters.count { voter in
+            if voter == node { return true }
+            guard live.contains(voter), let member = members[voter] else { return false }
+            return member.isActive && status.logReaches(member)
         }
-        return answering > voters.count / 2
+        return able > voters.count / 2
     }
 }

@@ -17,10 +17,11 @@ struct GroupLog {
     var pendingRelease: UInt64 = 0
     /// A hard state that no durable record says yet.
     var pendingHardState: HardState?
-    /// Who is in the group; nil for a sole voter's.
-    var configuration: GroupConfiguration?
-    /// The same, when no durable record says so yet.
-    var pendingConfiguration: GroupConfiguration?
+    /// Who was in the group from which entries on, ascending: from what is released on as far as that is
+    /// known. None for a sole voter's.
+    private(set) var configurations: [GroupConfiguration] = []
+    /// Those that no durable record says yet, behind the others.
+    private var pendingConfigurations: [GroupConfiguration] = []
     private var slots: [Slot] = []
     /// Slots before this one are gone.
     private var head = 0
@@ -82,6 +83,44 @@ struct GroupLog {
         firstIndex = index + 1
         pendingRelease = 0
         return dropped
+    }
+
+    /// Of which records and calls say.
+    var allConfigurations: [GroupConfiguration] {
+        pendingConfigurations.reduce(configurations) { GroupLog.adding($1, to: $0) }
+    }
+
+    /// No durable record says so yet.
+    mutating func setPending(_ configuration: GroupConfiguration) {
+        pendingConfigurations = GroupLog.adding(configuration, to: pendingConfigurations)
+    }
+
+    mutating func forgetPendingConfigurations() { pendingConfigurations = [] }
+
+    /// A durable record says so.
+    mutating func note(_ configuration: GroupConfiguration) {
+        configurations = GroupLog.adding(configuration, to: configurations)
+    }
+
+    /// `state` is what a durable record says.
+    mutating func pruneConfigurations() {
+        configurations =
+            state.beginsAnew ? [] : GroupLog.needed(configurations, from: state.releasedIndex)
+    }
+
+    /// What a person decided may be of an earlier entry than what was known until then.
+    private static func adding(
+        _ configuration: GroupConfiguration, to known: [GroupConfiguration]
+    ) -> [GroupConfiguration] {
+        known.filter { $0.index < configuration.index } + [configuration]
+    }
+
+    /// Those of entries behind the released ones, and the one in force there.
+    static func needed(
+        _ configurations: [GroupConfiguration], from released: UInt64
+    ) -> [GroupConfiguration] {
+        let first = configurations.lastIndex { $0.index <= released } ?? 0
+        return Array(configurations[first...])
     }
 
     /// The state that the next batch is to record: with what was set and released meanwhile.

@@ -148,13 +148,18 @@ package final class Journal {
     /// Who is in the group as far as a durable record or a call of `setConfiguration` says; nil for
     /// a sole voter's group.
     package func configuration(of group: GroupID) -> GroupConfiguration? {
-        guard let log = groups[group] else { return nil }
-        return log.pendingConfiguration ?? log.configuration
+        configurations(of: group).last
+    }
+
+    /// Who was in the group from which entries on, ascending, as far as that is known: from what is
+    /// released on, or from the last of which an earlier version kept account.
+    package func configurations(of group: GroupID) -> [GroupConfiguration] {
+        groups[group]?.allConfigurations ?? []
     }
 
     /// Sets who is in the group; durable with the next `commit` or `rest`.
     package func setConfiguration(_ configuration: GroupConfiguration, group: GroupID) {
-        groups[group, default: GroupLog()].pendingConfiguration = configuration
+        groups[group, default: GroupLog()].setPending(configuration)
         dirtyGroups.insert(group)
     }
 
@@ -178,7 +183,7 @@ package final class Journal {
         // What waits to be recorded of this group is in these records, or void.
         groups[group, default: GroupLog()].pendingRelease = 0
         groups[group]?.pendingHardState = nil
-        groups[group]?.pendingConfiguration = nil
+        groups[group]?.forgetPendingConfigurations()
         dirtyGroups.remove(group)
         try commit(&batch, mayUseReserve: true)
     }
@@ -301,15 +306,16 @@ package final class Journal {
         for group in recorded {
             dirtyGroups.remove(group)
             groups[group]?.pendingHardState = nil
-            groups[group]?.pendingConfiguration = nil
+            groups[group]?.forgetPendingConfigurations()
         }
     }
 
     /// The records that say all there is to say of a group besides its entries.
     func addState(of group: GroupID, to batch: inout JournalBatch) {
         guard let log = groups[group] else { return }
-        batch.add(log.stateToRecord, group: group)
-        if let configuration = log.pendingConfiguration ?? log.configuration {
+        let state = log.stateToRecord
+        batch.add(state, group: group)
+        for configuration in GroupLog.needed(log.allConfigurations, from: state.releasedIndex) {
             batch.add(configuration, group: group)
         }
     }
@@ -333,7 +339,8 @@ package final class Journal {
                 state.beginsAnew
                     ? log.beginAnew(behind: state.releasedIndex)
                     : log.drop(through: state.releasedIndex))
-        case .configuration(let configuration): log.configuration = configuration
+            log.pruneConfigurations()
+        case .configuration(let configuration): log.note(configuration)
         }
         return true
     }
