@@ -12,6 +12,8 @@ import Storage
 /// `@unchecked Sendable`: one test drives it, one call after the other.
 final class ClusterLedger: @unchecked Sendable {
     private(set) var attempted = 0
+    /// Of these, those to a cluster in which nothing was wrong at that moment.
+    private(set) var attemptedWhileWhole = 0
     private(set) var acknowledged: Set<Int> = []
     private(set) var refused = 0
     /// Operations that somebody asked to be deleted, and those of them that are for certain.
@@ -22,9 +24,11 @@ final class ClusterLedger: @unchecked Sendable {
 
     /// Writes the next operation through a node; `answered`: whether it was taken.
     func write(
-        through node: Node, _ answered: @escaping @Sendable (Bool) -> Void = { _ in }
+        through node: Node, isWhole: Bool = false,
+        _ answered: @escaping @Sendable (Bool) -> Void = { _ in }
     ) {
         let number = attempted
+        if isWhole { attemptedWhileWhole += 1 }
         attempted += 1
         node.submit(batch(number)) { [self] result in
             switch result {

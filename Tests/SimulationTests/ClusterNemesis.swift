@@ -94,15 +94,19 @@ struct ClusterNemesis {
         guard world.rotten.isEmpty || world.rotten == [machine.name],
             let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random)
         else { return }
-        let files = replica.shard.manifest.segments.flatMap(\.files).filter { $0.byteCount > 0 }
+        let directory = replica.directory
+        let others = world.machines.filter { $0 !== machine }
+        let files = replica.shard.manifest.segments.flatMap(\.files).filter { file in
+            file.byteCount > 0 && others.contains { $0.disk.exists(directory / file.name) }
+        }
         guard let file = files.randomElement(using: &world.random) else { return }
         let byte = Int.random(in: 0..<file.byteCount, using: &world.random)
         world.rotten = [machine.name]
         guard fault == .misdirectedWrite else {
-            return machine.disk.flipBit(replica.directory / file.name, byte: byte)
+            return machine.disk.flipBit(directory / file.name, byte: byte)
         }
         let piece = (0..<512).map { _ in UInt8.random(in: 0...255, using: &world.random) }
-        machine.disk.misdirect(piece, to: replica.directory / file.name, at: byte / 512 * 512)
+        machine.disk.misdirect(piece, to: directory / file.name, at: byte / 512 * 512)
     }
 
     /// Why a replica takes no further part that somebody else broke.
