@@ -142,6 +142,7 @@ package final class ClusterMembership: Sendable {
                 budget: ImageBudget(
                     bytesPerSecond: world.configuration.imageBytesPerSecond,
                     nowNanos: world.node.time.monotonicNanos()),
+                damagePatienceNanos: world.configuration.damagePatienceNanos,
                 sources: { group in
                     let cluster = world.meta.cluster
                     let reachable = world.links.reachable

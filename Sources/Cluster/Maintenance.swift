@@ -200,7 +200,8 @@ final class Maintenance: Sendable {
         }
     }
 
-    /// Has the shard sealed as soon as may be, by its leader here: somebody needs an image of it.
+    /// Has the shard sealed as soon as may be, here or by its leader elsewhere: somebody needs an image
+    /// of it, or the one here is damaged.
     func sealSoon(_ shard: Int) {
         wanted.withLock { _ = $0.insert(shard) }
         signal.raise()
@@ -280,11 +281,11 @@ final class Maintenance: Sendable {
         let pressure = loop.journalPressure
         let isJournalLong = pressure.segmentCount > configuration.journalSegmentsMax
         let pinning = Set(isJournalLong ? pressure.pinning : [])
-        seals.ask(for: pinning)
         let wanted = wanted.withLock { wanted in
             defer { wanted = [] }
             return wanted
         }
+        seals.ask(for: pinning.union(wanted.map(ShardGroup.group(of:))))
         let bounds = bounds.withLock { $0 }
         var total = shards.hosted.reduce(0) { $0 + $1.shard.memoryBytes }
         let sizes = led.map { ($0, unsealed: $0.shard.unsealedBytes) }

@@ -23,6 +23,9 @@ package struct NodeConfiguration: Sendable {
     package var journalSegmentsMax = 16
     /// Bytes of images and repairs that the node asks others for per second; nil for no bound.
     package var imageBytesPerSecond: Int? = 256 << 20
+    /// For how long a newcomer asks for segments that nobody has given it whole, ns: whoever has them
+    /// may be away. Then it takes its place with what there is.
+    package var damagePatienceNanos: Int64 = 3_600_000_000_000
     package var shard = ShardConfiguration()
     /// What shards' limits are to be; nil leaves them as they are.
     package var shardLimits: ShardLimits?

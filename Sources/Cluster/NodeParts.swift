@@ -103,7 +103,8 @@ struct NodeParts {
             rebuild = { fetcher.rebuild($0, attempt: $1) }
         }
         scrubber = Scrubber(
-            shards: shards, repair: membership?.fetcher.repair, rebuild: rebuild, world: world)
+            shards: shards, repair: membership?.fetcher.repair, rebuild: rebuild,
+            sealSoon: { maintenance.sealSoon($0) }, world: world)
         clock = NodeClock(
             queue: queue, barrier: barrier, links: links, calls: calls, proposer: proposer,
             membership: membership, maintain: wake, keep: keeperSignal,

@@ -72,6 +72,8 @@ final class ClusterWorld: @unchecked Sendable {
     var rotten: Set<String> = []
     /// What machines that start from now on ask for of images; nil for the default.
     var imageBytesPerSecond: Int?
+    /// How long they ask for what comes damaged; nil for the default.
+    var damagePatienceNanos: Int64?
     private let randomness: SeededRandom
 
     init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
@@ -116,6 +118,7 @@ final class ClusterWorld: @unchecked Sendable {
         configuration.shard.sealAgeNanos = 8_000_000_000
         configuration.journalSegmentsMax = 4
         imageBytesPerSecond.map { configuration.imageBytesPerSecond = $0 }
+        damagePatienceNanos.map { configuration.damagePatienceNanos = $0 }
         var profile = ClusterProfile(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
             httpAddress: "\(machine.name):2")

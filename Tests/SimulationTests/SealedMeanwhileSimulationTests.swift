@@ -61,6 +61,56 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
+    /// For longer than a lease lasts only another one is asked for files; then that one has the next not
+    /// any more, and whoever gave the image still holds it.
+    @Test func whoGaveAnImageHoldsItWhileOthersGiveItsFiles() throws {
+        let world = try ClusterSimulationTests.grown(seed: 85)
+        defer { for machine in world.machines { world.crash(machine) } }
+        let ledger = ClusterLedger()
+        func write() throws {
+            for _ in 0..<60 {
+                for machine in world.machines { machine.node.map { ledger.write(through: $0) } }
+                try world.run(forNanos: 20_000_000)
+            }
+        }
+        func seal() { for machine in world.machines { machine.node?.cluster?.sealSoon() } }
+        for _ in 0..<4 {
+            try write()
+            seal()
+        }
+        try world.run(forNanos: 10 * Self.second)
+        let group = ShardGroup.group(of: 0)
+        let machine = try #require(
+            world.machines.first { machine in
+                machine.node?.cluster?.claims.contains { $0.group == group } == false
+            })
+        func replica() throws -> ShardReplica {
+            try #require(machine.node?.cluster?.replicas.first { $0.group == group })
+        }
+        let files = try #require(replica().shard.image?.files)
+        world.imageBytesPerSecond = files.reduce(0) { $0 + $1.byteCount } / 90
+        world.crash(machine)
+        try world.start(machine)
+        try world.run(forNanos: 5 * Self.second)
+        let old = try replica().shard
+        let index = old.durableIndex
+        machine.node?.cluster?.fetcher.rebuild(group, attempt: 0)
+        try world.run(forNanos: 75 * Self.second)
+        #expect(try replica().shard === old, "it came too soon")
+        seal()
+        try world.run(forNanos: 3 * Self.second)
+        #expect(try replica().shard === old)
+        for other in world.machines where other !== machine {
+            let sealed = other.node?.cluster?.replicas.first { $0.group == group }?.shard
+            #expect(sealed.map { $0.durableIndex > index } == true)
+        }
+        try world.run(forNanos: 60 * Self.second)
+        #expect(try replica().shard !== old, "\(world.trace.suffix(20))")
+        #expect(!world.trace.contains { $0.contains("nobody has") }, "\(world.trace.suffix(20))")
+        #expect(ClusterSimulationTests.isWhole(world))
+        #expect(world.violations.isEmpty)
+    }
+
     /// Its jobs wait: a seal behind the one that waits would free nothing, and have the others make
     /// new files again and again.
     @Test func aLeaderWhoseJobsWaitSealsOnce() throws {

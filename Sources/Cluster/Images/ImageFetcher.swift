@@ -20,6 +20,8 @@ final class ImageFetcher: Sendable {
         let disk: any Disk
         let time: any TimeSource
         let budget: ImageBudget
+        /// For how long segments of an image are to come whole before it is installed without.
+        let damagePatienceNanos: Int64
         /// Who else has files of the group, nearest first.
         let sources: @Sendable (GroupID) -> [NodeID]
         /// Has the group sealed where this node leads it: so that others get a younger image.

@@ -67,7 +67,8 @@ struct ImageSource: Sendable {
         }
     }
 
-    /// Answers with bytes of a file: group, offset, count, name.
+    /// Answers with bytes of a file: group, offset, count, name, and whether it came damaged before:
+    /// then it is looked at here, too.
     func range(_ question: PeerQuestion) {
         guard let head = question.body.first else {
             return question.refuse(code: Code.failed, "a question without a file")
@@ -78,12 +79,14 @@ struct ImageSource: Sendable {
             let offset = try reader.count(limit: .max >> 8)
             let count = try reader.count(limit: ImageSource.rangeBytesMax)
             let name = String(decoding: try reader.lengthPrefixed(), as: UTF8.self)
+            let cameDamaged = reader.isAtEnd ? false : try reader.u8() == 1
             // The name is one that the replica lists, or listed: never a path.
             guard group != ClusterState.metaGroup,
                 let replica = shards[ShardGroup.shard(of: group)],
                 leases.use(name, of: group, by: question.peer)
                     || replica.shard.image?.files.contains(where: { $0.name == name }) == true
             else { return question.refuse(code: Code.gone, "\(group) has no file \(name) here") }
+            if cameDamaged { replica.shard.suspect(name) }
             let file = try disk.open(replica.directory / name, .read)
             question.answer([try file.read(at: offset, count: count)])
         } catch {
@@ -108,13 +111,14 @@ struct ImageSource: Sendable {
     }
 
     static func writeRange(
-        _ group: GroupID, name: String, offset: Int, count: Int
+        _ group: GroupID, name: String, offset: Int, count: Int, cameDamaged: Bool = false
     ) -> [[UInt8]] {
         var writer = ByteWriter()
         writer.u32(group.number)
         writer.varint(UInt64(offset))
         writer.varint(UInt64(count))
         writer.lengthPrefixed(Array(name.utf8))
+        if cameDamaged { writer.u8(1) }
         return [writer.bytes]
     }
 }

@@ -9,8 +9,11 @@ internal import Synchronization
 /// peers still have, or because the replica was found to differ from them.
 final class ImageTransfer: Sendable {
     private static let askNanosMax: Int64 = 30_000_000_000
-    /// After damage it waits for 2 ticks, then 4, up to so many.
+    /// After damage it waits for 2 ticks, then 4, up to so many; after so many times longer, up to a
+    /// minute.
     private static let pauseTicksMax = 16
+    private static let quickDamageMax = 10
+    private static let laterTicksMax = 600
     /// A tenth of a lease (`ImageLeases`) at the node's ten ticks a second.
     private static let ticksPerLease = 60
     /// How often, once a tick, one is asked for whose image is too old to take its place.
@@ -41,10 +44,16 @@ final class ImageTransfer: Sendable {
         var download: FileDownload?
         /// What earlier attempts brought, for images that were never whole.
         var came: Set<ShardImage.File> = []
+        /// Of these, and of what came to be whole, what was read and found to be what it should.
+        var sound: Set<ShardImage.File> = []
         /// How often what came was damaged, which files are to come again, by name, and ticks until
         /// they are asked for.
         var damageCount = 0
         var anew: Set<String> = []
+        /// When what came was damaged for the first time.
+        var damagedSinceNanos: Int64?
+        /// Segments that are installed although they are damaged, whoever gives them.
+        var taken: [SegmentRecord] = []
         var pauseTicks = 0
         /// Until the source hears that its image is still being fetched, from others, perhaps.
         var leaseTicks = 0
@@ -150,7 +159,7 @@ final class ImageTransfer: Sendable {
 
     private func extendLease() {
         let name = state.withLock { state -> String? in
-            guard case .downloading = state.step else { return nil }
+            guard case .downloading = state.step, !Mutant.isOn(.leasesEnd) else { return nil }
             state.leaseTicks = (state.leaseTicks + 1) % Self.ticksPerLease
             return state.leaseTicks == 0 ? state.image?.files.first?.name : nil
         }
@@ -198,7 +207,10 @@ final class ImageTransfer: Sendable {
                 guard world.leaders.leader(of: group) == leader else { return end(false) }
                 return tooOld("its image is older than what is sealed here")
             }
-            state.withLock { $0.refusalCount = 0 }
+            state.withLock { state in
+                state.refusalCount = 0
+                state.taken = []
+            }
             replica.shard.keepFiles()
             // What the replica has need not come again, if it can be trusted.
             let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
@@ -211,13 +223,16 @@ final class ImageTransfer: Sendable {
                     .dropLast(Mutant.isOn(.imageLacksFile) ? 1 : 0),
                 into: replica.directory,
                 from: world.sources(group, attempt: attempt, last: leader),
-                world, received: received,
+                world, received: received, damaged: anew,
                 keeping: { [purpose] file in
                     !anew.contains(file.name) && (purpose == .behind || came.contains(file))
                 }
-            ) { [self] trouble in
-                state.withLock { $0.came.formUnion($0.download?.finished ?? []) }
-                if let trouble { return pause(trouble) }
+            ) { [self] end in
+                state.withLock { state in
+                    state.came.formUnion(end.finished)
+                    state.sound.formUnion(end.sound)
+                }
+                if let trouble = end.trouble { return pause(trouble) }
                 check(replica)
             }
             state.withLock { state in
@@ -241,20 +256,44 @@ final class ImageTransfer: Sendable {
         guard replica.holdJobs() else {
             return state.withLock { $0.retry = { [self] in check(replica) } }
         }
-        do throws(StorageError) {
-            try image.verify(disk: world.disk, directory: replica.directory)
-        } catch {
-            replica.endJobs()
-            let damaged = image.damagedFiles(disk: world.disk, directory: replica.directory)
-            state.withLock { state in
-                state.anew = Set(damaged.map(\.name))
-                state.damageCount += 1
-                state.pauseTicks = min(1 << min(state.damageCount, 8), Self.pauseTicksMax)
+        let sound = state.withLock { $0.sound }
+        if let damage = image.damage(
+            disk: world.disk, directory: replica.directory, besides: sound)
+        {
+            guard mayTake(damage) else {
+                replica.endJobs()
+                return pause("it is damaged: \(damage.error)")
             }
-            return pause("it is damaged: \(error)")
+            world.note(
+                "image of \(group): installed with \(damage.segments.count) damaged segments, since"
+                    + " nobody has given them whole for \(world.damagePatienceNanos / 1_000_000_000)"
+                    + " s: \(damage.error)")
         }
         state.withLock { $0.step = .installing }
         adopt(reference)
+    }
+
+    /// Whether what is damaged is installed all the same: the rest of a shard is not kept in one place
+    /// for ever because nobody has a part of it whole. That is repaired when somebody has it again.
+    private func mayTake(_ damage: ShardImage.Damage) -> Bool {
+        let now = world.time.monotonicNanos()
+        return state.withLock { state in
+            let since = state.damagedSinceNanos ?? now
+            if purpose == .behind, !damage.hasCheckpoint, now - since >= world.damagePatienceNanos {
+                state.taken = damage.segments
+                return true
+            }
+            state.damagedSinceNanos = since
+            state.anew = Set(damage.files.map(\.name))
+            state.damageCount += 1
+            state.pauseTicks =
+                state.damageCount <= Self.quickDamageMax
+                ? min(1 << state.damageCount, Self.pauseTicksMax)
+                : min(
+                    Self.pauseTicksMax << min(state.damageCount - Self.quickDamageMax, 8),
+                    Self.laterTicksMax)
+            return false
+        }
     }
 
     // MARK: - Installation
@@ -313,6 +352,10 @@ final class ImageTransfer: Sendable {
                 let hadEntries = replica.appliedIndex > Replicator.firstImageIndex
                 let bringsNews = image.index > replica.appliedIndex
                 try replica.install(image, now: Timestamp(nanos: world.time.wallNanos()))
+                // Whoever looks for what to repair hears of it.
+                for segment in state.withLock({ $0.taken }) {
+                    replica.shard.note(segment, isDamaged: true)
+                }
                 // After it: who asks again because of this finds all of it.
                 if hadEntries, bringsNews { world.replaced(replica.number) }
             }

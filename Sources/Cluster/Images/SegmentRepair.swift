@@ -9,20 +9,29 @@ struct SegmentRepair: Sendable {
     let received: Counter
     let repaired: Counter
 
-    /// `attempt`: from 0; each asks another replica first. `onEnd`: whether it is sound now. On any
-    /// thread.
+    enum Outcome: Sendable {
+        case sound
+        /// Everybody has it, and nobody whole.
+        case damaged
+        /// Somebody has it not any more, and nobody else has it whole; or nobody answers.
+        case lacking
+    }
+
+    /// `attempt`: from 0; each asks another replica first, which may find its own damaged. `onEnd`: on
+    /// any thread.
     func repair(
         _ segment: SegmentRecord, of replica: ShardReplica, attempt: Int,
-        onEnd: @escaping @Sendable (Bool) -> Void
+        onEnd: @escaping @Sendable (Outcome) -> Void
     ) {
         FileDownload(
             replica.group, files: segment.files, into: replica.directory,
-            from: world.sources(replica.group, attempt: attempt), world, received: received
-        ) { [self] trouble in
+            from: world.sources(replica.group, attempt: attempt), world, received: received,
+            damaged: attempt > 0 ? Set(segment.files.map(\.name)) : []
+        ) { [self] end in
             let name = segment.name
-            if let trouble {
+            if let trouble = end.trouble {
                 world.note("shard \(replica.number): \(name) is damaged: \(trouble)")
-                return onEnd(false)
+                return onEnd(.lacking)
             }
             do throws(StorageError) {
                 try StorageInspection.verify(
@@ -30,10 +39,10 @@ struct SegmentRepair: Sendable {
                 replica.shard.reopen(name)
                 repaired.add()
                 world.note("shard \(replica.number): \(name) was damaged and is repaired")
-                onEnd(true)
+                onEnd(.sound)
             } catch {
                 world.note("shard \(replica.number): \(name) came damaged, too: \(error)")
-                onEnd(false)
+                onEnd(end.isLacking ? .lacking : .damaged)
             }
         }.start()
     }

@@ -32,6 +32,10 @@ package enum Mutant: String, CaseIterable, Sendable {
     case imageLacksFile
     /// Files of an image go at its source while it is fetched.
     case imagesAreNotHeld
+    /// Who gives an image hears nothing while others give its files.
+    case leasesEnd
+    /// What came damaged takes the place of what is here.
+    case damageTakesPlaces
     /// What came of an image comes again with the next.
     case imagesBeginAgain
     /// A leader whose jobs fail has its shard sealed again and again.
@@ -42,6 +46,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case appliesRepeats
     case releasesUnsealed
     case mergesByTheIndex
+    /// What a query could not read waits for the week's reading.
+    case damageUntold
     // The way in.
     case takesLostForDone
     case sendsWithoutStamp

@@ -50,6 +50,7 @@ package struct LogSearch {
             do {
                 selected.append(try collect(source, number, &units))
             } catch {
+                source.live?.suspect()
                 completeness.merge(Completeness(missing: ["\(error)"]))
                 selected.append(Selection(streams: OrdinalSet(count: 0)))
             }
@@ -210,6 +211,7 @@ package struct LogSearch {
                     try load($0, unit, selected, &memory)
                 }
             } catch {
+                sources[unit.source].live?.suspect()
                 completeness.merge(Completeness(missing: ["\(error)"]))
                 return Loaded()
             }

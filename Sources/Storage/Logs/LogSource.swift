@@ -7,6 +7,8 @@ package struct LogSource: Sendable {
 
     let lines: Lines
     var deleted = DeletionMask([])
+    /// The shard's segment that `lines` are of; nil for others.
+    var live: LiveSegment?
 
     /// Lines in memory.
     package static func memtable(_ table: LogMemtable) -> LogSource {

@@ -7,6 +7,7 @@ internal import Synchronization
 final class LiveSegment: Sendable {
     let record: SegmentRecord
     let files: ListedFiles
+    private let suspects: SuspectFiles
     private let disk: any Disk
     private let directory: DiskPath
     private struct Opened {
@@ -17,9 +18,13 @@ final class LiveSegment: Sendable {
 
     private let opened = Mutex(Opened())
 
-    init(_ record: SegmentRecord, files: ListedFiles, disk: any Disk, directory: DiskPath) {
+    init(
+        _ record: SegmentRecord, files: ListedFiles, suspects: SuspectFiles, disk: any Disk,
+        directory: DiskPath
+    ) {
         self.record = record
         self.files = files
+        self.suspects = suspects
         self.disk = disk
         self.directory = directory
     }
@@ -27,6 +32,11 @@ final class LiveSegment: Sendable {
     /// Whether it may hold samples in [start, end).
     func overlaps(_ start: Timestamp, _ end: Timestamp) -> Bool {
         record.start < end && record.end >= start
+    }
+
+    /// Somebody could not read some of it.
+    func suspect() {
+        if !Mutant.isOn(.damageUntold) { suspects.add(record.data.name) }
     }
 
     /// The data file of a metric segment.

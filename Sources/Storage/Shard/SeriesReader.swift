@@ -86,6 +86,7 @@ struct SeriesReader {
                         SegmentPart(segment: number, entry: entry, deleted: deleted))
                 }
             } catch {
+                segment.suspect()
                 completeness.note(error)
             }
         }
@@ -150,6 +151,7 @@ struct SeriesReader {
                     histograms.append(kept)
                 }
             } catch {
+                view.segments[part.segment].suspect()
                 completeness.note(error)
             }
         }

@@ -44,6 +44,7 @@ extension Shard {
             }
             state.live[name] = live(record, state)
             state.damaged.remove(name)
+            figures.damagedSegments.set(Double(state.damaged.count))
         }
     }
 
@@ -94,7 +95,7 @@ extension Shard {
         LiveSegment(
             record,
             files: state.live[record.name]?.files ?? files([record.data.name, record.index.name]),
-            disk: disk, directory: directory)
+            suspects: suspects, disk: disk, directory: directory)
     }
 
     private func files(_ names: [String]) -> ListedFiles {

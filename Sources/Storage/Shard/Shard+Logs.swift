@@ -40,8 +40,11 @@ extension Shard {
         var sources: [LogSource] = []
         for (segment, mask) in segments {
             do throws(StorageError) {
-                sources.append(LogSource(lines: .segment(try segment.logs()), deleted: mask))
+                sources.append(
+                    LogSource(
+                        lines: .segment(try segment.logs()), deleted: mask, live: segment))
             } catch {
+                segment.suspect()
                 completeness.note(error)
             }
         }
@@ -109,6 +112,7 @@ extension Shard {
                     found[stream.id] = stream
                 }
             } catch {
+                segment.suspect()
                 completeness.note(error)
             }
         }

@@ -112,6 +112,7 @@ extension Shard {
             do throws(StorageError) {
                 strings.formUnion(try fromIndex(try segment.index()))
             } catch {
+                segment.suspect()
                 completeness.note(error)
             }
         }

@@ -28,8 +28,8 @@ package final class Shard: Sendable {
         var isJobOut = false
         /// How often the first of `pending` has failed.
         var failureCount = 0
-        /// Segments that a compaction could not read, by name: queries use what is left of them,
-        /// no other compaction tries them. A start tries again.
+        /// Segments that a compaction could not read, or that are known to be damaged, by name:
+        /// queries use what is left of them, no other compaction tries them. A start tries again.
         var damaged: Set<String> = []
         /// Where the leader looked for what was deleted and found nothing.
         var clean: Set<CleanPlace> = []
@@ -53,6 +53,7 @@ package final class Shard: Sendable {
     let directory: DiskPath
     let state: Mutex<State>
     let figures: ShardFigures
+    let suspects = SuspectFiles()
 
     /// Opens the shard in `directory`, which is made when it is not there: reads manifest and
     /// checkpoint and removes files that neither lists. Errors: `newerFormat`, `corrupt`, `disk`.

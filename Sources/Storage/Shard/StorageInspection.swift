@@ -38,6 +38,18 @@ package enum StorageInspection {
         return try MetricSegment(disk: disk, path: directory / segment.data.name).columnBytes
     }
 
+    /// Reads and checks all of a part. Errors: what is wrong, and where.
+    package static func verify(
+        disk: any Disk, directory: DiskPath, part: ShardPart
+    ) throws(StorageError) {
+        switch part {
+        case .checkpoint(let record):
+            try record.file.verify(disk: disk, at: directory / record.name)
+        case .segment(let segment):
+            try verify(disk: disk, directory: directory, segment: segment)
+        }
+    }
+
     /// Reads and checks every block of a segment's two files. Errors: what is wrong, and where.
     package static func verify(
         disk: any Disk, directory: DiskPath, segment: SegmentRecord
