@@ -28,7 +28,7 @@ final class Scrubber: Sendable {
         var nextNanos: Int64 = 0
         /// Under repair, or not to be tried before; by name.
         var waiting: [String: Wait] = [:]
-        /// When suspects were looked at, by name.
+        /// When suspects were looked at, by shard and name.
         var looked: [String: Int64] = [:]
     }
 
@@ -110,9 +110,10 @@ final class Scrubber: Sendable {
         guard !suspects.isEmpty else { return [] }
         return state.withLock { state in
             state.looked = state.looked.filter { now - $0.value < Scrubber.lookNanosMin }
-            return suspects.filter { _, part in
-                state.waiting[part.name] == nil
-                    && state.looked.updateValue(now, forKey: part.name) == nil
+            return suspects.filter { replica, part in
+                let place = "\(replica.number) \(part.name)"
+                return state.waiting[part.name] == nil
+                    && state.looked.updateValue(now, forKey: place) == nil
             }
         }
     }
