@@ -213,18 +213,25 @@ package final class Replicator {
         return queue.map { Withdrawn(group: $0.group, tag: $0.tag) }
     }
 
-    /// Says that the state machine has the entries up to `index` durably elsewhere.
+    /// Says that the state machine has the entries up to `index` durably elsewhere: by a peer's image
+    /// also some of which it is not known here, since a start, that they are committed. Those stay until
+    /// it is, for then the core asks for them.
     package func release(_ group: GroupID, through index: UInt64) {
-        journal.release(group, through: index)
-        guard let replica = replicas[group] else { return }
-        replica.compactDue = index
+        guard let replica = replicas[group] else {
+            return journal.release(group, through: index)
+        }
+        if Mutant.isOn(.releasesUncommitted) { journal.release(group, through: index) }
+        replica.compactDue = max(index, replica.compactDue ?? 0)
         compact(replica)
     }
 
-    /// Tells the core what was released, unless an image is on its way in.
+    /// Releases what is due, and tells the core, unless an image is on its way in.
     private func compact(_ replica: GroupReplica) {
-        guard replica.outstanding == nil, let index = replica.compactDue else { return }
-        replica.compactDue = nil
+        guard replica.outstanding == nil, let due = replica.compactDue else { return }
+        let index = min(due, replica.commitIndex)
+        replica.compactDue = index < due ? due : nil
+        guard index > journal.releaseIndex(of: replica.id) else { return }
+        journal.release(replica.id, through: index)
         do {
             try replica.core.compact(through: index)
         } catch {

@@ -94,5 +94,34 @@ import Testing
         #expect(again.journal.configurations(of: group).count == 1)
         #expect(again.imageReference(group, at: place) == nil)
     }
+
+    /// A node knows after a start only what others tell it again; its state machine may get a peer's image
+    /// before, which is ahead of that.
+    @Test func whatIsNotKnownToBeCommittedIsNotReleased() throws {
+        let cluster = try ReplicatorCluster.grown()
+        try cluster.tickAndSettle(30)
+        let leader = try #require(cluster.leader(of: group))
+        let other = try #require(voters.first { $0 != leader })
+        for number in 0..<20 as Range<UInt8> {
+            try cluster.propose([number], to: group, at: leader)
+            try cluster.settle()
+        }
+        let all = try #require(cluster.nodes[leader]?.machines[group])
+        try cluster.nodes[other]?.replicator?.rest()
+        cluster.crash(other.number)
+        try cluster.start(other.number, as: .newcomer(founder: NodeID(1)))
+        let replicator = try #require(cluster.nodes[other]?.replicator)
+        #expect(replicator.commitIndex(of: group) < all.applied)
+        cluster.nodes[other]?.machines[group] = all
+        cluster.seal(other.number)
+        try replicator.rest()
+        #expect(replicator.journal.state(of: group).releasedIndex < all.applied)
+        cluster.nodes[leader]?.replicator?.connected(other)
+        try cluster.tickAndSettle(30)
+        #expect(cluster.faults.isEmpty && cluster.divergences.isEmpty)
+        #expect(cluster.nodes[other]?.machines[group] == cluster.nodes[leader]?.machines[group])
+        try replicator.rest()
+        #expect(replicator.journal.state(of: group).releasedIndex == all.applied)
+    }
 }
 #endif

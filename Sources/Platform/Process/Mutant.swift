@@ -21,6 +21,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case goesByOldMembers
     case acknowledgesWhenWritten
     case replayMissesLast
+    /// An image has what is released of a log that does not know that it is committed.
+    case releasesUncommitted
     case claimsNeverExpire
     case quietWhileBehind
     case neverPatient

@@ -211,6 +211,11 @@ package final class Journal {
         dirtyGroups.insert(group)
     }
 
+    /// Up to where the group's entries are released, or are to be.
+    func releaseIndex(of group: GroupID) -> UInt64 {
+        groups[group].map { max($0.pendingRelease, $0.state.releasedIndex) } ?? 0
+    }
+
     /// To be called when there is nothing to commit for a while. Records releases and frees what
     /// they allow, and says on disk that the last batch is durable: until then damage to that one
     /// batch can not be told from a torn write. Does nothing when all that is done.
