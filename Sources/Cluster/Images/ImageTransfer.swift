@@ -46,14 +46,13 @@ final class ImageTransfer: Sendable {
         var came: Set<ShardImage.File> = []
         /// Of these, and of what came to be whole, what was read and found to be what it should.
         var sound: Set<ShardImage.File> = []
-        /// How often what came was damaged, which files are to come again, by name, and ticks until
-        /// they are asked for.
+        /// How often what came was damaged.
         var damageCount = 0
-        var anew: Set<String> = []
-        /// When what came was damaged for the first time.
-        var damagedSinceNanos: Int64?
+        /// The files that came damaged and are to come again, by name, and since when, ns.
+        var damagedSince: [String: Int64] = [:]
         /// Segments that are installed although they are damaged, whoever gives them.
         var taken: [SegmentRecord] = []
+        /// Until what came damaged is asked for again.
         var pauseTicks = 0
         /// Until the source hears that its image is still being fetched, from others, perhaps.
         var leaseTicks = 0
@@ -215,7 +214,10 @@ final class ImageTransfer: Sendable {
             // What the replica has need not come again, if it can be trusted.
             let own = Set(purpose == .behind ? replica.shard.image?.files ?? [] : [])
             let (anew, came, attempt) = state.withLock {
-                ($0.anew, Mutant.isOn(.imagesBeginAgain) ? [] : $0.came, $0.damageCount)
+                (
+                    Set($0.damagedSince.keys), Mutant.isOn(.imagesBeginAgain) ? [] : $0.came,
+                    $0.damageCount
+                )
             }
             let download = FileDownload(
                 group,
@@ -278,13 +280,17 @@ final class ImageTransfer: Sendable {
     private func mayTake(_ damage: ShardImage.Damage) -> Bool {
         let now = world.time.monotonicNanos()
         return state.withLock { state in
-            let since = state.damagedSinceNanos ?? now
-            if purpose == .behind, !damage.hasCheckpoint, now - since >= world.damagePatienceNanos {
+            let since = state.damagedSince
+            state.damagedSince = [:]
+            for file in damage.files { state.damagedSince[file.name] = since[file.name] ?? now }
+            // Each for so long: a younger image may have others.
+            let youngest = state.damagedSince.values.max() ?? now
+            if purpose == .behind, !damage.hasCheckpoint,
+                now - youngest >= world.damagePatienceNanos
+            {
                 state.taken = damage.segments
                 return true
             }
-            state.damagedSinceNanos = since
-            state.anew = Set(damage.files.map(\.name))
             state.damageCount += 1
             state.pauseTicks =
                 state.damageCount <= Self.quickDamageMax
