@@ -66,6 +66,19 @@ import Testing
             }
     }
 
+    /// A cluster whose shards are sealed, and what is in them.
+    static func sealed(seed: UInt64) throws -> (ClusterWorld, ClusterLedger) {
+        let world = try grown(seed: seed)
+        let ledger = ClusterLedger()
+        for _ in 0..<40 {
+            for machine in world.machines { machine.node.map { ledger.write(through: $0) } }
+            try world.run(forNanos: 20_000_000)
+        }
+        for machine in world.machines { machine.node?.cluster?.sealSoon() }
+        try world.run(forNanos: 3 * second)
+        return (world, ledger)
+    }
+
     @Test func threeMachinesFormAClusterThatIsWhole() async throws {
         let world = try Self.grown(seed: 1)
         #expect(world.violations.isEmpty)

@@ -13,19 +13,6 @@ import Testing
 @Suite(.serialized) struct DamageSimulationTests {
     private static let second = ClusterSimulationTests.second
 
-    /// A cluster whose shards are sealed, and what is in them.
-    private func sealed(seed: UInt64) throws -> (ClusterWorld, ClusterLedger) {
-        let world = try ClusterSimulationTests.grown(seed: seed)
-        let ledger = ClusterLedger()
-        for _ in 0..<40 {
-            for machine in world.machines { machine.node.map { ledger.write(through: $0) } }
-            try world.run(forNanos: 20_000_000)
-        }
-        for machine in world.machines { machine.node?.cluster?.sealSoon() }
-        try world.run(forNanos: 3 * Self.second)
-        return (world, ledger)
-    }
-
     private func replica(_ machine: ClusterWorld.Machine) throws -> ShardReplica {
         let group = ShardGroup.group(of: 0)
         return try #require(machine.node?.cluster?.replicas.first { $0.group == group })
@@ -69,7 +56,7 @@ import Testing
 
     @Test(arguments: [SignalKind.logs, .metrics])
     func whatAQueryCouldNotReadIsRepairedAtOnce(signal: SignalKind) async throws {
-        let (world, ledger) = try sealed(seed: 71)
+        let (world, ledger) = try ClusterSimulationTests.sealed(seed: 71)
         defer { for machine in world.machines { world.crash(machine) } }
         let machine = world.machines[1]
         let segment = try segment(of: machine, signal)
@@ -87,7 +74,7 @@ import Testing
 
     /// Whoever leads seals, which makes another one, also where nothing new was written.
     @Test(arguments: [0, 1, 2]) func aDamagedCheckpointIsMadeAnew(number: Int) throws {
-        let (world, _) = try sealed(seed: 72)
+        let (world, _) = try ClusterSimulationTests.sealed(seed: 72)
         defer { for machine in world.machines { world.crash(machine) } }
         let machine = world.machines[number]
         try world.run(forNanos: 10 * Self.second)
@@ -103,7 +90,7 @@ import Testing
     /// What is left of a segment is not overwritten by another's that is damaged elsewhere, and the shard
     /// is not fetched again and again because of it.
     @Test func damagedFilesKeepTheirPlacesUntilSoundOnesCome() throws {
-        let (world, _) = try sealed(seed: 74)
+        let (world, _) = try ClusterSimulationTests.sealed(seed: 74)
         defer { for machine in world.machines { world.crash(machine) } }
         let segment = try segment(of: world.machines[0])
         let (first, second, away) = (world.machines[0], world.machines[1], world.machines[2])
@@ -129,7 +116,7 @@ import Testing
     /// They hear of it, since they are asked again; the newcomer takes its place with all the rest;
     /// and when one of them has it whole after all, the others get it from there.
     @Test func aSegmentThatNobodyHasWholeKeepsNobodyOut() async throws {
-        let (world, ledger) = try sealed(seed: 73)
+        let (world, ledger) = try ClusterSimulationTests.sealed(seed: 73)
         defer { for machine in world.machines { world.crash(machine) } }
         let (first, second, lost) = (world.machines[0], world.machines[1], world.machines[2])
         let segment = try segment(of: first)

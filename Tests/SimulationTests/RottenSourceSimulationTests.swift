@@ -14,15 +14,8 @@ import Testing
 
     @Test(arguments: [0, 1])
     func aNewcomerIsFilledByWhoeverIsSound(rotten: Int) async throws {
-        let world = try ClusterSimulationTests.grown(seed: 61)
+        let (world, ledger) = try ClusterSimulationTests.sealed(seed: 61)
         defer { for machine in world.machines { world.crash(machine) } }
-        let ledger = ClusterLedger()
-        for _ in 0..<40 {
-            for machine in world.machines { machine.node.map { ledger.write(through: $0) } }
-            try world.run(forNanos: 20_000_000)
-        }
-        for machine in world.machines { machine.node?.cluster?.sealSoon() }
-        try world.run(forNanos: 3 * Self.second)
         let source = world.machines[rotten]
         for replica in source.node?.cluster?.replicas ?? [] {
             try #require(!replica.shard.manifest.segments.isEmpty)
