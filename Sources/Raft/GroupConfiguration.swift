@@ -23,6 +23,12 @@ package struct GroupConfiguration: Hashable, Sendable {
         Set(voters + learners + outgoingVoters + nextLearners).sorted()
     }
 
+    /// Whether an image that has this configuration can bring a node into the group. etcd 3.4 takes
+    /// none of those by which it was only a voter on its way out.
+    package func admits(_ node: NodeID) -> Bool {
+        voters.contains(node) || learners.contains(node)
+    }
+
     /// Whether a change of several is under way.
     package var isJoint: Bool { !outgoingVoters.isEmpty }
 }

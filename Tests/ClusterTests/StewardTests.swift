@@ -73,6 +73,25 @@ import Testing
         #expect(model.check() == .change([.remove(node(3))]))
     }
 
+    /// It learned that it had lost its vote when it led already. Its proposals are dropped.
+    @Test func whoLeadsWithoutAVoteHandsOverFirst() {
+        var model = StewardModel(
+            voters: nodes(2, 3, 4), leader: node(1), wanted: nodes(5, 1, 2))
+        model.match[node(2)] = 0
+        #expect(model.check() == .transfer(node(3)), "nobody who stays keeps up")
+        #expect(model.settle() == true)
+        #expect(model.isReached && model.voterCounts == [3, 3, 3])
+        model = StewardModel(
+            voters: nodes(2, 3, 4), leader: node(1), wanted: nodes(5, 1, 2), live: nodes(1))
+        for _ in 0..<3 {
+            #expect(
+                model.check() == .wait(reason: "nobody that votes can take leadership yet"))
+        }
+        model.live = Set(nodes(1, 2, 3, 4, 5))
+        model.slow = [node(2)]
+        #expect(model.check() == .transfer(node(3)))
+    }
+
     @Test func nobodyIsPutOutWhoseVoteIsStillNeeded() {
         var model = StewardModel(
             voters: nodes(1, 2, 3), leader: node(1), wanted: nodes(1, 2, 3), live: nodes(1, 3))

@@ -32,7 +32,18 @@ import Testing
 
     /// Three machines as one cluster, every group with three voters; `isAtRest`: led by whom it should be.
     static func grown(seed: UInt64, isAtRest: Bool = true) throws -> ClusterWorld {
-        let world = ClusterWorld(seed: seed)
+        try grow(ClusterWorld(seed: seed), isAtRest: isAtRest)
+    }
+
+    /// Five machines in three zones, of which three have each shard. Who is away for some seconds is
+    /// replaced by another.
+    private static func wide(seed: UInt64) throws -> ClusterWorld {
+        let world = ClusterWorld(seed: seed, machines: 5, zones: 3)
+        world.graceNanos = 4 * second
+        return try grow(world, isAtRest: false)
+    }
+
+    private static func grow(_ world: ClusterWorld, isAtRest: Bool) throws -> ClusterWorld {
         try world.found()
         try world.run(forNanos: 3 * second)
         for machine in world.machines.dropFirst() {
@@ -45,12 +56,14 @@ import Testing
         return world
     }
 
-    /// Every group has all machines as voters, who all have all there is.
+    /// Every machine is a member, and every group has the voters that it should have, who all have all
+    /// there is.
     static func isWhole(_ world: ClusterWorld) -> Bool {
-        let ids = world.machines.compactMap(\.identity)
+        let ids = Set(world.machines.compactMap(\.identity))
         guard ids.count == world.machines.count,
             let health = world.machines.compactMap({ $0.node?.cluster?.health }).first(
-                where: { $0.groups.allSatisfy(\.hasLeader) })
+                where: { $0.groups.allSatisfy(\.hasLeader) }),
+            Set(health.members.map(\.member.id)) == ids
         else { return false }
         // Jobs of the last entries are done everywhere, too.
         let isAtWork = world.machines.contains { machine in
@@ -61,7 +74,8 @@ import Testing
         }
         return health.isHealthy && !isAtWork && !isBroken
             && health.groups.allSatisfy {
-                Set($0.voters) == Set(ids) && $0.movement == nil
+                ids.isSuperset(of: $0.voters) && $0.voters.count == $0.wantedCount
+                    && $0.movement == nil
                     && $0.report?.lags.values.allSatisfy { $0 == 0 } == true
             }
     }
@@ -176,7 +190,9 @@ import Testing
     static func schedule(seed: UInt64, without skipped: Set<Int> = []) async throws -> Result {
         let ledger = ClusterLedger()
         let (world, ran) = try attached {
-            let world = try grown(seed: seed, isAtRest: false)
+            // One schedule in four is a cluster that people work on.
+            let isWide = seed % 4 == 1
+            let world = try isWide ? wide(seed: seed) : grown(seed: seed, isAtRest: false)
             return (world, try run(world, ledger, without: skipped))
         }
         // Network and nodes hold each other.
@@ -210,12 +226,14 @@ import Testing
         var nemesis = ClusterNemesis(world, without: skipped)
         // One schedule in four is an upgrade, too.
         var upgrade = world.seed % 4 == 3 ? RollingUpgrade(world) : nil
+        var person = world.machines.count > 3 ? ClusterOperator(world) : nil
         var nextWrite = world.nanos
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
             try nemesis.act(mayLoseDisks: { isWhole(world) })
             try upgrade?.act()
+            person?.act(mayLoseDisks: { isWhole(world) })
             rejoin(world)
             if world.nanos >= nextWrite {
                 nextWrite =
@@ -240,6 +258,7 @@ import Testing
         result.deletedCount = ledger.deletedCount
         try nemesis.mendAll()
         try upgrade?.finish()
+        person?.finish()
         let (millis, late) = try heal(world)
         result.healMillis = millis
         result.problems = world.violations + late
@@ -257,7 +276,9 @@ import Testing
         let isBroken = world.machines.contains {
             $0.node?.cluster?.keeper.faults.isEmpty == false
         }
-        let most = healNanosMax + (isBroken ? 3 * second : 0)
+        // What people asked for last is still to be done, and moves go one after the other.
+        let isWide = world.machines.count > 3
+        let most = healNanosMax + (isBroken ? 3 * second : 0) + (isWide ? 15 * second : 0)
         while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
             // What was slow until now is known a little later.
             patience = world.machines.compactMap { $0.node?.cluster?.paces.patience }
@@ -291,9 +312,9 @@ import Testing
             }
             try world.run(forNanos: 2 * second)
         }
-        for machine in world.machines {
-            guard let cluster = machine.node?.cluster else { continue }
-            problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
+        for place in 0..<3 {
+            problems += try await ledger.problems(
+                querier(world, place), at: "replica \(place) of each shard")
         }
         problems += differences(world) + damages(world)
         if ledger.acknowledged.count < ledger.attemptedWhileWhole / 2 {
@@ -302,6 +323,18 @@ import Testing
                     + " \(ledger.attemptedWhileWhole) attempted while all was well")
         }
         return problems
+    }
+
+    /// Of one replica of each shard.
+    private static func querier(_ world: ClusterWorld, _ place: Int) -> LocalQuerier {
+        let shards = ShardTable(shardCount: ClusterWorld.shardCount)
+        for number in 0..<ClusterWorld.shardCount {
+            let replicas = world.machines.compactMap { machine in
+                machine.node?.cluster?.replicas.first { $0.number == number }
+            }
+            if place < replicas.count { shards.add(replicas[place]) }
+        }
+        return LocalQuerier(shards: shards, hub: FollowHub())
     }
 
     /// How a machine sees its cluster, for people.

@@ -74,16 +74,21 @@ final class ClusterWorld: @unchecked Sendable {
     var imageBytesPerSecond: Int?
     /// How long they ask for what comes damaged; nil for the default.
     var damagePatienceNanos: Int64?
+    /// After how long others take the place of a node that is not heard of.
+    var graceNanos: Int64 = 3_600_000_000_000
     private let randomness: SeededRandom
 
-    init(seed: UInt64, machines count: Int = 3, settings: SimulatedNetwork.Settings = .init()) {
+    init(
+        seed: UInt64, machines count: Int = 3, zones: Int = 5,
+        settings: SimulatedNetwork.Settings = .init()
+    ) {
         self.seed = seed
         random = SplitMix(seed: seed)
         randomness = SeededRandom(seed: seed ^ 0xABCD)
         network = SimulatedNetwork(seed: seed, settings: settings)
         machines = (0..<count).map { number in
             Machine(
-                name: "m\(number)", zone: ["a", "b", "c", "d", "e"][number % 5],
+                name: "m\(number)", zone: ["a", "b", "c", "d", "e"][number % zones],
                 seed: seed &* 31 &+ UInt64(number))
         }
     }
@@ -122,7 +127,7 @@ final class ClusterWorld: @unchecked Sendable {
         var profile = ClusterProfile(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
             httpAddress: "\(machine.name):2")
-        profile.graceNanos = 3_600_000_000_000
+        profile.graceNanos = graceNanos
         profile.featureLevel = machine.featureLevel
         machine.deathNote = nil
         machine.aheadNanos = 0

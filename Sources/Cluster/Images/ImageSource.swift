@@ -45,7 +45,7 @@ struct ImageSource: Sendable {
             question, group, index: held?.image.index ?? 0, content: held?.image.encoded() ?? [],
             held: held
         ) {
-            // Younger than the change that brought the newcomer in it must be.
+            // Younger than the change that brought the newcomer in it must be, or back in.
             if leaders.isOwn(group) { sealSoon(number) }
         }
     }
@@ -57,7 +57,9 @@ struct ImageSource: Sendable {
         queue.perform { replicator in
             guard let reference = replicator.imageReference(group, at: index),
                 Mutant.isOn(.imageOfStrangers)
-                    || reference.configuration.members.contains(question.peer)
+                    || Mutant.isOn(.imageOfLeavers)
+                        && reference.configuration.members.contains(question.peer)
+                    || reference.configuration.admits(question.peer)
             else {
                 orElse()
                 return question.refuse(code: Code.notYet, "a younger image is to be made")

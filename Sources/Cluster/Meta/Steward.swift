@@ -10,6 +10,8 @@ package import Raft
 /// - A member gets a vote only as a learner that has kept up with the log for several checks.
 /// - Whoever is to leave keeps its vote until a successor takes it in the same joint change, or
 ///   all wanted members vote.
+/// - Whoever leads without a vote, since it came to lead before it knew that it had lost it, hands
+///   over before anything else: its proposals are dropped.
 /// - A group grows to three in one change, and is never left with two or four on the way.
 /// - After a step, a majority of the voters is active, and needs no image to go on: nothing could be
 ///   committed until that has come.
@@ -73,6 +75,9 @@ package struct Steward: Sendable {
         if let transferee = status.transferee {
             return .wait(reason: "leadership goes to \(transferee)")
         }
+        if !scene.isVoter(node), !Mutant.isOn(.leadsWithoutVote) {
+            return handOver(scene)
+        }
         if !Mutant.isOn(.brokenReplicaStaysIn),
             let broken = scene.present.first(where: { faulty.contains($0) && $0 != node }),
             let change = scene.expulsion(of: broken)
@@ -88,6 +93,20 @@ package struct Steward: Sendable {
             ?? obstacle(scene).map { .wait(reason: $0) } ?? leadership(scene)
         if case .transfer = action { pauseChecks = Steward.transferPauseChecks }
         return action
+    }
+
+    /// Of a leader that does not vote: to whoever does, those that stay before others.
+    private mutating func handOver(_ scene: Scene) -> Action {
+        let voters = scene.status.configuration.voters
+        let order =
+            scene.wanted.voters.filter(voters.contains)
+            + voters.filter { !scene.wanted.voters.contains($0) }
+        let able = order.filter(scene.keepsUp)
+        guard pauseChecks == 0,
+            let next = able.first(where: { !scene.slow.contains($0) }) ?? able.first
+        else { return .wait(reason: "nobody that votes can take leadership yet") }
+        pauseChecks = Steward.transferPauseChecks
+        return .transfer(next)
     }
 
     private mutating func count(_ scene: Scene) {

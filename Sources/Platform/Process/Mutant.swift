@@ -31,6 +31,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case tellsCoreBeforeInstall
     case imageOfAnyTerm
     case imageOfStrangers
+    /// Who was on its way out when an image was made gets it when it is to come back in.
+    case imageOfLeavers
     case imageLacksFile
     /// Files of an image go at its source while it is fetched.
     case imagesAreNotHeld
@@ -66,6 +68,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case newcomerVotesAtOnce
     case placementIgnoresZones
     case brokenReplicaStaysIn
+    /// Who leads and is no voter any more leads on, and decides nothing.
+    case leadsWithoutVote
     case givenUpFilesStay
     case slowDiskLeadsOn
 
