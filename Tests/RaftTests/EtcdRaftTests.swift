@@ -198,6 +198,41 @@ struct EtcdRaftTests {
         #expect(cluster.reads[8] == nil, "nobody confirms an isolated leader")
     }
 
+    /// The second came to lead before it knew that it had lost its vote: the only voter may lead by now.
+    @Test func whoLeadsWithoutAVoteConfirmsNoRead() throws {
+        let cluster = try cluster(voters: 2)
+        let (first, second) = (nodes[0], nodes[1])
+        try cluster.core(first)?.changeMembership([.remove(second)])
+        try cluster.takeReady(first)
+        while !cluster.inFlight.isEmpty { try cluster.deliver(at: 0) }
+        try cluster.finishWrite(first)
+        try cluster.takeReady(second)
+        try cluster.finishWrite(second)
+        // Committed and applied at the first, of which the second does not hear.
+        cluster.cut = [[first, second]]
+        try cluster.settle()
+        #expect(try cluster.status(first)?.configuration.voters == [first])
+        #expect(try cluster.status(second)?.configuration.voters == [first, second])
+        cluster.crash(first)
+        try cluster.start(first)
+        cluster.cut = []
+        for _ in 0..<100 where try cluster.status(second)?.isLeader != true {
+            try cluster.core(second)?.tick()
+            try cluster.settle()
+        }
+        #expect(try cluster.leader() == second)
+        #expect(try cluster.status(second)?.configuration.voters == [first])
+        try cluster.core(second)?.readIndex(context: 7)
+        try cluster.settle()
+        #expect(cluster.reads.isEmpty)
+        try cluster.core(second)?.transfer(to: first)
+        try cluster.settle()
+        #expect(try cluster.leader() == first)
+        try cluster.core(first)?.readIndex(context: 8)
+        try cluster.settle()
+        #expect(cluster.reads.keys.sorted() == [8])
+    }
+
     @Test func refusesWhatMakesNoSense() throws {
         let cluster = try cluster()
         let core = try #require(cluster.core(nodes[0]))

@@ -255,6 +255,9 @@ func varve_raft_step(handle C.uint64_t, bytes *C.uint8_t, length C.int64_t) C.in
 			}
 		}
 		if message.Type == pb.MsgReadIndex {
+			if c.leadsSomebodyElse() {
+				return 0
+			}
 			message.Entries[0].Data = c.round(message.Entries[0].Data)
 		}
 		if c.node.Step(message) == raft.ErrStepLocalMsg {
@@ -381,6 +384,9 @@ func varve_raft_change(handle C.uint64_t, changes *C.uint8_t, length C.int64_t) 
 //export varve_raft_read_index
 func varve_raft_read_index(handle C.uint64_t, context C.uint64_t) C.int64_t {
 	return with(handle, func(c *core) int64 {
+		if c.leadsSomebodyElse() {
+			return 0
+		}
 		var bytes [readContextBytes]byte
 		binary.LittleEndian.PutUint64(bytes[:], uint64(context))
 		c.node.ReadIndex(c.round(bytes[:]))
@@ -398,6 +404,18 @@ func (c *core) round(context []byte) []byte {
 	}
 	c.readCount++
 	return binary.LittleEndian.AppendUint64(append([]byte(nil), context...), c.readCount)
+}
+
+// leadsSomebodyElse is whether this core leads a group of one voter that is another: it came to lead
+// before it knew that it had lost its vote. Where there is one voter etcd answers a question of the leader
+// without asking anybody, and that one may lead by now.
+func (c *core) leadsSomebodyElse() bool {
+	voters := c.storage.newest.state.Voters
+	if len(voters) != 1 {
+		return false
+	}
+	status := c.node.BasicStatus()
+	return status.RaftState == raft.StateLeader && voters[0] != status.ID
 }
 
 //export varve_raft_transfer
