@@ -1,3 +1,4 @@
+internal import Platform
 internal import Raft
 internal import Replication
 internal import Storage
@@ -12,11 +13,14 @@ extension ClusterKeeper {
     func askReports(_ cluster: ClusterState) {
         let reachable = world.links.reachable
         reports.keep(reachable)
+        let now = world.time.monotonicNanos()
         for node in reachable.sorted() {
             world.calls.ask(
                 node, .report, reports.question(to: node), timeoutNanos: Self.reportNanosMax
             ) { [reports] result in
-                if case .success(let parts) = result { reports.take(parts, from: node) }
+                if case .success(let parts) = result {
+                    reports.take(parts, from: node, askedNanos: now)
+                }
             }
         }
     }

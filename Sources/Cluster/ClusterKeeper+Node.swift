@@ -8,6 +8,13 @@ internal import Synchronization
 /// What the keeper does for this node: its copy of the cluster's state, its peers, its replicas, and
 /// what the cluster knows of it.
 extension ClusterKeeper {
+    /// For how long a replica that is to be given up is silent before its leader is asked again: longer
+    /// than its last words need.
+    private static let silenceNanos: Int64 = 1_000_000_000
+    /// Who still leads after so long was not deposed before: no majority hears who was for longer than
+    /// the longest election timeout, 20 s.
+    private static let certainNanos: Int64 = 30_000_000_000
+
     /// Entries of the meta group that may wait to be released.
     private static let metaEntriesMax: UInt64 = 64
 
@@ -55,14 +62,20 @@ extension ClusterKeeper {
         let faulty = faults.keys.filter { $0 != ClusterState.metaGroup }.map(ShardGroup.shard)
         guard !faulty.isEmpty || state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
         else { return }
-        // Its members have put it out: then it is to be had anew.
-        for shard in faulty { closeReplica(shard) }
+        // Its members have put it out: then it is to be had anew. It says nothing any more.
+        for shard in faulty {
+            state.withLock { $0.silent[shard] = $0.silent[shard] ?? world.time.monotonicNanos() }
+            giveUpReplica(shard, askedSince: .min)
+        }
         let hosted = Set(world.shards.hosted.map(\.number))
         var isDone = true
         for shard in 0..<cluster.shardCount {
             let replicas = cluster.assignments[ShardGroup.group(of: shard)] ?? []
             let isWanted = replicas.contains(world.identity.node)
-            guard isWanted != hosted.contains(shard) else { continue }
+            guard isWanted != hosted.contains(shard) else {
+                if isWanted, !faulty.contains(shard) { goOn(shard) }
+                continue
+            }
             isDone = false
             if isWanted { openReplica(shard, founder) } else { closeReplica(shard) }
         }
@@ -96,20 +109,55 @@ extension ClusterKeeper {
         }
     }
 
-    /// Only when the group's leader says that this node is not in it any more.
+    /// Only when the group's leader says that this node is not in it, and says so again when the replica
+    /// has been silent for a while. It may have asked this node into the group anew meanwhile: then an
+    /// answer of the replica that was to go would count for the one that comes, and has nothing.
     private func closeReplica(_ shard: Int) {
         let group = ShardGroup.group(of: shard)
+        guard let report = reports.all[group], isOut(report) else { return goOn(shard) }
+        if Mutant.isOn(.givesUpUnasked) { return giveUpReplica(shard, askedSince: .min) }
+        guard let silentNanos = state.withLock({ $0.silent[shard] }) else {
+            // Not before the loop has done it.
+            state.withLock { $0.silent[shard] = .max - Self.silenceNanos }
+            return world.queue.perform { [self] replicator in
+                let now = world.time.monotonicNanos()
+                let isWanted = state.withLock { state in
+                    guard state.silent[shard] != nil else { return false }
+                    state.silent[shard] = now
+                    return true
+                }
+                if isWanted { replicator.setSilent(group, true) }
+            }
+        }
+        giveUpReplica(shard, askedSince: silentNanos + Self.silenceNanos)
+    }
+
+    private func isOut(_ report: GroupReport) -> Bool {
         let node = world.identity.node
-        guard let report = reports.all[group], report.leader != nil, report.leader != node,
-            !report.isJoint, !report.voters.contains(node), !report.learners.contains(node),
+        return report.leader != nil && report.leader != node && !report.isJoint
+            && !report.voters.contains(node) && !report.learners.contains(node)
+    }
+
+    /// It is not to be given up any more.
+    private func goOn(_ shard: Int) {
+        guard state.withLock({ $0.silent.removeValue(forKey: shard) }) != nil else { return }
+        world.queue.perform { $0.setSilent(ShardGroup.group(of: shard), false) }
+    }
+
+    private func giveUpReplica(_ shard: Int, askedSince nanos: Int64) {
+        let group = ShardGroup.group(of: shard)
+        guard let report = reports.report(of: group, askedSince: nanos), isOut(report),
             let replica = world.shards[shard], replica.holdJobs()
         else { return }
+        let silentNanos = state.withLock { $0.silent[shard] } ?? .max
+        let isCertain = world.time.monotonicNanos() - Self.certainNanos > silentNanos
         // Until all is gone no other replica of it is opened here.
         state.withLock { _ = $0.opening.insert(shard) }
         world.queue.perform { [self] replicator in
             var isGivenUp = false
             do throws(ReplicationError) {
-                isGivenUp = try replicator.giveUp(group, voters: report.voters)
+                isGivenUp = try replicator.giveUp(
+                    group, voters: report.voters, term: isCertain ? nil : report.term)
             } catch {
                 world.note("\(group) cannot be given up: \(error)")
             }
@@ -119,6 +167,7 @@ extension ClusterKeeper {
                 return state.withLock { _ = $0.opening.remove(shard) }
             }
             world.leaders.forget(group)
+            state.withLock { _ = $0.silent.removeValue(forKey: shard) }
             // Behind what the log had committed before: that still finds its replica.
             world.afterApplied { [self] in
                 world.shards.remove(shard)

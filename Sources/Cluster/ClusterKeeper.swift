@@ -58,6 +58,8 @@ final class ClusterKeeper: Sendable {
         var silentSince: [NodeID: Int64] = [:]
         var releasedMeta: UInt64 = 0
         var opening: Set<Int> = []
+        /// Shards whose replicas are to be given up, and since when they are silent; monotonic, ns.
+        var silent: [Int: Int64] = [:]
         /// Shards that were given up and whose files could not be removed yet. In `opening` too.
         var unwiped: Set<Int> = []
         /// A group led here is on its way to where it should be.
@@ -87,10 +89,10 @@ final class ClusterKeeper: Sendable {
     private let signal: JobSignal
     let reports: ReportBoard
 
-    init(_ world: Surroundings, signal: JobSignal) {
+    init(_ world: Surroundings, signal: JobSignal, reports: ReportBoard) {
         self.world = world
         self.signal = signal
-        reports = ReportBoard(random: world.random)
+        self.reports = reports
     }
 
     /// Something changed: a round is due.
@@ -102,6 +104,9 @@ final class ClusterKeeper: Sendable {
 
     /// Replicas here that take no further part, and why.
     var faults: [GroupID: String] { state.withLock { $0.faults } }
+
+    /// Groups whose replicas here may be given up any time.
+    var leaving: [GroupID] { state.withLock { $0.silent.keys.map(ShardGroup.group(of:)) } }
 
     func note(fault reason: String, of group: GroupID) {
         setFault(reason, of: group)

@@ -60,9 +60,10 @@ package final class ClusterMembership: Sendable {
         let run: @Sendable (@escaping @Sendable () -> Void) -> Void = { job in
             if workers?.submit(job) != true { job() }
         }
-        let fetcher = ClusterMembership.makeFetcher(place, world, run)
+        let reports = ReportBoard(random: world.node.random)
+        let fetcher = ClusterMembership.makeFetcher(place, world, reports, run)
         self.fetcher = fetcher
-        keeper = ClusterMembership.makeKeeper(place, world, fetcher, settings)
+        keeper = ClusterMembership.makeKeeper(place, world, fetcher, reports, settings)
         let readable = ClusterMembership.readable(world, keeper, fetcher)
         let readView = ClusterMembership.readView(place, world, readable)
         self.readable = readable
@@ -96,7 +97,7 @@ package final class ClusterMembership: Sendable {
 
     private static func makeKeeper(
         _ place: ClusterPlace, _ world: Surroundings, _ fetcher: ImageFetcher,
-        _ settings: SettingsDesk
+        _ reports: ReportBoard, _ settings: SettingsDesk
     ) -> ClusterKeeper {
         let surroundings = world.node
         return ClusterKeeper(
@@ -127,11 +128,11 @@ package final class ClusterMembership: Sendable {
                 afterApplied: { body in world.applier.add([.task(body)]) },
                 rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice,
                 fatal: surroundings.onFatal),
-            signal: world.signal)
+            signal: world.signal, reports: reports)
     }
 
     private static func makeFetcher(
-        _ place: ClusterPlace, _ world: Surroundings,
+        _ place: ClusterPlace, _ world: Surroundings, _ reports: ReportBoard,
         _ run: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) -> ImageFetcher {
         ImageFetcher(
@@ -146,7 +147,12 @@ package final class ClusterMembership: Sendable {
                 sources: { group in
                     let cluster = world.meta.cluster
                     let reachable = world.links.reachable
-                    let holders = cluster.wanted(group).voters.filter(reachable.contains)
+                    // Who votes has what it had before it is to leave; who is to vote may have come.
+                    let voters =
+                        Mutant.isOn(.asksWhoIsWanted) ? [] : reports.all[group]?.voters ?? []
+                    let wanted = cluster.wanted(group).voters
+                    let holders = (voters + wanted.filter { !voters.contains($0) })
+                        .filter(reachable.contains)
                     let near = holders.filter {
                         cluster.members[$0]?.zone == place.identity.zone
                     }
@@ -163,7 +169,8 @@ package final class ClusterMembership: Sendable {
         _ world: Surroundings, _ keeper: ClusterKeeper, _ fetcher: ImageFetcher
     ) -> ReadableShards {
         ReadableShards(shards: world.shards, barrier: world.barrier) {
-            Set(keeper.faults.keys).union(fetcher.progress.map(\.group))
+            Set(keeper.faults.keys).union(keeper.leaving)
+                .union(fetcher.progress.map(\.group))
         }
     }
 

@@ -43,6 +43,8 @@ final class GroupReplica {
     var imageMessage: RaftMessage?
     /// Why it takes no further part, for a person.
     var fault: String?
+    /// It may be given up: nothing it says must reach anybody from now on.
+    var isSilent = false
 
     // Ticks: see Replicator+Ticks.swift.
     var idleTickCount = 0

@@ -317,16 +317,29 @@ extension Replicator {
         dirty.remove(group)
     }
 
+    /// Whether a replica hears and says nothing: before it is given up, so that none of its words is
+    /// on its way when its members ask for the node anew. They would take it for the word of the
+    /// replica that comes, which has nothing of what that one had.
+    package func setSilent(_ group: GroupID, _ isSilent: Bool) {
+        replicas[group]?.isSilent = isSilent
+        isStirred = true
+    }
+
     /// The same for good: the log is forgotten, durably, so that the node is a newcomer when it is
-    /// asked into the group again; term and vote stay. Only when the group's members have removed
-    /// this one: `voters` are those that it has now. False: not now, a write is under way. Errors:
-    /// `journal`; then the replica is as it was, and it may be tried again.
+    /// asked into the group again. Only when the group's members have removed this one: `voters` are
+    /// those that it has now, as its leader of `term` says. This node goes on in that term, so that
+    /// nobody who led before can tell it anything; a vote of that term stays. False: not now, a write is
+    /// under way, or that leader may have been deposed by one who asked this node in again; `term` of
+    /// nil: it was not. Errors: `journal`; then the replica is as it was, and it may be tried again.
     package func giveUp(
-        _ group: GroupID, voters: [NodeID]
+        _ group: GroupID, voters: [NodeID], term: UInt64?
     ) throws(ReplicationError) -> Bool {
         precondition(!voters.contains(node), "BUG: a voter gives up \(group)")
         guard written.isEmpty else { return false }
-        guard let hardState = replicas[group]?.hardState else { return true }
+        guard let own = replicas[group]?.hardState else { return true }
+        let newest = max(term ?? 0, own.term)
+        if let term, term < newest { return false }
+        let hardState = own.term == newest ? own : HardState(term: newest, vote: nil)
         try forget(group, voters: voters, hardState)
         close(group)
         return true

@@ -18,6 +18,15 @@ extension Replicator {
         }
     }
 
+    /// Whether a node was in the group all the time from entry `index` to the newest that is known here.
+    /// Who left meanwhile may have forgotten what it had when it came back: with an image from before
+    /// it would be the voter that it was, without entries that it had a part in.
+    package func hasStayed(_ peer: NodeID, in group: GroupID, since index: UInt64) -> Bool {
+        journal.configurations(of: group).allSatisfy {
+            $0.index <= index || $0.members.contains(peer)
+        }
+    }
+
     /// An image is here, complete: the core is told. True: it is to be installed now, and then
     /// `adopted` called, before anything else of the group. False: the core has no use for it.
     package func adopt(_ group: GroupID, _ image: ImageReference) -> Bool {

@@ -4,8 +4,9 @@ internal import Raft
 /// What leaves for peers, and what calls the cores.
 extension Replicator {
     /// The message with the payloads behind it; nil when the log has other entries in their place
-    /// by now: then it is as if lost.
+    /// by now, or the replica is silent: then it is as if lost.
     func encode(_ message: RaftMessage, _ replica: GroupReplica) -> GroupMessage? {
+        if replica.isSilent { return nil }
         var payloads: [[UInt8]] = []
         var index = message.firstIndex
         for descriptor in message.descriptors {

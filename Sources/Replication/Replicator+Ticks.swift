@@ -111,7 +111,8 @@ extension Replicator {
         isCoreTick = tickCount.isMultiple(of: self.patience)
         guard isStirred || isQuietTurn || isAnyoneSilent else { return }
         isStirred = false
-        for replica in inOrder where !replica.isSole && replica.fault == nil {
+        for replica in inOrder
+        where !replica.isSole && replica.fault == nil && !replica.isSilent {
             if replica.leadership.isOwn {
                 tickLeader(replica, reachable)
                 if !replica.isQuiet { isStirred = true }

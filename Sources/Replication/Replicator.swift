@@ -136,7 +136,8 @@ package final class Replicator {
     /// Takes a message from a peer. False: not now, the next write is full; give it again after a
     /// `commit`. Messages of groups that are not open, and those that make no sense, are dropped.
     package func receive(_ received: ReceivedMessage) -> Bool {
-        guard let replica = replicas[received.group], replica.fault == nil else { return true }
+        guard let replica = replicas[received.group], replica.fault == nil, !replica.isSilent
+        else { return true }
         let limit = journal.batchBytesMax - 2 * JournalFormat.pageBytes
         guard arrivedRecordBytes == 0 || arrivedRecordBytes + received.recordBytes <= limit else {
             return false

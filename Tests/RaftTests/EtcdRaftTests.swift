@@ -233,6 +233,29 @@ struct EtcdRaftTests {
         #expect(cluster.reads.keys.sorted() == [8])
     }
 
+    /// The third was in the group, forgot all it had when it was out, and is asked in again. Somebody who
+    /// knows of none of it counts on its vote.
+    @Test func whoHasForgottenItsLogDoesNotVote() throws {
+        let cluster = try cluster()
+        let (first, second, third) = (nodes[0], nodes[1], nodes[2])
+        cluster.isolate(second)
+        try cluster.core(first)?.propose([descriptor(1)])
+        try cluster.settle()
+        #expect(normal(cluster) == [1])
+        cluster.crash(third)
+        let nothing = ImageReference(
+            index: CoreCluster.firstIndex, term: 0,
+            configuration: GroupConfiguration(index: CoreCluster.firstIndex, voters: [first]))
+        try cluster.add(third, nothing)
+        cluster.isolate(first)
+        cluster.cut = cluster.cut.filter { $0.contains(first) }
+        for _ in 0..<100 {
+            try cluster.core(second)?.tick()
+            try cluster.settle()
+        }
+        #expect(try cluster.status(second)?.isLeader == false)
+    }
+
     @Test func refusesWhatMakesNoSense() throws {
         let cluster = try cluster()
         let core = try #require(cluster.core(nodes[0]))

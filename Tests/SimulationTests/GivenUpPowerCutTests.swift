@@ -107,11 +107,12 @@ import Testing
         #expect(try assigned(world) == nodes)
     }
 
-    /// Who is down starts, and every group is where it is wanted and has been so for some seconds.
+    /// Who is down starts, and every group is where it is wanted and has been so for so long that whoever
+    /// was to give a replica up has done so.
     private static func becomesHealthy(_ world: ClusterWorld, _ when: String) throws {
         let end = world.nanos + 60 * second
         var since = world.nanos
-        while world.nanos < since + 3 * second, world.nanos < end, world.violations.isEmpty {
+        while world.nanos < since + 6 * second, world.nanos < end, world.violations.isEmpty {
             for machine in world.machines { try ClusterNemesis.revive(machine, world) }
             try world.run(forNanos: second / 2)
             let isHealthy = world.machines.allSatisfy {

@@ -254,6 +254,9 @@ func varve_raft_step(handle C.uint64_t, bytes *C.uint8_t, length C.int64_t) C.in
 				return errBadMessage
 			}
 		}
+		if (message.Type == pb.MsgVote || message.Type == pb.MsgPreVote) && c.hasForgotten() {
+			return 0
+		}
 		if message.Type == pb.MsgReadIndex {
 			if c.leadsSomebodyElse() {
 				return 0
@@ -404,6 +407,18 @@ func (c *core) round(context []byte) []byte {
 	}
 	c.readCount++
 	return binary.LittleEndian.AppendUint64(append([]byte(nil), context...), c.readCount)
+}
+
+// hasForgotten is whether this replica's log was given up and nothing has come in its place: then it begins
+// with an entry of term 0. It had a part in entries that it knows nothing of, and a candidate that does not
+// know that it has left the group may count on its vote.
+func (c *core) hasForgotten() bool {
+	last, err := c.storage.LastIndex()
+	if err != nil {
+		panic(err)
+	}
+	term, err := c.storage.Term(last)
+	return err == nil && term == 0
 }
 
 // leadsSomebodyElse is whether this core leads a group of one voter that is another: it came to lead

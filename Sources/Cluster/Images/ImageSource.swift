@@ -45,8 +45,10 @@ struct ImageSource: Sendable {
             question, group, index: held?.image.index ?? 0, content: held?.image.encoded() ?? [],
             held: held
         ) {
-            // Younger than the change that brought the newcomer in it must be, or back in.
-            if leaders.isOwn(group) { sealSoon(number) }
+            // Younger than the change that brought the newcomer in it must be, or back in. Behind a
+            // seal whose job waits, or fails, another one makes none.
+            let isSealing = replica.shard.isSealing && !Mutant.isOn(.sealsBehindSeals)
+            if leaders.isOwn(group), !isSealing { sealSoon(number) }
         }
     }
 
@@ -56,10 +58,7 @@ struct ImageSource: Sendable {
     ) {
         queue.perform { replicator in
             guard let reference = replicator.imageReference(group, at: index),
-                Mutant.isOn(.imageOfStrangers)
-                    || Mutant.isOn(.imageOfLeavers)
-                        && reference.configuration.members.contains(question.peer)
-                    || reference.configuration.admits(question.peer)
+                admits(question.peer, reference, group, replicator)
             else {
                 orElse()
                 return question.refuse(code: Code.notYet, "a younger image is to be made")
@@ -67,6 +66,20 @@ struct ImageSource: Sendable {
             if let held { leases.begin(held, of: group, for: question.peer) }
             question.answer([reference.encoded(), content])
         }
+    }
+
+    /// Whether the image is younger than the change that brought the peer into the group, or back in.
+    private func admits(
+        _ peer: NodeID, _ reference: ImageReference, _ group: GroupID, _ replicator: Replicator
+    ) -> Bool {
+        if Mutant.isOn(.imageOfStrangers) { return true }
+        let configuration = reference.configuration
+        let isIn =
+            Mutant.isOn(.imageOfLeavers)
+            ? configuration.members.contains(peer) : configuration.admits(peer)
+        return isIn
+            && (Mutant.isOn(.imageOfEarlierStay)
+                || replicator.hasStayed(peer, in: group, since: reference.index))
     }
 
     /// Answers with bytes of a file: group, offset, count, name, and whether it came damaged before:

@@ -11,6 +11,8 @@ final class ReportBoard: Sendable {
         var number: UInt64
         var reports: [GroupID: GroupReport]
         var faults: Set<GroupID>
+        /// When it was asked for the last time of what it answered; monotonic, ns.
+        var askedNanos: Int64
     }
 
     private struct State {
@@ -84,6 +86,13 @@ final class ReportBoard: Sendable {
         }
     }
 
+    /// The same of one group, if its leader still said so when it was asked after that moment.
+    func report(of group: GroupID, askedSince nanos: Int64) -> GroupReport? {
+        guard let report = all[group], let leader = report.leader else { return nil }
+        let asked = state.withLock { $0.told[leader]?.askedNanos }
+        return (asked ?? .min) > nanos ? report : nil
+    }
+
     /// Counts up when what is known changes.
     var changeCount: UInt64 { state.withLock { $0.changeCount } }
 
@@ -125,9 +134,9 @@ final class ReportBoard: Sendable {
         return [writer.bytes, reports]
     }
 
-    /// A node's answer. False: no peer sends that.
+    /// A node's answer to what it was asked at `askedNanos`. False: no peer sends that.
     @discardableResult
-    func take(_ parts: [[UInt8]], from node: NodeID) -> Bool {
+    func take(_ parts: [[UInt8]], from node: NodeID, askedNanos: Int64) -> Bool {
         guard parts.count == 2 else { return false }
         var reader = ByteReader(parts[0])
         let number: UInt64
@@ -136,10 +145,17 @@ final class ReportBoard: Sendable {
             number = try reader.u64()
             while !reader.isAtEnd { faults.insert(GroupID(try reader.u32())) }
         } catch { return false }
-        if parts[1].isEmpty { return state.withLock { $0.told[node]?.number == number } }
+        if parts[1].isEmpty {
+            return state.withLock { state in
+                guard state.told[node]?.number == number else { return false }
+                state.told[node]?.askedNanos = askedNanos
+                return true
+            }
+        }
         guard let reports = GroupReport.decode(parts[1]) else { return false }
         state.withLock { state in
-            state.told[node] = Told(number: number, reports: reports, faults: faults)
+            state.told[node] = Told(
+                number: number, reports: reports, faults: faults, askedNanos: askedNanos)
             state.changed()
         }
         return true

@@ -33,7 +33,11 @@ package enum Mutant: String, CaseIterable, Sendable {
     case imageOfStrangers
     /// Who was on its way out when an image was made gets it when it is to come back in.
     case imageOfLeavers
+    /// Who left the group and came back gets an image from before.
+    case imageOfEarlierStay
     case imageLacksFile
+    /// Only who is to have a replica is asked for its files, not who has one.
+    case asksWhoIsWanted
     /// Files of an image go at its source while it is fetched.
     case imagesAreNotHeld
     /// Who gives an image hears nothing while others give its files.
@@ -70,6 +74,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case brokenReplicaStaysIn
     /// Who leads and is no voter any more leads on, and decides nothing.
     case leadsWithoutVote
+    /// A replica goes by what its leader said before it fell silent.
+    case givesUpUnasked
     case givenUpFilesStay
     case slowDiskLeadsOn
 
