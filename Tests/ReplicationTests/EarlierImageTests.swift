@@ -88,11 +88,36 @@ import Testing
         #expect(again.journal.configurations(of: group) == known)
         let place = known[1].index
         #expect(again.imageReference(group, at: place)?.configuration.learners == [NodeID(8)])
+        #expect(again.hasStayed(NodeID(8), in: group, since: place))
+        #expect(!again.hasStayed(NodeID(8), in: group, since: known[0].index), "it came later")
         try cluster.tickAndSettle(60)
         cluster.seal(leader.number)
         try again.rest()
         #expect(again.journal.configurations(of: group).count == 1)
         #expect(again.imageReference(group, at: place) == nil)
+    }
+
+    /// Who left and came back may have forgotten what it had a part in: no image from before is for it.
+    @Test func whoCameBackHasNotStayed() throws {
+        let cluster = try ReplicatorCluster.grown()
+        try cluster.tickAndSettle(30)
+        let leader = try #require(cluster.leader(of: group))
+        let replicator = try #require(cluster.nodes[leader]?.replicator)
+        var places: [UInt64] = []
+        let learner = NodeID(8)
+        for change in [.addLearner(learner), .remove(learner), .addLearner(learner)]
+            as [MembershipChange]
+        {
+            #expect(replicator.changeMembership(group, [change]))
+            try cluster.settle()
+            places.append(try #require(replicator.journal.configuration(of: group)?.index))
+        }
+        #expect(
+            replicator.imageReference(group, at: places[0])?.configuration.admits(learner) == true)
+        #expect(
+            places.map { replicator.hasStayed(learner, in: group, since: $0) }
+                == [false, true, true])
+        #expect(replicator.hasStayed(leader, in: group, since: 0))
     }
 
     /// A node knows after a start only what others tell it again; its state machine may get a peer's image
