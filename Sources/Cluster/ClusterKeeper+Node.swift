@@ -73,7 +73,13 @@ extension ClusterKeeper {
             let replicas = cluster.assignments[ShardGroup.group(of: shard)] ?? []
             let isWanted = replicas.contains(world.identity.node)
             guard isWanted != hosted.contains(shard) else {
-                if isWanted, !faulty.contains(shard) { goOn(shard) }
+                if !faulty.contains(shard) {
+                    if isWanted { goOn(shard) }
+                } else if !isWanted {
+                    // Given up, and not to be had anew.
+                    state.withLock { _ = $0.silent.removeValue(forKey: shard) }
+                    setFault(nil, of: ShardGroup.group(of: shard))
+                }
                 continue
             }
             isDone = false

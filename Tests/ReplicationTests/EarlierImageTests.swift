@@ -89,7 +89,7 @@ import Testing
         let place = known[1].index
         #expect(again.imageReference(group, at: place)?.configuration.learners == [NodeID(8)])
         #expect(again.hasStayed(NodeID(8), in: group, since: place))
-        #expect(!again.hasStayed(NodeID(8), in: group, since: known[0].index), "it came later")
+        #expect(!again.hasStayed(NodeID(9), in: group, since: known[0].index), "it came later")
         try cluster.tickAndSettle(60)
         cluster.seal(leader.number)
         try again.rest()

@@ -305,12 +305,13 @@ import Testing
             for machine in world.machines { machine.node?.scrub() }
             try world.run(forNanos: 2 * second)
             for machine in world.machines { machine.node?.cluster?.sealSoon() }
-            try world.run(forNanos: 2 * second)
+            // Replicas may still be evened.
             let sealed = world.nanos
-            while !isWhole(world), world.nanos < sealed + 20 * second {
+            var since = sealed
+            while world.nanos < since + 4 * second, world.nanos < sealed + 40 * second {
                 try world.run(forNanos: second / 2)
+                if !isWhole(world) { since = world.nanos }
             }
-            try world.run(forNanos: 2 * second)
         }
         for place in 0..<3 {
             problems += try await ledger.problems(
