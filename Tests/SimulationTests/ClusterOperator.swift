@@ -15,6 +15,9 @@ struct ClusterOperator {
     /// Machines whose members have been removed, as soon as that is decided.
     private var leaving: [NodeID] = []
 
+    /// Whether a disk goes soon, or went a moment ago.
+    var isRemoving: Bool { !leaving.isEmpty }
+
     init(_ world: ClusterWorld) {
         self.world = world
         nextNanos = world.nanos + Self.second

@@ -231,7 +231,7 @@ import Testing
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
-            try nemesis.act(mayLoseDisks: { isWhole(world) })
+            try nemesis.act(mayLoseDisks: { person?.isRemoving != true && isWhole(world) })
             try upgrade?.act()
             person?.act(mayLoseDisks: { isWhole(world) })
             rejoin(world)
