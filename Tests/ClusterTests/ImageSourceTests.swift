@@ -26,8 +26,9 @@ struct ImageSourceTests {
     }
 
     /// An image that does not know who asks is from before the change that brought it in: behind
-    /// it the log would tell it of a group that it is not in.
-    @Test func onlyWhoIsInTheImageGetsIt() throws {
+    /// it the log would tell it of a group that it is not in. One from before it left and came back
+    /// would make it what it was then.
+    @Test func onlyWhoIsInTheImageAndStayedGetsIt() throws {
         let disk = SimulatedDisk(seed: 1)
         let group = ClusterState.metaGroup
         let replicator = try Replicator(
@@ -54,6 +55,17 @@ struct ImageSourceTests {
         // The head of the answer and its two parts; the head and why not.
         #expect(partCount(asked: 1) == 3)
         #expect(partCount(asked: 9) == 2)
+        var given: [Int?] = []
+        let changes: [MembershipChange] = [.addLearner(NodeID(9)), .remove(NodeID(9))]
+        for change in changes + changes.prefix(1) {
+            #expect(replicator.changeMembership(group, [change]))
+            while replicator.hasWork { _ = try replicator.commit() }
+            if given.isEmpty { meta.note(progress: replicator.commitIndex(of: group)) }
+            given.append(partCount(asked: 9))
+        }
+        #expect(given == [3, 2, 2], "the image is from its first stay")
+        meta.note(progress: replicator.commitIndex(of: group))
+        #expect(partCount(asked: 9) == 3)
     }
 }
 #endif

@@ -73,11 +73,7 @@ struct ImageSource: Sendable {
         _ peer: NodeID, _ reference: ImageReference, _ group: GroupID, _ replicator: Replicator
     ) -> Bool {
         if Mutant.isOn(.imageOfStrangers) { return true }
-        let configuration = reference.configuration
-        let isIn =
-            Mutant.isOn(.imageOfLeavers)
-            ? configuration.members.contains(peer) : configuration.admits(peer)
-        return isIn
+        return reference.configuration.admits(peer)
             && (Mutant.isOn(.imageOfEarlierStay)
                 || replicator.hasStayed(peer, in: group, since: reference.index))
     }

@@ -31,8 +31,6 @@ package enum Mutant: String, CaseIterable, Sendable {
     case tellsCoreBeforeInstall
     case imageOfAnyTerm
     case imageOfStrangers
-    /// Who was on its way out when an image was made gets it when it is to come back in.
-    case imageOfLeavers
     /// Who left the group and came back gets an image from before.
     case imageOfEarlierStay
     case imageLacksFile
