@@ -43,7 +43,7 @@ import Testing
         return try grow(world, isAtRest: false)
     }
 
-    private static func grow(_ world: ClusterWorld, isAtRest: Bool) throws -> ClusterWorld {
+    static func grow(_ world: ClusterWorld, isAtRest: Bool) throws -> ClusterWorld {
         try world.found()
         try world.run(forNanos: 3 * second)
         for machine in world.machines.dropFirst() {
@@ -82,7 +82,10 @@ import Testing
 
     /// A cluster whose shards are sealed, and what is in them.
     static func sealed(seed: UInt64) throws -> (ClusterWorld, ClusterLedger) {
-        let world = try grown(seed: seed)
+        try sealed(grown(seed: seed))
+    }
+
+    static func sealed(_ world: ClusterWorld) throws -> (ClusterWorld, ClusterLedger) {
         let ledger = ClusterLedger()
         for _ in 0..<40 {
             for machine in world.machines { machine.node.map { ledger.write(through: $0) } }

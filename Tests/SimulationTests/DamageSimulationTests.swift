@@ -112,6 +112,36 @@ import Testing
         #expect(world.violations.isEmpty)
     }
 
+    /// The leader of a shard that moves to two others has a segment damaged: those that are to leave
+    /// have it whole.
+    @Test func filesAreAskedForWhereTheyAre() throws {
+        let grown = try ClusterSimulationTests.grow(
+            ClusterWorld(seed: 75, machines: 5), isAtRest: true)
+        let (world, _) = try ClusterSimulationTests.sealed(grown)
+        defer { for machine in world.machines { world.crash(machine) } }
+        let group = ShardGroup.group(of: 0)
+        let state = try #require(world.machines[0].node?.cluster?.state)
+        let holders = try #require(state.assignments[group])
+        let leader = try #require(
+            world.machines.first { machine in
+                machine.node?.cluster?.claims.contains { $0.group == group } == true
+            })
+        let others = world.machines.compactMap(\.identity).filter { !holders.contains($0) }
+        let damaged = try segment(of: leader)
+        try flip(damaged, at: leader)
+        try replica(leader).shard.suspect(damaged.data.name)
+        let wanted = [try #require(leader.identity)] + others
+        leader.node?.cluster?.keeper.propose(.assign(group, wanted))
+        let end = world.nanos + 40 * Self.second
+        try world.run(forNanos: Self.second)
+        while !ClusterSimulationTests.isWhole(world), world.nanos < end {
+            try world.run(forNanos: Self.second)
+        }
+        #expect(ClusterSimulationTests.isWhole(world), "\(world.trace.suffix(20))")
+        #expect(ClusterSimulationTests.damages(world).isEmpty)
+        #expect(ClusterSimulationTests.differences(world).isEmpty && world.violations.isEmpty)
+    }
+
     /// Two of three have the same segment damaged, and nobody knows, when the third loses its disk.
     /// They hear of it, since they are asked again; the newcomer takes its place with all the rest;
     /// and when one of them has it whole after all, the others get it from there.

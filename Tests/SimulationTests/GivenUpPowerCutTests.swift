@@ -78,6 +78,41 @@ import Testing
         try await Self.check(world, ledger)
     }
 
+    /// A shard that has moved away from a node moves back at any moment after it is out, of which the node
+    /// hears late. What the replica says that it gives up counts for nothing.
+    @Test func aShardMovesBackAtAnyMoment() async throws {
+        let world = try Self.four()
+        defer { for machine in world.machines { world.crash(machine) } }
+        let ledger = ClusterLedger()
+        for tenths in 0..<(ClusterSimulationTests.scheduleCount > 3 ? 30 : 15) as Range<Int64> {
+            try Self.write(world, ledger)
+            let meta = try #require(
+                world.machines.first { machine in
+                    machine.node?.cluster?.claims.contains { $0.group == ClusterState.metaGroup }
+                        == true
+                }?.identity)
+            let rest = world.machines.compactMap(\.identity).filter { $0 != meta }
+            let leaving = try #require(rest.last { $0 != world.machines[0].identity })
+            let leader = try #require(rest.first { $0 != leaving })
+            let other = try #require(rest.first { $0 != leaving && $0 != leader })
+            try Self.assign([leader, meta, leaving], world)
+            try Self.becomesHealthy(world, "led by another than the cluster")
+            try Self.assign([leader, meta, other], world)
+            let end = world.nanos + 60 * Self.second
+            while !Self.isOut(leaving, world), world.nanos < end { try world.step() }
+            try world.run(forNanos: tenths * Self.second / 10)
+            for (from, to) in [(meta, leaving), (leaving, meta)] {
+                world.network.cut(from: PeerID(from.number), to: PeerID(to.number))
+            }
+            try Self.assign([leader, meta, leaving], world)
+            try world.run(forNanos: 3 * Self.second)
+            world.network.healAll()
+            try Self.becomesHealthy(world, "moved back after \(tenths) tenths of a second")
+        }
+        #expect(!world.trace.contains { $0.contains("no further part") })
+        try await Self.check(world, ledger)
+    }
+
     /// Four machines, of which three have each shard.
     private static func four() throws -> ClusterWorld {
         let world = ClusterWorld(seed: 73, machines: 4)
