@@ -63,9 +63,16 @@ extension ClusterKeeper {
         guard !faulty.isEmpty || state.withLock({ $0.replicasBasis }) != cluster.appliedIndex
         else { return }
         // Its members have put it out: then it is to be had anew. It says nothing any more.
+        let now = world.time.monotonicNanos()
         for shard in faulty {
-            state.withLock { $0.silent[shard] = $0.silent[shard] ?? world.time.monotonicNanos() }
-            giveUpReplica(shard, askedSince: .min)
+            let isLeft = state.withLock { state in
+                guard state.faults[ShardGroup.group(of: shard)] != nil,
+                    !state.opening.contains(shard)
+                else { return false }
+                state.silent[shard] = state.silent[shard] ?? now
+                return true
+            }
+            if isLeft { giveUpReplica(shard, askedSince: .min) }
         }
         let hosted = Set(world.shards.hosted.map(\.number))
         var isDone = true
@@ -77,7 +84,6 @@ extension ClusterKeeper {
                     if isWanted { goOn(shard) }
                 } else if !isWanted {
                     // Given up, and not to be had anew.
-                    state.withLock { _ = $0.silent.removeValue(forKey: shard) }
                     setFault(nil, of: ShardGroup.group(of: shard))
                 }
                 continue

@@ -113,10 +113,13 @@ final class ClusterKeeper: Sendable {
         world.note("\(group) takes no further part here: \(reason)")
     }
 
-    /// Nil: it has a new replica here.
+    /// Nil: it has a new replica here, which is not silent, or none.
     func setFault(_ reason: String?, of group: GroupID) {
         let faults = state.withLock { state in
             state.faults[group] = reason
+            if reason == nil, group != ClusterState.metaGroup {
+                state.silent[ShardGroup.shard(of: group)] = nil
+            }
             return Set(state.faults.keys)
         }
         reports.setFaults(faults)

@@ -44,6 +44,8 @@ import Testing
         repeat {
             try world.step()
         } while !ClusterSimulationTests.isWhole(world) && world.nanos < end
+        // It is read again, too.
+        #expect(broken.node?.cluster?.keeper.leaving == [])
         #expect(ClusterSimulationTests.isWhole(world), "\(world.trace.suffix(20))")
         #expect(broken.node?.cluster?.replicas.contains { $0.group == group } == true)
         for machine in world.machines {
