@@ -55,6 +55,10 @@ class History:
         return found
 
 
+def span(one):
+    return f"{one.start:.3f} to {one.end:.3f}" if one.end is not None else f"{one.start:.3f} on"
+
+
 def problems_of_set(adds, reads):
     """A set that only grows is linearizable when its reads form a chain, and neither they nor the
     writes contradict real time."""
@@ -76,7 +80,10 @@ def problems_of_set(adds, reads):
     chain = sorted(reads, key=lambda read: len(read.values))
     for small, large in zip(chain, chain[1:]):
         if not small.values <= large.values:
-            yield f"{small.where} and {large.where} read {small.values ^ large.values} apart"
+            apart = small.values ^ large.values
+            writes = [f"{add.value} ({span(add)})" for add in adds if add.value in apart]
+            yield f"{small.where} ({span(small)}) and {large.where} ({span(large)}) read apart: " \
+                f"{small.values - large.values}, {large.values - small.values}; {writes}"
     for first in reads:
         for second in reads:
             if first.end < second.start and not first.values <= second.values:

@@ -10,6 +10,8 @@ from conftest import until
 from history import History
 from network import network  # noqa: F401, a fixture
 
+HOUR_NANOS = 3_600_000_000_000
+
 
 @pytest.fixture
 def cluster(network, tmp_path):  # noqa: F811
@@ -76,6 +78,7 @@ class Clients(Workers):
     def __init__(self, cluster):
         self.nodes = list(cluster)
         self.history = History()
+        self.started = time.time_ns() - HOUR_NANOS
         super().__init__(
             [(work, number) for work in (self.write, self.read) for number in range(3)])
 
@@ -107,9 +110,11 @@ class Clients(Workers):
 
             def find(node=node, key=key):
                 try:
+                    # Without an end it would be the moment at which it is asked: what is written
+                    # while it waits for a leader would be no part of it.
                     answer = node.get(
                         "/loki/api/v1/query_range", query=f'{{key="{key}"}}', limit=100_000,
-                        since="1h")
+                        start=str(self.started), end=str(time.time_ns() + HOUR_NANOS))
                 except (OSError, AssertionError):
                     return None
                 if answer.get("warnings") or answer["data"].get("warnings"):
