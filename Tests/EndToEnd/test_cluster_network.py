@@ -16,8 +16,10 @@ HOUR_NANOS = 3_600_000_000_000
 @pytest.fixture
 def cluster(network, tmp_path):  # noqa: F811
     made = Cluster(tmp_path / "cluster", 4, "--peer-plain", network=network)
-    yield made.form(3)
-    made.end()
+    try:
+        yield made.form(3)
+    finally:
+        made.end()
 
 
 def leader_of_most(cluster, asked):

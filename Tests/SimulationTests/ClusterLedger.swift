@@ -92,18 +92,17 @@ final class ClusterLedger: @unchecked Sendable {
         return batch
     }
 
-    /// Reads a node as a query does, and looks for all that was acknowledged before it was asked.
-    /// `isRotten`: whether there are damaged files by then, of which a read may say so.
+    /// Reads a replica of each shard as a query does, and looks for all that was acknowledged before
+    /// they were asked. `isRotten`: whether there are damaged files by then, of which a read may say
+    /// so.
     func readBack(
-        _ cluster: ClusterMembership, isRotten: @escaping @Sendable () -> Bool,
-        _ found: @escaping @Sendable (String) -> Void
+        _ replicas: [(cluster: ClusterMembership, replica: ShardReplica)],
+        isRotten: @escaping @Sendable () -> Bool, _ found: @escaping @Sendable (String) -> Void
     ) {
-        let (promised, gone) = (acknowledged, deleted)
-        let replicas = cluster.replicas
-        guard replicas.count == ClusterWorld.shardCount else { return }
-        let waiting = Gathering<Shard>(replicas.count) { shards in
+        let (promised, gone, count) = (acknowledged, deleted, replicas.count)
+        let waiting = Gathering<Shard>(count) { shards in
             // Who cannot be fresh says so.
-            guard shards.count == replicas.count else { return }
+            guard shards.count == count else { return }
             var lines: Set<Int> = []
             let request = LineRequest(
                 tenant: .standard, selector: .everything, start: .distantPast,
@@ -126,7 +125,7 @@ final class ClusterLedger: @unchecked Sendable {
             let missing = promised.subtracting(lines).subtracting(self.deleting)
             if !missing.isEmpty { found("a fresh read lacks lines \(missing.sorted())") }
         }
-        for replica in replicas {
+        for (cluster, replica) in replicas {
             cluster.whenFresh(replica) { waiting.done($0) }
         }
     }

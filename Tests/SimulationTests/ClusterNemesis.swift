@@ -12,8 +12,9 @@ import Storage
 struct ClusterNemesis {
     /// What can go wrong.
     enum Fault: CaseIterable {
-        case crash, zoneLoss, cutOneWay, cutBothWays, isolate, slowLink, lossyLink, unorderedLink
-        case pause, slowDisk, fullDisk, powerCut, failingSync, clockJump, rot, misdirectedWrite
+        case crash, zoneLoss, cutOneWay, cutBothWays, isolate, flappingLink
+        case slowLink, lossyLink, unorderedLink, pause, slowDisk, fullDisk, powerCut, failingSync
+        case clockJump, clockDrift, rot, misdirectedWrite
         /// A machine comes back without its disk, and its power goes while it is brought up to date.
         case powerCutInImage
         /// A replica's core contradicts itself.
@@ -22,7 +23,7 @@ struct ClusterNemesis {
 
     private static let second: Int64 = 1_000_000_000
     private let world: ClusterWorld
-    /// When what is to be mended; by time.
+    /// When what is to be mended, or breaks again.
     private var mends: [(nanos: Int64, body: () throws -> Void)] = []
     private var nextNanos: Int64 = 0
     private(set) var faultCount = 0
@@ -71,6 +72,7 @@ struct ClusterNemesis {
             kill(.zoneLoss, machine)
         case .crash, .zoneLoss, .powerCut, .failingSync: kill(fault, machine)
         case .cutOneWay, .cutBothWays, .isolate: cut(fault, machine)
+        case .flappingLink: flap(machine)
         case .slowLink, .lossyLink, .unorderedLink: disturb(fault, machine)
         case .pause, .slowDisk:
             machine.heldUntil =
@@ -85,6 +87,9 @@ struct ClusterNemesis {
         case .clockJump:
             let jump = Int64.random(in: -600...600, using: &world.random) * Self.second
             machine.time.setWall(nanos: machine.time.wallNanos() + jump)
+        case .clockDrift:
+            machine.driftPerMille = Int64.random(in: -100...100, using: &world.random)
+            after(50...200) { machine.driftPerMille = 0 }
         }
     }
 
@@ -189,6 +194,30 @@ struct ClusterNemesis {
         }
     }
 
+    /// A link is there and is not, in turn, for some seconds.
+    private mutating func flap(_ machine: ClusterWorld.Machine) {
+        let others = world.machines.filter { $0 !== machine && $0.identity != nil }
+        guard let a = machine.identity.map({ PeerID($0.number) }),
+            let other = others.randomElement(using: &world.random),
+            let b = other.identity.map({ PeerID($0.number) })
+        else { return }
+        let network = world.network
+        var nanos = world.nanos
+        for _ in 0..<Int.random(in: 3...10, using: &world.random) {
+            mends.append((nanos, { network.cut(between: a, and: b) }))
+            nanos += Int64.random(in: 1...10, using: &world.random) * Self.second / 10
+            mends.append(
+                (
+                    nanos,
+                    {
+                        network.heal(from: a, to: b)
+                        network.heal(from: b, to: a)
+                    }
+                ))
+            nanos += Int64.random(in: 1...10, using: &world.random) * Self.second / 10
+        }
+    }
+
     private mutating func disturb(_ fault: Fault, _ machine: ClusterWorld.Machine) {
         guard let id = machine.identity.map({ PeerID($0.number) }) else { return }
         var faults = LinkFaults()
@@ -217,6 +246,7 @@ struct ClusterNemesis {
         world.network.healAll()
         for machine in world.machines {
             machine.heldUntil = 0
+            machine.driftPerMille = 0
             machine.disk.faults.capacityBytes = nil
             try ClusterNemesis.revive(machine, world)
         }

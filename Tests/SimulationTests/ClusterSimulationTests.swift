@@ -35,10 +35,15 @@ import Testing
         try grow(ClusterWorld(seed: seed), isAtRest: isAtRest)
     }
 
-    /// Five machines in three zones, of which three have each shard. Who is away for some seconds is
-    /// replaced by another.
-    private static func wide(seed: UInt64) throws -> ClusterWorld {
-        let world = ClusterWorld(seed: seed, machines: 5, zones: 3)
+    /// More machines than a shard has replicas; who is away for some seconds is replaced by another.
+    /// Mostly five in three zones; else four in two zones and a witness in a third, or seven.
+    static func wide(seed: UInt64) throws -> ClusterWorld {
+        let world =
+            switch seed / 4 % 4 {
+            case 1: ClusterWorld(seed: seed, machines: 5, zones: 2, witnesses: [4])
+            case 2: ClusterWorld(seed: seed, machines: 7, zones: 4, shardCount: 5)
+            default: ClusterWorld(seed: seed, machines: 5, zones: 3)
+            }
         world.graceNanos = 4 * second
         return try grow(world, isAtRest: false)
     }
@@ -227,16 +232,23 @@ import Testing
         _ world: ClusterWorld, _ ledger: ClusterLedger, without skipped: Set<Int>
     ) throws -> Result {
         var nemesis = ClusterNemesis(world, without: skipped)
-        // One schedule in four is an upgrade, too.
-        var upgrade = world.seed % 4 == 3 ? RollingUpgrade(world) : nil
-        var person = world.machines.count > 3 ? ClusterOperator(world) : nil
+        // One schedule in four is an upgrade, too, and one in four of those that people work on.
+        let isUpgrade = world.seed % 4 == 3 || world.seed % 16 == 13
+        var upgrade = isUpgrade ? RollingUpgrade(world) : nil
+        let peopleCount = max(world.machines.count - 3, 0) / 2
+        var people = (0..<peopleCount).map { _ in ClusterOperator(world) }
         var nextWrite = world.nanos
         let faultsEnd = world.nanos + 30 * second
         while world.nanos < faultsEnd, world.violations.isEmpty {
             try world.step()
-            try nemesis.act(mayLoseDisks: { person?.isRemoving != true && isWhole(world) })
+            try nemesis.act(mayLoseDisks: {
+                !people.contains(where: \.isRemoving) && isWhole(world)
+            })
             try upgrade?.act()
-            person?.act(mayLoseDisks: { isWhole(world) })
+            for one in people.indices {
+                let isRemoving = people.contains(where: \.isRemoving)
+                people[one].act(mayLoseDisks: { !isRemoving && isWhole(world) })
+            }
             rejoin(world)
             if world.nanos >= nextWrite {
                 nextWrite =
@@ -248,25 +260,36 @@ import Testing
                         try ledger.delete(through: node)
                     }
                 }
-                let reader = up.randomElement(using: &world.random)
-                let reads = Int.random(in: 0..<4, using: &world.random) == 0
-                if reads, let cluster = reader?.cluster {
-                    ledger.readBack(cluster, isRotten: { !world.rotten.isEmpty }) {
-                        world.violate("\(cluster.place.identity.node): \($0)")
-                    }
-                }
+                if Int.random(in: 0..<4, using: &world.random) == 0 { readBack(world, ledger) }
             }
         }
         var result = Result(faultCount: nemesis.faultCount)
         result.deletedCount = ledger.deletedCount
         try nemesis.mendAll()
         try upgrade?.finish()
-        person?.finish()
+        for one in people.indices { people[one].finish() }
         let (millis, late) = try heal(world)
         result.healMillis = millis
         result.problems = world.violations + late
         if late.isEmpty { result.problems += try upgrade?.end() ?? [] }
         return result
+    }
+
+    /// One replica of each shard, each at any node.
+    private static func readBack(_ world: ClusterWorld, _ ledger: ClusterLedger) {
+        let clusters = world.machines.compactMap(\.node?.cluster)
+        var replicas: [(cluster: ClusterMembership, replica: ShardReplica)] = []
+        for number in 0..<world.shardCount {
+            let all = clusters.flatMap { cluster in
+                cluster.replicas.filter { $0.number == number }.map { (cluster, $0) }
+            }
+            if let one = all.randomElement(using: &world.random) { replicas.append(one) }
+        }
+        guard replicas.count == world.shardCount else { return }
+        let names = replicas.map { "\($0.cluster.place.identity.node)" }.joined(separator: ", ")
+        ledger.readBack(replicas, isRotten: { !world.rotten.isEmpty }) {
+            world.violate("\(names): \($0)")
+        }
     }
 
     /// Lets time go by until the cluster is whole: how many milliseconds, and what it lacked when it
@@ -330,9 +353,9 @@ import Testing
     }
 
     /// Of one replica of each shard.
-    private static func querier(_ world: ClusterWorld, _ place: Int) -> LocalQuerier {
-        let shards = ShardTable(shardCount: ClusterWorld.shardCount)
-        for number in 0..<ClusterWorld.shardCount {
+    static func querier(_ world: ClusterWorld, _ place: Int) -> LocalQuerier {
+        let shards = ShardTable(shardCount: world.shardCount)
+        for number in 0..<world.shardCount {
             let replicas = world.machines.compactMap { machine in
                 machine.node?.cluster?.replicas.first { $0.number == number }
             }

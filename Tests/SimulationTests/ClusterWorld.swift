@@ -32,6 +32,11 @@ final class ClusterWorld: @unchecked Sendable {
         var syncNanos: Int64 = 0
         /// What its clock is ahead by since its last syncs: until that is over its loop waits.
         fileprivate var aheadNanos: Int64 = 0
+        /// By how much its clock runs too fast, of a thousand; below zero, too slow.
+        var driftPerMille: Int64 = 0
+        /// What its clock has run in all, apart from waiting: it ticks by that.
+        fileprivate var ranNanos: Int64 = 0
+        let isWitness: Bool
         var deathNote: String?
         /// What its binary understands.
         var featureLevel = ClusterFeatures.level
@@ -42,20 +47,24 @@ final class ClusterWorld: @unchecked Sendable {
         /// Durable and completed entry of each shard when it was last looked at.
         var seen: [Int: [UInt64]] = [:]
 
-        init(name: String, zone: String, seed: UInt64) {
+        init(name: String, zone: String, isWitness: Bool, seed: UInt64) {
             self.name = name
             self.zone = zone
+            self.isWitness = isWitness
             disk = SimulatedDisk(seed: seed)
             time = ManualTime()
             token = seed
         }
+
+        /// What its clock shows of a step.
+        fileprivate func runs(_ nanos: Int64) -> Int64 { nanos + nanos * driftPerMille / 1000 }
     }
 
     static let stepNanos: Int64 = 10_000_000
-    static let shardCount = 2
     static let clusterID: UInt64 = 0xC0FFEE
 
     let seed: UInt64
+    let shardCount: Int
     let network: SimulatedNetwork
     let machines: [Machine]
     private(set) var nanos: Int64 = 0
@@ -79,17 +88,18 @@ final class ClusterWorld: @unchecked Sendable {
     private let randomness: SeededRandom
 
     init(
-        seed: UInt64, machines count: Int = 3, zones: Int = 5,
-        settings: SimulatedNetwork.Settings = .init()
+        seed: UInt64, machines count: Int = 3, zones: Int = 5, witnesses: Set<Int> = [],
+        shardCount: Int = 2, settings: SimulatedNetwork.Settings = .init()
     ) {
         self.seed = seed
+        self.shardCount = shardCount
         random = SplitMix(seed: seed)
         randomness = SeededRandom(seed: seed ^ 0xABCD)
         network = SimulatedNetwork(seed: seed, settings: settings)
         machines = (0..<count).map { number in
             Machine(
                 name: "m\(number)", zone: ["a", "b", "c", "d", "e"][number % zones],
-                seed: seed &* 31 &+ UInt64(number))
+                isWitness: witnesses.contains(number), seed: seed &* 31 &+ UInt64(number))
         }
     }
 
@@ -116,7 +126,7 @@ final class ClusterWorld: @unchecked Sendable {
     func start(_ machine: Machine) throws {
         guard let identity = try ClusterDirectory.read(machine.disk) else { return }
         var configuration = NodeConfiguration()
-        configuration.shardCount = Self.shardCount
+        configuration.shardCount = shardCount
         configuration.journalFileBytes = 1 << 20
         configuration.retentionNanos = nil
         configuration.shard.sealBytes = 64 << 10
@@ -129,6 +139,7 @@ final class ClusterWorld: @unchecked Sendable {
             httpAddress: "\(machine.name):2")
         profile.graceNanos = graceNanos
         profile.featureLevel = machine.featureLevel
+        profile.isWitness = machine.isWitness
         machine.deathNote = nil
         machine.aheadNanos = 0
         machine.disk.onSync = { [weak machine] path in
@@ -200,7 +211,7 @@ final class ClusterWorld: @unchecked Sendable {
         let newcomer = Newcomer(
             name: machine.name, zone: machine.zone, address: "\(machine.name):1",
             httpAddress: "\(machine.name):2", featureLevel: machine.featureLevel,
-            token: machine.token)
+            isWitness: machine.isWitness, token: machine.token)
         let disk = machine.disk
         keeper.join(ClusterCommand.join(newcomer, replaces: nil).encoded()) { [self] answer in
             guard machine.identity == nil, machine.disk === disk else { return }
@@ -254,17 +265,23 @@ final class ClusterWorld: @unchecked Sendable {
         nanos += Self.stepNanos
         network.deliver(upToNanos: nanos)
         for (place, machine) in machines.enumerated() {
-            let waited = min(machine.aheadNanos, Self.stepNanos)
+            let runs = machine.runs(Self.stepNanos)
+            let waited = min(machine.aheadNanos, runs)
             machine.aheadNanos -= waited
-            machine.time.advance(byNanos: Self.stepNanos - waited)
+            machine.time.advance(byNanos: runs - waited)
+            let before = machine.ranNanos
+            machine.ranNanos += runs
             guard let node = machine.node else { continue }
             let isHeld = nanos < machine.heldUntil
             if isHeld, !machine.speaksWhileHeld { continue }
             // Nodes do not tick all at the same moment.
-            let phase = nanos / Self.stepNanos + Int64(place) * 3
-            if phase.isMultiple(of: 10) { node.tick() }
+            let phase = Int64(place) * 3 * Self.stepNanos
+            let passes = { (period: Int64) in
+                (before + phase) / period != (machine.ranNanos + phase) / period
+            }
+            if passes(100_000_000) { node.tick() }
             if isHeld { continue }
-            if phase.isMultiple(of: 100) { node.second() }
+            if passes(1_000_000_000) { node.second() }
             if machine.aheadNanos == 0 { work(machine, node) }
             machine.node?.maintainIfWoken()
         }

@@ -225,7 +225,7 @@ import Testing
 
     private static func check(_ world: ClusterWorld, _ ledger: ClusterLedger) async throws {
         let whole = world.machines.filter {
-            $0.node?.cluster?.replicas.count == ClusterWorld.shardCount
+            $0.node?.cluster?.replicas.count == world.shardCount
         }
         #expect(whole.count >= 2)
         for machine in whole {

@@ -13,9 +13,8 @@ import Testing
 
     /// Writes for a while and takes all machines' power, at once.
     private static func broken(
-        seed: UInt64, rests: Bool
+        _ world: ClusterWorld, rests: Bool
     ) throws -> (world: ClusterWorld, ledger: ClusterLedger) {
-        let world = try ClusterSimulationTests.grown(seed: seed)
         let ledger = ClusterLedger()
         var nextWrite = world.nanos
         try world.run(forNanos: 12 * second) {
@@ -80,9 +79,9 @@ import Testing
         }
         var problems = world.violations
         if !ClusterSimulationTests.isWhole(world) { problems.append("not whole") }
-        for machine in world.machines {
-            guard let cluster = machine.node?.cluster else { continue }
-            problems += try await ledger.problems(cluster.localQuerier, at: machine.name)
+        for place in 0..<3 {
+            problems += try await ledger.problems(
+                ClusterSimulationTests.querier(world, place), at: "replica \(place) of each shard")
         }
         problems += ClusterSimulationTests.differences(world)
         problems += ClusterSimulationTests.damages(world)
@@ -90,9 +89,16 @@ import Testing
     }
 
     private static func check(
-        seed: UInt64, survivors numbers: [Int], rests: Bool, cuts: Bool
+        seed: UInt64, survivors: [Int], rests: Bool, cuts: Bool
     ) async throws {
-        let (world, ledger) = try broken(seed: seed, rests: rests)
+        let world = try ClusterSimulationTests.grown(seed: seed)
+        try await check(world, survivors: survivors, rests: rests, cuts: cuts)
+    }
+
+    private static func check(
+        _ world: ClusterWorld, survivors numbers: [Int], rests: Bool, cuts: Bool
+    ) async throws {
+        let (_, ledger) = try broken(world, rests: rests)
         defer { for machine in world.machines { world.crash(machine) } }
         let survivors = numbers.map { world.machines[$0] }
         try recover(world, survivors, cuts: cuts)
@@ -102,18 +108,18 @@ import Testing
         let problems = try await outcome(world, ledger)
         #expect(
             problems.isEmpty,
-            "seed \(seed): \(problems.prefix(8)) \(world.trace.suffix(20))")
+            "seed \(world.seed): \(problems.prefix(8)) \(world.trace.suffix(20))")
         #expect(ledger.acknowledged.count > 100)
         // It takes writes again, also after the next power cut.
         let before = ledger.acknowledged.count
-        if let node = world.machines[0].node { ledger.write(through: node) }
+        if let node = survivors[0].node { ledger.write(through: node) }
         try world.run(forNanos: 2 * second)
         #expect(ledger.acknowledged.count == before + 1)
         for machine in world.machines { world.crash(machine) }
         for machine in world.machines { try world.start(machine) }
         try world.run(forNanos: 10 * second)
         let after = try await outcome(world, ledger)
-        #expect(after.isEmpty, "seed \(seed), started again: \(after.prefix(8))")
+        #expect(after.isEmpty, "seed \(world.seed), started again: \(after.prefix(8))")
     }
 
     @Test(arguments: [(UInt64(1), 0), (UInt64(2), 1), (UInt64(3), 2)])
@@ -125,6 +131,16 @@ import Testing
     @Test(arguments: [(UInt64(4), [0, 1]), (UInt64(5), [0, 2]), (UInt64(6), [1, 2])])
     func twoGoOnTogether(seed: UInt64, survivors: [Int]) async throws {
         try await Self.check(seed: seed, survivors: survivors, rests: false, cuts: false)
+    }
+
+    /// Of five, two that have replicas of the same shards are lost: some shards have one replica
+    /// left and others all three.
+    @Test(arguments: [
+        (UInt64(1), [0, 1, 2]), (UInt64(17), [1, 2, 4]), (UInt64(33), [0, 3, 4]),
+    ])
+    func threeOfFiveGoOnTogether(seed: UInt64, survivors: [Int]) async throws {
+        let world = try ClusterSimulationTests.wide(seed: seed)
+        try await Self.check(world, survivors: survivors, rests: true, cuts: seed == 33)
     }
 
     @Test(arguments: [

@@ -39,7 +39,7 @@ import Testing
 
         /// The newest term of each group.
         var terms: [GroupID: UInt64] {
-            let groups = (0...ClusterWorld.shardCount).map { GroupID(UInt32($0)) }
+            let groups = (0...world.shardCount).map { GroupID(UInt32($0)) }
             return groups.reduce(into: [:]) { terms, group in
                 for machine in world.machines {
                     machine.node?.look { replicator in
@@ -146,7 +146,7 @@ import Testing
         scene.world.crash(machine)
         try scene.world.run(forNanos: 25 * Self.second)
         let left = scene.world.machines.filter { $0.node != nil }
-        #expect(left.reduce(0) { $0 + scene.led(by: $1) } == ClusterWorld.shardCount + 1)
+        #expect(left.reduce(0) { $0 + scene.led(by: $1) } == scene.world.shardCount + 1)
         #expect(scene.steps(since: before).allSatisfy { $0 <= 2 })
         #expect(scene.world.violations.isEmpty)
     }
