@@ -34,7 +34,7 @@ extension ClusterMembership {
     /// Makes a node leave for good. `force`: also while it lives and has replicas.
     package func remove(_ node: String, force: Bool) async throws(ClusterAdminError) {
         let member = try member(node, "node")
-        let line = health.members.first { $0.member.id == member.id }
+        let line = await currentHealth().members.first { $0.member.id == member.id }
         if !force, let line, line.isLive, line.replicaCount > 0 {
             throw ClusterAdminError.refused(
                 "\(member.name) lives and has \(line.replicaCount) replicas: drain it and wait, or "
@@ -100,8 +100,8 @@ extension ClusterMembership {
     /// by itself. In the order of names.
     package func upgradeCheck(
         zone: String?
-    ) -> [(place: String, obstacles: [String])] {
-        let health = health
+    ) async -> [(place: String, obstacles: [String])] {
+        let health = await currentHealth()
         if let zone { return [("zone \(zone)", health.upgradeCheck(zone: zone))] }
         let zones = Set(health.members.compactMap(\.member.zone)).sorted()
         return zones.map { ("zone \($0)", health.upgradeCheck(zone: $0)) }

@@ -10,18 +10,24 @@ extension ClusterKeeper {
     private static let reportNanosMax: Int64 = 3_000_000_000
     private static let restRoundsPerLook = 5
 
-    func askReports(_ cluster: ClusterState) {
+    func askReports() {
         let reachable = world.links.reachable
         reports.keep(reachable)
+        for node in reachable.sorted() { askReport(of: node, timeoutNanos: Self.reportNanosMax) }
+    }
+
+    /// Asks a node how the groups are that it leads. `done`: it has answered or will not.
+    func askReport(
+        of node: NodeID, timeoutNanos: Int64, done: @escaping @Sendable () -> Void = {}
+    ) {
         let now = world.time.monotonicNanos()
-        for node in reachable.sorted() {
-            world.calls.ask(
-                node, .report, reports.question(to: node), timeoutNanos: Self.reportNanosMax
-            ) { [reports] result in
-                if case .success(let parts) = result {
-                    reports.take(parts, from: node, askedNanos: now)
-                }
+        world.calls.ask(
+            node, .report, reports.question(to: node), timeoutNanos: timeoutNanos
+        ) { [reports] result in
+            if case .success(let parts) = result {
+                reports.take(parts, from: node, askedNanos: now)
             }
+            done()
         }
     }
 

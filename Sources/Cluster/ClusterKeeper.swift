@@ -138,7 +138,7 @@ final class ClusterKeeper: Sendable {
         keepMeta()
         keepPeers(cluster)
         keepReplicas(cluster)
-        askReports(cluster)
+        askReports()
         judgeDisk(cluster)
         guideGroups(cluster)
         compareReplicas()

@@ -43,7 +43,7 @@ package final class ClusterMembership: Sendable {
     let readView: @Sendable () -> ReadPlan.View
     let tails: RemoteTails
     private let desk: PeerDesk
-    fileprivate let world: Surroundings
+    let world: Surroundings
     private let workers: ThreadPool?
     private let settings: SettingsDesk
 
@@ -207,13 +207,6 @@ package final class ClusterMembership: Sendable {
     package func attach(_ transport: any PeerTransport) {
         world.links.attach(transport)
         keeper.wake()
-    }
-
-    /// How the cluster is, as far as this node knows.
-    package var health: ClusterHealth {
-        ClusterHealth(
-            world.meta.cluster, live: keeper.live, reports: keeper.reports.all,
-            slow: keeper.slow, faulty: keeper.reports.faults(with: place.identity.node))
     }
 
     /// Takes over what is the node's own of these.

@@ -1,7 +1,7 @@
 internal import Raft
 internal import Replication
 
-/// How the cluster is as this node knows it, in plain values for those who show it.
+/// How the cluster is as a node sees it, in plain values for those who show it.
 package struct ClusterStatus: Sendable, Hashable {
     /// A node that has not left.
     package struct Member: Sendable, Hashable {
@@ -15,6 +15,8 @@ package struct ClusterStatus: Sendable, Hashable {
         /// `active` or `draining`.
         package var state: String
         package var isLive: Bool
+        /// It said how the groups are that it leads when it was asked.
+        package var hasAnswered: Bool
         package var isWitness: Bool
         /// Shards that it votes in, and those that it leads.
         package var replicaCount: Int
@@ -39,6 +41,8 @@ package struct ClusterStatus: Sendable, Hashable {
     }
 
     package var isHealthy = true
+    /// The node that tells knows what the cluster decided last.
+    package var isCurrent = true
     /// 16 hexadecimal digits; nil for a node of one.
     package var clusterID: String?
     /// The name of the node that tells.
@@ -62,7 +66,7 @@ package struct ClusterStatus: Sendable, Hashable {
         members = [
             Member(
                 id: 1, name: name, zone: nil, address: "", httpAddress: "", state: "active",
-                isLive: true, isWitness: false, replicaCount: shardCount,
+                isLive: true, hasAnswered: true, isWitness: false, replicaCount: shardCount,
                 leaderCount: shardCount, featureLevel: Int(ClusterFeatures.level))
         ]
         shards = (0..<shardCount).map {
@@ -78,6 +82,7 @@ package struct ClusterStatus: Sendable, Hashable {
     ) {
         func name(_ id: NodeID) -> String { state.members[id]?.name ?? "\(id)" }
         isHealthy = health.isHealthy && waitsFor == nil
+        isCurrent = health.isStateCurrent
         clusterID = hexadecimal(place.identity.clusterID)
         node = place.identity.name
         featureLevel = Int(state.featureLevel)
@@ -86,8 +91,9 @@ package struct ClusterStatus: Sendable, Hashable {
                 id: line.member.id.number, name: line.member.name, zone: line.member.zone,
                 address: line.member.address, httpAddress: line.member.httpAddress,
                 state: line.member.state == .draining ? "draining" : "active",
-                isLive: line.isLive, isWitness: line.member.isWitness,
-                replicaCount: line.replicaCount, leaderCount: line.leaderCount,
+                isLive: line.isLive, hasAnswered: line.hasAnswered,
+                isWitness: line.member.isWitness, replicaCount: line.replicaCount,
+                leaderCount: line.leaderCount,
                 featureLevel: Int(line.member.featureLevel))
         }
         shards = health.groups.map { line in
@@ -129,30 +135,10 @@ package struct ClusterStatus: Sendable, Hashable {
     }
 }
 
-extension ClusterMembership {
-    /// How the cluster is, as far as this node knows.
-    package var status: ClusterStatus {
-        ClusterStatus(health, state, place, activity: activity, waitsFor: waitsFor)
-    }
-
-    /// What the node waits for before it can serve; nil when it can.
-    package var waitsFor: String? {
-        let state = state
-        if !state.isFounded {
-            return place.isFounder
-                ? "the founding of the cluster is not written yet"
-                : "the state of the cluster has not come from its members yet"
-        }
-        guard let own = state.members[place.identity.node] else {
-            return "the cluster's state here does not name this node yet"
-        }
-        return own.state == .gone ? "this node has been removed from the cluster" : nil
-    }
-}
-
 extension Node {
-    /// How the cluster is, or the node of one.
-    package var clusterStatus: ClusterStatus {
-        cluster?.status ?? ClusterStatus(aloneWith: shardCount, name: "this")
+    /// How the cluster is now, or the node of one.
+    package func clusterStatus() async -> ClusterStatus {
+        guard let cluster else { return ClusterStatus(aloneWith: shardCount, name: "this") }
+        return cluster.status(of: await cluster.currentHealth())
     }
 }

@@ -45,7 +45,8 @@ struct NodeParts {
                 queue.perform { $0.readIndex(group, context: context) }
             },
             applied: { group in
-                shards[ShardGroup.shard(of: group)]?.appliedIndex ?? 0
+                group == ClusterState.metaGroup
+                    ? meta.appliedIndex : shards[ShardGroup.shard(of: group)]?.appliedIndex ?? 0
             })
         let wake = JobSignal()
         let keeperSignal = JobSignal()

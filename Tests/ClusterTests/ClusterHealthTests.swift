@@ -46,6 +46,25 @@ import Testing
         #expect(health.isHealthy && health.warnings.isEmpty && health.moving.isEmpty)
     }
 
+    @Test func whatNobodyConfirmsIsNotHealthy() {
+        let scene = Self.threeZones()
+        func health(_ unheard: [NodeID], isCurrent: Bool) -> ClusterHealth {
+            ClusterHealth(
+                scene.log.state, live: scene.live, reports: scene.reports,
+                unheard: Set(unheard), isStateCurrent: isCurrent)
+        }
+        #expect(health([], isCurrent: true).isHealthy)
+        let silent = health(nodes(2), isCurrent: true)
+        #expect(!silent.isHealthy)
+        #expect(silent.members.map(\.hasAnswered) == [true, false, true])
+        #expect(
+            silent.upgradeCheck(zone: "a") == ["no answer on how their groups are: n2"])
+        let old = health([], isCurrent: false)
+        #expect(!old.isHealthy)
+        #expect(
+            old.upgradeCheck(zone: "a") == ["the meta group does not say what it decided last"])
+    }
+
     @Test func threeZonesAreHealthyAndMayRestartOneByOne() {
         let health = Self.threeZones().health
         #expect(health.isHealthy && health.warnings.isEmpty)

@@ -58,6 +58,8 @@ import Testing
             let answer = teller.answer(asker.question(to: NodeID(1)))
             #expect(asker.take(answer, from: NodeID(1), askedNanos: asked))
             #expect(asker.report(of: group, askedSince: asked - 1) == report(term: 2))
+            #expect(asker.unheard(of: [NodeID(1), NodeID(2)], since: asked) == [NodeID(2)])
+            #expect(asker.unheard(of: [NodeID(1)], since: asked + 1) == [NodeID(1)])
             #expect(asker.report(of: group, askedSince: asked) == nil)
         }
         asker.keep([])

@@ -35,6 +35,8 @@ def test_a_zone_that_is_cut_off_acknowledges_nothing_that_is_lost(cluster, netwo
     with Generator(others) as generator, Generator([victim], "cut", workers=2) as inside:
         inside.written(30)
         network.cut(victim.host, hosts)
+        # Still counted as live, but it does not say that all is well.
+        assert not others[0].status()["healthy"]
         generator.written(60)
         until(lambda: not others[0].member(victim.name)["live"], 30, "the zone is missed")
         # What it still acknowledges, the others have.

@@ -62,12 +62,12 @@ import Testing
     }
 
     /// Every machine is a member, and every group has the voters that it should have, who all have all
-    /// there is.
+    /// there is: one of them says so, to whom all have said so just now.
     static func isWhole(_ world: ClusterWorld) -> Bool {
         let ids = Set(world.machines.compactMap(\.identity))
         guard ids.count == world.machines.count,
-            let health = world.machines.compactMap({ $0.node?.cluster?.health }).first(
-                where: { $0.groups.allSatisfy(\.hasLeader) }),
+            let health = world.machines.lazy.compactMap({ health(of: $0) }).first(
+                where: { $0.isHealthy }),
             Set(health.members.map(\.member.id)) == ids
         else { return false }
         // Jobs of the last entries are done everywhere, too.
@@ -83,6 +83,11 @@ import Testing
                     && $0.movement == nil
                     && $0.report?.lags.values.allSatisfy { $0 == 0 } == true
             }
+    }
+
+    /// How a machine sees its cluster: who has not answered within two seconds is named.
+    static func health(of machine: ClusterWorld.Machine) -> ClusterHealth? {
+        machine.node?.cluster?.health(since: machine.time.monotonicNanos() - 2 * second)
     }
 
     /// A cluster whose shards are sealed, and what is in them.

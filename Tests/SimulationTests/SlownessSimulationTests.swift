@@ -91,7 +91,7 @@ import Testing
         #expect(scene.steps(since: before).allSatisfy { $0 <= 1 })
         for machine in scene.world.machines {
             #expect(
-                machine.node?.cluster?.status.warnings
+                machine.node?.cluster?.health.warnings
                     == ["\(slow.name) leads nothing: its disk is slow"])
             #expect(machine.node?.cluster?.activity.count == 1)
         }
@@ -106,7 +106,7 @@ import Testing
         #expect(scene.patience == [1, 1, 1])
         try scene.run(seconds: 60)
         #expect(scene.world.machines.allSatisfy { scene.led(by: $0) <= 2 })
-        #expect(scene.world.machines.allSatisfy { $0.node?.cluster?.status.warnings == [] })
+        #expect(scene.world.machines.allSatisfy { $0.node?.cluster?.health.warnings == [] })
         try scene.expectAllAcknowledged()
     }
 

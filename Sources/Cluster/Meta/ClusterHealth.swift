@@ -7,6 +7,8 @@ package struct ClusterHealth: Sendable {
     package struct MemberLine: Hashable, Sendable {
         package var member: Member
         package var isLive: Bool
+        /// It said how the groups are that it leads when it was asked.
+        package var hasAnswered: Bool
         /// Shards that it votes in.
         package var replicaCount: Int
         /// Shards that it leads.
@@ -39,13 +41,17 @@ package struct ClusterHealth: Sendable {
     package let groups: [GroupLine]
     /// Sentences on what is risky though it works.
     package let warnings: [String]
+    /// The meta group has confirmed that the state is its latest.
+    package let isStateCurrent: Bool
 
     /// `slow`: members whose disks are slow beside those of others. `faulty`: whose replicas take no
-    /// further part.
+    /// further part. `unheard`: who is live and was asked in vain.
     package init(
         _ state: ClusterState, live: Set<NodeID>, reports: [GroupID: GroupReport],
-        slow: Set<NodeID> = [], faulty: [GroupID: Set<NodeID>] = [:]
+        slow: Set<NodeID> = [], faulty: [GroupID: Set<NodeID>] = [:],
+        unheard: Set<NodeID> = [], isStateCurrent: Bool = true
     ) {
+        self.isStateCurrent = isStateCurrent
         let all = [ClusterState.metaGroup] + state.shardGroups
         let lines = all.map { GroupLine($0, reports[$0], state, live, faulty[$0] ?? []) }
         groups = lines
@@ -59,8 +65,9 @@ package struct ClusterHealth: Sendable {
         }
         members = state.presentMembers.map {
             MemberLine(
-                member: $0, isLive: live.contains($0.id), replicaCount: replicas[$0.id] ?? 0,
-                leaderCount: leaders[$0.id] ?? 0)
+                member: $0, isLive: live.contains($0.id),
+                hasAnswered: live.contains($0.id) && !unheard.contains($0.id),
+                replicaCount: replicas[$0.id] ?? 0, leaderCount: leaders[$0.id] ?? 0)
         }
         warnings =
             ClusterHealth.warnings(state, members, lines, slow)
@@ -73,9 +80,10 @@ package struct ClusterHealth: Sendable {
 
     package var moving: [GroupLine] { groups.filter { $0.movement != nil } }
 
-    /// All that is wanted is there. What moves while enough replicas are up, is healthy.
+    /// All that is wanted is there, and everybody says so. What moves while enough replicas are up,
+    /// is healthy.
     package var isHealthy: Bool {
-        members.allSatisfy(\.isLive)
+        isStateCurrent && members.allSatisfy(\.hasAnswered)
             && groups.allSatisfy { $0.hasLeader && $0.hasMajority && !$0.isUnderReplicated }
     }
 
@@ -92,7 +100,11 @@ package struct ClusterHealth: Sendable {
             let concerned = groups.filter(isConcerned).map(\.group)
             return concerned.isEmpty ? nil : "\(text): \(GroupNames(concerned))"
         }
-        return [
+        let silent = members.filter { $0.isLive && !$0.hasAnswered }.map(\.member.name)
+        let obstacles = [
+            isStateCurrent ? nil : "the meta group does not say what it decided last",
+            silent.isEmpty
+                ? nil : "no answer on how their groups are: \(silent.joined(separator: ", "))",
             sentence("without a leader") { !$0.hasLeader },
             sentence("with fewer replicas than needed") { $0.isUnderReplicated },
             sentence("still moving") { $0.movement != nil },
@@ -100,7 +112,8 @@ package struct ClusterHealth: Sendable {
                 let left = line.voters.count { !nodes.contains($0) && line.good.contains($0) }
                 return left <= line.voters.count / 2
             },
-        ].compactMap { $0 }
+        ]
+        return obstacles.compactMap { $0 }
     }
 }
 

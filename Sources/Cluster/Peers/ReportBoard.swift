@@ -93,6 +93,13 @@ final class ReportBoard: Sendable {
         return (asked ?? .min) > nanos ? report : nil
     }
 
+    /// Who of these has not answered a question of that moment or a later one.
+    func unheard(of nodes: Set<NodeID>, since nanos: Int64) -> Set<NodeID> {
+        state.withLock { state in
+            nodes.filter { (state.told[$0]?.askedNanos ?? .min) < nanos }
+        }
+    }
+
     /// Counts up when what is known changes.
     var changeCount: UInt64 { state.withLock { $0.changeCount } }
 
@@ -148,7 +155,8 @@ final class ReportBoard: Sendable {
         if parts[1].isEmpty {
             return state.withLock { state in
                 guard state.told[node]?.number == number else { return false }
-                state.told[node]?.askedNanos = askedNanos
+                let before = state.told[node]?.askedNanos ?? .min
+                state.told[node]?.askedNanos = max(before, askedNanos)
                 return true
             }
         }

@@ -65,6 +65,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     case readsBeforeApplying
     case readsWhatWasGivenUp
     // Membership.
+    /// Who does not answer is believed what it said before.
+    case healthOfBefore
     case reusesIdentity
     case newcomerFounds
     case newcomerVotesAtOnce

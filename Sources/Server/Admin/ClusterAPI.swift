@@ -17,12 +17,13 @@ struct ClusterAPI: Sendable {
     }
 
     func status(_ call: HTTPCall) async throws -> HTTPAnswer {
-        ClusterAPI.success { ClusterJSON.write(node.clusterStatus, to: &$0) }
+        let status = await node.clusterStatus()
+        return ClusterAPI.success { ClusterJSON.write(status, to: &$0) }
     }
 
     /// 200 when all that is wanted is there, 503 otherwise, with what is missing.
     func health(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let status = node.clusterStatus
+        let status = await node.clusterStatus()
         guard !status.isHealthy else {
             return ClusterAPI.success { $0.raw("{\"healthy\":true}") }
         }
@@ -33,7 +34,7 @@ struct ClusterAPI: Sendable {
     func upgradeCheck(_ call: HTTPCall) async throws -> HTTPAnswer {
         let zone = call.parameters["zone"].flatMap { $0.isEmpty ? nil : $0 }
         let places =
-            node.cluster?.upgradeCheck(zone: zone)
+            await node.cluster?.upgradeCheck(zone: zone)
             ?? [("this node", ["there is no other: a restart stops writes and reads"])]
         return ClusterAPI.success { json in
             ClusterJSON.list(places, &json) { place, json in
@@ -119,10 +120,13 @@ struct ClusterAPI: Sendable {
     static func troubles(_ status: ClusterStatus) -> String {
         if let waitsFor = status.waitsFor { return waitsFor }
         let away = status.members.filter { !$0.isLive }.map(\.name)
+        let silent = status.members.filter { $0.isLive && !$0.hasAnswered }.map(\.name)
         let leaderless = status.shards.filter { $0.leader == nil }
         let short = status.shards.filter(\.isUnderReplicated)
         let parts = [
             away.isEmpty ? nil : "away: \(away.joined(separator: ", "))",
+            silent.isEmpty ? nil : "no answer: \(silent.joined(separator: ", "))",
+            status.isCurrent ? nil : "the meta group does not say what it decided last",
             leaderless.isEmpty ? nil : "\(leaderless.count) groups have no leader",
             short.isEmpty ? nil : "\(short.count) groups lack replicas",
         ]

@@ -5,7 +5,7 @@ enum ClusterJSON {
     static func write(_ status: ClusterStatus, to json: inout JSONWriter) {
         json.raw("{\"healthy\":")
         json.boolean(status.isHealthy)
-        json.raw(",\"clusterId\":")
+        json.raw(",\"current\":\(status.isCurrent),\"clusterId\":")
         optional(status.clusterID, &json)
         json.raw(",\"node\":")
         json.string(status.node)
@@ -33,7 +33,8 @@ enum ClusterJSON {
         json.string(member.httpAddress)
         json.raw(",\"state\":")
         json.string(member.state)
-        json.raw(",\"live\":\(member.isLive),\"witness\":\(member.isWitness)")
+        json.raw(",\"live\":\(member.isLive),\"answers\":\(member.hasAnswered)")
+        json.raw(",\"witness\":\(member.isWitness)")
         json.raw(",\"replicas\":\(member.replicaCount),\"leaders\":\(member.leaderCount)")
         json.raw(",\"featureLevel\":\(member.featureLevel)}")
     }

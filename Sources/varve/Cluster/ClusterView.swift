@@ -46,12 +46,16 @@ struct ClusterView {
     func trouble(wantedMembers: Int) -> String {
         if let waitsFor = status["waitsFor"] as? String { return waitsFor }
         let away = members.filter { !ClusterView.flag($0, "live") }.map { "\($0["name"] ?? "?")" }
+        let silent = members.filter(ClusterView.isSilent).map { "\($0["name"] ?? "?")" }
         let leaderless = shards.count { $0["leader"] as? String == nil }
         let lost = shards.count { !ClusterView.flag($0, "majority") }
         let short = shards.count { ClusterView.flag($0, "underReplicated") }
         let parts: [String?] = [
             members.count < wantedMembers ? "\(members.count) of \(wantedMembers) members" : nil,
             away.isEmpty ? nil : "\(away.joined(separator: ", ")) away",
+            silent.isEmpty ? nil : "\(silent.joined(separator: ", ")) gave no answer",
+            status["current"] as? Bool == false
+                ? "the meta group does not say what it decided last" : nil,
             lost == 0 ? nil : "NO QUORUM in \(lost) groups: they take no writes",
             leaderless == 0 ? nil : "\(leaderless) groups without a leader",
             short == 0 ? nil : "\(short) groups lack replicas",
@@ -69,7 +73,8 @@ struct ClusterView {
             let state = "\(member["state"] ?? "?")"
             let isLive = ClusterView.flag(member, "live")
             let words = [
-                isLive ? "live" : "AWAY", state == "active" ? nil : state,
+                isLive ? "live" : "AWAY", ClusterView.isSilent(member) ? "no answer" : nil,
+                state == "active" ? nil : state,
                 ClusterView.flag(member, "witness") ? "witness" : nil,
             ]
             table.add([
@@ -113,6 +118,11 @@ struct ClusterView {
     private static func isQuiet(_ shard: Object) -> Bool {
         shard["leader"] as? String != nil && flag(shard, "majority")
             && !flag(shard, "underReplicated") && shard["movement"] as? String == nil
+    }
+
+    /// It is there and does not say how the groups are that it leads.
+    private static func isSilent(_ member: Object) -> Bool {
+        flag(member, "live") && member["answers"] as? Bool == false
     }
 
     private static func flag(_ object: Object, _ key: String) -> Bool {
