@@ -44,6 +44,11 @@ import Testing
         other.setOwn([group: report(term: 4)])
         board.take(other.answer(board.question(to: NodeID(2))), from: NodeID(2), askedNanos: 0)
         #expect(board.all[group]?.term == 4)
+        board.forget(NodeID(3))
+        #expect(board.all[group]?.term == 4)
+        board.forget(NodeID(2))
+        #expect(board.all[group]?.term == 2)
+        board.take(other.answer(board.question(to: NodeID(2))), from: NodeID(2), askedNanos: 0)
         board.keep([])
         #expect(board.all[group]?.term == 2)
         // Asked again from the start: what it was told is forgotten.

@@ -55,5 +55,40 @@ import Testing
         }
         #expect(world.violations.isEmpty)
     }
+
+    /// The replica is as good as before when its node was started anew: nobody puts it out for what was
+    /// said of it before.
+    @Test func whoIsStartedAnewIsNotPutOut() throws {
+        let world = try ClusterSimulationTests.grown(seed: 72)
+        defer { for machine in world.machines { world.crash(machine) } }
+        let group = ShardGroup.group(of: 0)
+        let leader = try #require(
+            world.machines.first { machine in
+                machine.node?.cluster?.claims.contains { $0.group == group } == true
+            })
+        let broken = try #require(world.machines.first { $0 !== leader })
+        let id = try #require(broken.identity)
+        broken.node?.look { replicator in
+            replicator.replicas[group].map {
+                replicator.fail($0, ClusterNemesis.brokenOnPurpose)
+            }
+        }
+        let reports = try #require(leader.node?.cluster?.keeper.reports)
+        let end = world.nanos + 3 * Self.second
+        while reports.faults(with: try #require(leader.identity))[group] == nil,
+            world.nanos < end
+        {
+            try world.step()
+        }
+        #expect(reports.faults(with: try #require(leader.identity)) == [group: [id]])
+        world.crash(broken)
+        try world.start(broken)
+        var fewest = 3
+        try world.run(forNanos: 10 * Self.second) {
+            fewest = min(fewest, world.configurations[group]?.voters.count ?? 0)
+        }
+        #expect(fewest == 3)
+        #expect(ClusterSimulationTests.isWhole(world), "\(world.trace.suffix(20))")
+    }
 }
 #endif

@@ -62,7 +62,7 @@ import Testing
     }
 
     /// Every machine is a member, and every group has the voters that it should have, who all have all
-    /// there is: one of them says so, to whom all have said so just now.
+    /// there is: one of them says so, to whom all have said so just now, and nothing has changed since.
     static func isWhole(_ world: ClusterWorld) -> Bool {
         let ids = Set(world.machines.compactMap(\.identity))
         guard ids.count == world.machines.count,
@@ -77,10 +77,12 @@ import Testing
         let isBroken = world.machines.contains {
             $0.node?.cluster?.keeper.faults.isEmpty == false
         }
+        let configurations = world.configurations
         return health.isHealthy && !isAtWork && !isBroken
             && health.groups.allSatisfy {
                 ids.isSuperset(of: $0.voters) && $0.voters.count == $0.wantedCount
-                    && $0.movement == nil
+                    && $0.movement == nil && $0.report?.waitsFor == nil
+                    && configurations[$0.group].map(\.voters).map(Set.init) == Set($0.voters)
                     && $0.report?.lags.values.allSatisfy { $0 == 0 } == true
             }
     }

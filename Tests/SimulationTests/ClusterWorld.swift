@@ -2,7 +2,7 @@
 import Model
 import Platform
 import Raft
-import Replication
+@testable import Replication
 import Simulator
 import Storage
 
@@ -248,6 +248,22 @@ final class ClusterWorld: @unchecked Sendable {
     /// The terms in which each group was led.
     var leaderTerms: [GroupID: Set<UInt64>] {
         leaders.keys.reduce(into: [:]) { $0[$1.group, default: []].insert($1.term) }
+    }
+
+    /// The newest that anybody up knows of each group.
+    var configurations: [GroupID: GroupConfiguration] {
+        var newest: [GroupID: GroupConfiguration] = [:]
+        for machine in machines {
+            machine.node?.look { replicator in
+                for (group, replica) in replicator.replicas {
+                    guard let known = replica.configuration,
+                        known.index > newest[group]?.index ?? 0
+                    else { continue }
+                    newest[group] = known
+                }
+            }
+        }
+        return newest
     }
 
     // MARK: - Time

@@ -69,6 +69,7 @@ final class PeerDesk: PeerReceiver {
         services.links.setReachable(node, false)
         services.links.paces.forget(node)
         services.calls.disconnected(node)
+        if !Mutant.isOn(.believesOldFaults) { services.keeper.reports.forget(node) }
         let open = streaming.withLock { streaming in
             let open = streaming.filter { $0.key.peer == node }
             for key in open.keys { streaming[key] = nil }

@@ -103,6 +103,13 @@ final class ReportBoard: Sendable {
     /// Counts up when what is known changes.
     var changeCount: UInt64 { state.withLock { $0.changeCount } }
 
+    /// Its connection ended, and it may be started anew: what it said of itself holds no more.
+    func forget(_ node: NodeID) {
+        state.withLock { state in
+            if state.told.removeValue(forKey: node) != nil { state.changed() }
+        }
+    }
+
     /// Forgets what others said who can not be reached.
     func keep(_ reachable: Set<NodeID>) {
         state.withLock { state in

@@ -67,6 +67,8 @@ package enum Mutant: String, CaseIterable, Sendable {
     // Membership.
     /// Who does not answer is believed what it said before.
     case healthOfBefore
+    /// What a node said holds after it has been started anew.
+    case believesOldFaults
     case reusesIdentity
     case newcomerFounds
     case newcomerVotesAtOnce
