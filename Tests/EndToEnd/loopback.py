@@ -1,20 +1,28 @@
 """Ports of our own, other processes, what they answer and cost; for tests and benches alike."""
 
 import http.client
+import itertools
 import os
+import random
 import socket
 import time
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
+# Below those that the kernel gives to connections: one of them could take a port before its server
+# does. In turn, so that none is given twice, from anywhere, for other runs beside this one.
+PORTS = range(15_000, 32_000)
+places = itertools.count(random.randrange(len(PORTS)))
+
+
 def free_port():
-    """A port that is free for TCP and UDP now."""
+    """A port that is free for TCP and UDP, and was not given to anybody for a long time."""
     while True:
+        port = PORTS[next(places) % len(PORTS)]
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port = tcp.getsockname()[1]
             try:
+                tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
                 return port
             except OSError:
