@@ -11,10 +11,8 @@ import Testing
 @Suite(.serialized) struct RecoverySimulationTests {
     private static let second = ClusterSimulationTests.second
 
-    /// Writes for a while and takes all machines' power, at once.
-    private static func broken(
-        _ world: ClusterWorld, rests: Bool
-    ) throws -> (world: ClusterWorld, ledger: ClusterLedger) {
+    /// Writes for a while and takes all machines' power, at once; what was written.
+    private static func broken(_ world: ClusterWorld, rests: Bool) throws -> ClusterLedger {
         let ledger = ClusterLedger()
         var nextWrite = world.nanos
         try world.run(forNanos: 12 * second) {
@@ -25,7 +23,7 @@ import Testing
         }
         if rests { try world.run(forNanos: 3 * second) }
         for machine in world.machines { world.crash(machine) }
-        return (world, ledger)
+        return ledger
     }
 
     /// Recovers the survivors' disks; the others' are lost. `cuts`: the power goes during each
@@ -98,7 +96,7 @@ import Testing
     private static func check(
         _ world: ClusterWorld, survivors numbers: [Int], rests: Bool, cuts: Bool
     ) async throws {
-        let (_, ledger) = try broken(world, rests: rests)
+        let ledger = try broken(world, rests: rests)
         defer { for machine in world.machines { world.crash(machine) } }
         let survivors = numbers.map { world.machines[$0] }
         try recover(world, survivors, cuts: cuts)
