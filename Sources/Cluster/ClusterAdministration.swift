@@ -31,14 +31,15 @@ extension ClusterMembership {
         try await settle(.setMemberState(id, isCancelled ? .active : .draining))
     }
 
-    /// Makes a node leave for good. `force`: also while it lives and has replicas.
+    /// Makes a node leave for good. `force`: also while it lives and has replicas, while others need
+    /// it, and while it is not known for sure that it is neither.
     package func remove(_ node: String, force: Bool) async throws(ClusterAdminError) {
         let member = try member(node, "node")
-        let line = await currentHealth().members.first { $0.member.id == member.id }
-        if !force, let line, line.isLive, line.replicaCount > 0 {
+        let obstacles = force ? [] : await currentHealth().removalCheck(member.id)
+        guard obstacles.isEmpty else {
             throw ClusterAdminError.refused(
-                "\(member.name) lives and has \(line.replicaCount) replicas: drain it and wait, or "
-                    + "force it")
+                "\(member.name) is not removed: \(obstacles.joined(separator: "; ")); force it to "
+                    + "remove it nevertheless")
         }
         try await settle(.setMemberState(member.id, .gone))
     }

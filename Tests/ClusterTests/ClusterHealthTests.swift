@@ -77,6 +77,39 @@ import Testing
         #expect(health.upgradeCheck(zone: "x") == ["no member is in zone x"])
     }
 
+    @Test func whoHasReplicasOrIsNeededStays() {
+        var scene = Self.threeZones()
+        #expect(
+            scene.health.removalCheck(node(3)) == [
+                "it lives and has 4 replicas: drain it and wait"
+            ])
+        // Those that it led have another leader, which has not come to word yet, and has then.
+        scene.live.remove(node(3))
+        #expect(scene.health.removalCheck(node(3)) == ["without a leader: shard 2"])
+        scene.reports[GroupID(3)]?.leader = node(1)
+        #expect(scene.health.removalCheck(node(3)).isEmpty)
+        // One of two of the others is far behind.
+        scene.reports[GroupID(2)]?.lags = [node(1): Steward.lagEntriesMax + 1]
+        #expect(scene.health.removalCheck(node(3)) == ["would lose the majority: shard 1"])
+        #expect(scene.health.removalCheck(node(4)) == ["it is no member"])
+    }
+
+    @Test func nobodyLeavesOnOldNews() {
+        var scene = Self.threeZones()
+        scene.log.join(zone: "c")
+        scene.live.insert(node(4))
+        func check(_ unheard: [NodeID], isCurrent: Bool) -> [String] {
+            ClusterHealth(
+                scene.log.state, live: scene.live, reports: scene.reports,
+                unheard: Set(unheard), isStateCurrent: isCurrent
+            ).removalCheck(node(4))
+        }
+        #expect(check([], isCurrent: true).isEmpty)
+        #expect(check(nodes(2), isCurrent: true) == ["no answer on how their groups are: n2"])
+        #expect(
+            check([], isCurrent: false) == ["the meta group does not say what it decided last"])
+    }
+
     @Test func aSlowDiskIsSaid() {
         var scene = Self.threeZones()
         scene.slow = [node(2)]

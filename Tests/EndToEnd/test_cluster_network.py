@@ -37,6 +37,8 @@ def test_a_zone_that_is_cut_off_acknowledges_nothing_that_is_lost(cluster, netwo
         network.cut(victim.host, hosts)
         # Still counted as live, but it does not say that all is well.
         assert not others[0].status()["healthy"]
+        refusal = others[0].cli("cluster", "remove", others[1].name).stderr
+        assert f"no answer on how their groups are: {victim.name}" in refusal
         generator.written(60)
         until(lambda: not others[0].member(victim.name)["live"], 30, "the zone is missed")
         # What it still acknowledges, the others have.

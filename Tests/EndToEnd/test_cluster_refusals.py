@@ -181,3 +181,27 @@ def test_a_fourth_node_takes_over_and_the_first_leaves(tmp_path):
         generator.check([*cluster.nodes[1:], d])
     finally:
         cluster.end()
+
+
+def test_the_dead_leave_unless_others_need_them(tmp_path):
+    cluster = Cluster(tmp_path / "cluster", 3)
+    try:
+        cluster.form(3)
+        a, b, c = cluster.nodes
+        with Generator([a]) as generator:
+            generator.written(20)
+            c.kill()
+            until(lambda: not a.member("c")["live"] and a.member("b")["live"])
+            until(lambda: a.cli("cluster", "remove", "c").returncode == 0)
+            a.wait_healthy(2)
+            generator.written(20)
+        b.kill()
+        until(lambda: not a.member("b")["live"])
+        refusal = a.cli("cluster", "remove", "b").stderr
+        assert "b is not removed" in refusal and "would lose the majority" in refusal
+        assert a.member("b") is not None
+        b.start()
+        a.wait_healthy(2)
+        generator.check([a, b])
+    finally:
+        cluster.end()

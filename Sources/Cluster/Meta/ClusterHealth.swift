@@ -86,35 +86,6 @@ package struct ClusterHealth: Sendable {
         isStateCurrent && members.allSatisfy(\.hasAnswered)
             && groups.allSatisfy { $0.hasLeader && $0.hasMajority && !$0.isUnderReplicated }
     }
-
-    /// Sentences on why all nodes of `zone`, or the node of that name without one, must not be restarted now; empty when they may.
-    package func upgradeCheck(zone: String) -> [String] {
-        let nodes = members.map(\.member).filter { ($0.zone ?? $0.name) == zone }.map(\.id)
-        guard !nodes.isEmpty else { return ["no member is in zone \(zone)"] }
-        return upgradeCheck(restarting: Set(nodes))
-    }
-
-    /// Sentences on why these nodes must not be restarted at once now; empty when they may.
-    package func upgradeCheck(restarting nodes: Set<NodeID>) -> [String] {
-        func sentence(_ text: String, _ isConcerned: (GroupLine) -> Bool) -> String? {
-            let concerned = groups.filter(isConcerned).map(\.group)
-            return concerned.isEmpty ? nil : "\(text): \(GroupNames(concerned))"
-        }
-        let silent = members.filter { $0.isLive && !$0.hasAnswered }.map(\.member.name)
-        let obstacles = [
-            isStateCurrent ? nil : "the meta group does not say what it decided last",
-            silent.isEmpty
-                ? nil : "no answer on how their groups are: \(silent.joined(separator: ", "))",
-            sentence("without a leader") { !$0.hasLeader },
-            sentence("with fewer replicas than needed") { $0.isUnderReplicated },
-            sentence("still moving") { $0.movement != nil },
-            sentence("would lose the majority") { line in
-                let left = line.voters.count { !nodes.contains($0) && line.good.contains($0) }
-                return left <= line.voters.count / 2
-            },
-        ]
-        return obstacles.compactMap { $0 }
-    }
 }
 
 extension ClusterHealth.GroupLine {
