@@ -132,12 +132,14 @@ import Testing
         var ran = 0
         var slowest: Int64 = 0
         var deletedCount = 0
+        var recoveredCount = 0
         for number in 0..<UInt64(Self.scheduleCount) {
             let seed = Self.firstSeed + number
             let result = try await Self.schedule(seed: seed)
             ran += 1
             faultCount += result.faultCount
             deletedCount += result.deletedCount
+            recoveredCount += result.goesOnWithout ? 1 : 0
             slowest = max(slowest, result.healMillis)
             if Self.tellsEach {
                 print("seed \(seed): whole after \(result.healMillis) ms")
@@ -154,8 +156,9 @@ import Testing
         print(
             "cluster: \(ran) schedules, \(faultCount) faults, \(failed.count) failed, "
                 + "\(slowest) ms to heal, \(Int(seconds * 1000)) ms of CPU, "
-                + "\(deletedCount) operations deleted")
+                + "\(deletedCount) operations deleted, \(recoveredCount) clusters recovered")
         #expect(deletedCount > 0 || ran < 3, "no deletion went through")
+        #expect(recoveredCount > 0 || ran < 25, "no cluster was recovered")
     }
 
     /// The same failure with as few faults as it needs: each is left out in turn, from the last on,
@@ -195,6 +198,8 @@ import Testing
         var faultCount = 0
         /// Operations that were deleted again for certain.
         var deletedCount = 0
+        /// Machines were lost for good, and the others went on by a person's word.
+        var goesOnWithout = false
         /// Until the cluster was whole after all was mended.
         var healMillis: Int64 = 0
         /// Of everything that happened.
@@ -242,6 +247,9 @@ import Testing
         // One schedule in four is an upgrade, too, and one in four of those that people work on.
         let isUpgrade = world.seed % 4 == 3 || world.seed % 16 == 13
         var upgrade = isUpgrade ? RollingUpgrade(world) : nil
+        // One in sixteen of each loses machines for good, and goes on.
+        let losesMachines = world.seed % 16 == 2 || world.seed % 4 == 1 && world.seed / 16 % 16 == 5
+        var loss = losesMachines ? LostMachines(world) : nil
         let peopleCount = max(world.machines.count - 3, 0) / 2
         var people = (0..<peopleCount).map { _ in ClusterOperator(world) }
         var nextWrite = world.nanos
@@ -252,6 +260,7 @@ import Testing
                 !people.contains(where: \.isRemoving) && isWhole(world)
             })
             try upgrade?.act()
+            try loss?.act()
             for one in people.indices {
                 let isRemoving = people.contains(where: \.isRemoving)
                 people[one].act(mayLoseDisks: { !isRemoving && isWhole(world) })
@@ -272,10 +281,11 @@ import Testing
         }
         var result = Result(faultCount: nemesis.faultCount)
         result.deletedCount = ledger.deletedCount
+        result.goesOnWithout = loss?.haveGoneOn == true
         try nemesis.mendAll()
         try upgrade?.finish()
         for one in people.indices { people[one].finish() }
-        let (millis, late) = try heal(world)
+        let (millis, late) = try heal(world, isRefilled: result.goesOnWithout)
         result.healMillis = millis
         result.problems = world.violations + late
         if late.isEmpty { result.problems += try upgrade?.end() ?? [] }
@@ -300,8 +310,10 @@ import Testing
     }
 
     /// Lets time go by until the cluster is whole: how many milliseconds, and what it lacked when it
-    /// should have been.
-    private static func heal(_ world: ClusterWorld) throws -> (millis: Int64, late: [String]) {
+    /// should have been. `isRefilled`: all others may have to be filled from one that went on.
+    private static func heal(
+        _ world: ClusterWorld, isRefilled: Bool
+    ) throws -> (millis: Int64, late: [String]) {
         let mended = world.nanos
         var late: [String] = []
         var patience = 1
@@ -311,7 +323,9 @@ import Testing
         }
         // What people asked for last is still to be done, and moves go one after the other.
         let isWide = world.machines.count > 3
-        let most = healNanosMax + (isBroken ? 3 * second : 0) + (isWide ? 15 * second : 0)
+        let most =
+            healNanosMax + (isBroken ? 3 * second : 0) + (isWide ? 15 * second : 0)
+            + (isRefilled ? 5 * second : 0)
         while !isWhole(world), world.nanos < mended + 60 * second, world.violations.isEmpty {
             // What was slow until now is known a little later.
             patience = world.machines.compactMap { $0.node?.cluster?.paces.patience }
@@ -343,14 +357,14 @@ import Testing
             var since = sealed
             while world.nanos < since + 4 * second, world.nanos < sealed + 40 * second {
                 try world.run(forNanos: second / 2)
-                if !isWhole(world) { since = world.nanos }
+                if !isWhole(world) || !leftovers(world).isEmpty { since = world.nanos }
             }
         }
         for place in 0..<3 {
             problems += try await ledger.problems(
                 querier(world, place), at: "replica \(place) of each shard")
         }
-        problems += differences(world) + damages(world)
+        problems += leftovers(world) + differences(world) + damages(world)
         if ledger.acknowledged.count < ledger.attemptedWhileWhole / 2 {
             problems.append(
                 "only \(ledger.acknowledged.count) were acknowledged,"
@@ -399,6 +413,21 @@ import Testing
                 world.join(machine, through: other)
             }
         }
+    }
+
+    /// Replicas that are in no group any more.
+    private static func leftovers(_ world: ClusterWorld) -> [String] {
+        let configurations = world.configurations
+        var problems: [String] = []
+        for machine in world.machines {
+            for replica in machine.node?.cluster?.replicas ?? [] {
+                let voters = configurations[replica.group]?.voters ?? []
+                if machine.identity.map(voters.contains) != true {
+                    problems.append("\(machine.name) still has shard \(replica.number)")
+                }
+            }
+        }
+        return problems
     }
 
     /// Segments that can not be read.

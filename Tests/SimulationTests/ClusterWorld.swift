@@ -75,7 +75,8 @@ final class ClusterWorld: @unchecked Sendable {
     private var leaders: [LeaderTerm: NodeID] = [:]
     /// Names of what shards have sealed, by shard and entry: the same on every replica.
     private var sealed: [String: [UInt8]] = [:]
-    /// Of the logs since the beginning, or since a person decided which ones go on.
+    /// Of the logs. This and the two before are since the beginning, or since a person decided who goes
+    /// on.
     private var logs = LogInvariants()
     /// Machines with damaged files.
     var rotten: Set<String> = []
@@ -182,10 +183,13 @@ final class ClusterWorld: @unchecked Sendable {
         return addresses
     }
 
-    /// A person's word ends what Raft promised before.
-    func forgetLogs() {
+    /// A person's word ends what was promised before: entries of some logs are no more, and others take
+    /// their places and terms.
+    func forgetPromises() {
         logs = LogInvariants()
         logs.goesOnByDecision = true
+        leaders = [:]
+        sealed = [:]
     }
 
     func crash(_ machine: Machine, tear: DiskFaults.Tear = .sectors) {

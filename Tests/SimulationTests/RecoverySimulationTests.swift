@@ -26,44 +26,6 @@ import Testing
         return ledger
     }
 
-    /// Recovers the survivors' disks; the others' are lost. `cuts`: the power goes during each
-    /// recovery, again and again.
-    private static func recover(
-        _ world: ClusterWorld, _ survivors: [ClusterWorld.Machine], cuts: Bool
-    ) throws {
-        let descriptions = try survivors.map {
-            try ClusterRecovery(in: world.surroundings(of: $0)).survivor
-        }
-        let plan = try RecoveryPlan(descriptions)
-        for machine in survivors {
-            var isDone = false
-            while !isDone {
-                let disk = machine.disk
-                if cuts, Bool.random(using: &world.random) {
-                    disk.faults.powerCutAtCall =
-                        disk.callCount + Int.random(in: 1...120, using: &world.random)
-                }
-                do {
-                    let recovery = try ClusterRecovery(in: world.surroundings(of: machine))
-                    if let begun = recovery.begun { #expect(begun == plan) }
-                    try recovery.perform(plan)
-                    isDone = true
-                } catch {
-                    try #require(disk.faults.powerCutAtCall != nil, "\(error)")
-                    world.note("\(machine.name): \(error)")
-                }
-                disk.faults.powerCutAtCall = nil
-                disk.powerCycle()
-            }
-            let identity = try #require(try ClusterDirectory.read(machine.disk))
-            #expect(identity.clusterID == plan.clusterID)
-        }
-        for machine in world.machines where !survivors.contains(where: { $0 === machine }) {
-            world.reimage(machine)
-        }
-        world.forgetLogs()
-    }
-
     /// What is wrong in the end, when all are there again.
     private static func outcome(
         _ world: ClusterWorld, _ ledger: ClusterLedger
@@ -99,7 +61,7 @@ import Testing
         let ledger = try broken(world, rests: rests)
         defer { for machine in world.machines { world.crash(machine) } }
         let survivors = numbers.map { world.machines[$0] }
-        try recover(world, survivors, cuts: cuts)
+        try LostMachines.recover(world, survivors, cuts: cuts)
         for machine in survivors { try world.start(machine) }
         try world.run(forNanos: 2 * second)
         for machine in survivors { #expect(machine.deathNote == nil) }
