@@ -5,7 +5,7 @@ internal import Replication
 internal import Storage
 internal import Synchronization
 
-/// What the keeper does for this node: its copy of the cluster's state, its peers, its replicas, and
+/// What the keeper does for this node: its copy of the cluster's state, its replicas, and
 /// what the cluster knows of it.
 extension ClusterKeeper {
     /// For how long a replica that is to be given up is silent before its leader is asked again: longer
@@ -30,29 +30,6 @@ extension ClusterKeeper {
         } catch {
             world.note("the cluster's state cannot be written: \(error)")
         }
-    }
-
-    func keepPeers(_ cluster: ClusterState) {
-        guard let transport = world.links.transport else { return }
-        var peers: [PeerID: Endpoint] = [:]
-        // A newcomer has no state yet, and gets it from those that it was told of.
-        let addresses =
-            cluster.isFounded
-            ? cluster.presentMembers.map { ($0.id, $0.address) }
-            : world.firstPeers.addresses.map { ($0.key, $0.value) }
-        let reachable = world.links.reachable
-        var missing: [String] = []
-        for (node, recorded) in addresses {
-            let address = world.whereabouts?.address(of: node, recorded: recorded) ?? recorded
-            if let endpoint = Endpoint(address) { peers[PeerID(node.number)] = endpoint }
-            if node != world.identity.node, !reachable.contains(node) { missing.append(address) }
-        }
-        if !missing.isEmpty { world.whereabouts?.seek(missing) }
-        let isNew = state.withLock { state in
-            defer { state.peers = peers }
-            return state.peers != peers
-        }
-        if isNew { transport.setPeers(peers) }
     }
 
     /// Opens replicas of shards that are assigned here, and gives up those that are not.

@@ -29,6 +29,8 @@ final class ClusterKeeper: Sendable {
         let settings: SettingsDesk
         /// Opens an empty replica of a shard here.
         let open: @Sendable (Int) throws -> ShardReplica
+        /// Durable when it returns.
+        let writeFirstPeers: @Sendable (FirstPeers) throws(NodeError) -> Void
         /// Removes all there is of a shard. Errors: the disk's.
         let wipe: @Sendable (Int) throws -> Void
         /// Does it when all that is committed by now is applied.
@@ -54,6 +56,10 @@ final class ClusterKeeper: Sendable {
         var decided: Decided?
         var replicasBasis: UInt64?
         var peers: [PeerID: Endpoint] = [:]
+        /// Whom the node was told of before the cluster's state came.
+        var firstPeers: FirstPeers
+        /// They are not on disk yet.
+        var areFirstPeersNew = false
         /// Since when a member is not heard of; monotonic, ns.
         var silentSince: [NodeID: Int64] = [:]
         var releasedMeta: UInt64 = 0
@@ -85,12 +91,13 @@ final class ClusterKeeper: Sendable {
     }
 
     let world: Surroundings
-    let state = Mutex(State())
+    let state: Mutex<State>
     private let signal: JobSignal
     let reports: ReportBoard
 
     init(_ world: Surroundings, signal: JobSignal, reports: ReportBoard) {
         self.world = world
+        state = Mutex(State(firstPeers: world.firstPeers))
         self.signal = signal
         self.reports = reports
     }

@@ -124,6 +124,8 @@ package final class ClusterMembership: Sendable {
                         now: Timestamp(nanos: surroundings.time.wallNanos()))
                     return replica
                 },
+                writeFirstPeers: { (peers) throws(NodeError) in try peers.write(surroundings.disk)
+                },
                 wipe: { try ShardReplica.removeFiles(of: $0, from: surroundings.disk) },
                 afterApplied: { body in world.applier.add([.task(body)]) },
                 rebuild: { fetcher.rebuild($0, from: $1) }, note: surroundings.onNotice,

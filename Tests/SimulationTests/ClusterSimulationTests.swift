@@ -202,6 +202,8 @@ import Testing
         var goesOnWithout = false
         /// Until the cluster was whole after all was mended.
         var healMillis: Int64 = 0
+        /// An error was thrown that nobody should throw.
+        var isCutShort = false
         /// Of everything that happened.
         var digest: UInt64 = 0
     }
@@ -213,12 +215,17 @@ import Testing
             // One schedule in four is a cluster that people work on.
             let isWide = seed % 4 == 1
             let world = try isWide ? wide(seed: seed) : grown(seed: seed, isAtRest: false)
-            return (world, try run(world, ledger, without: skipped))
+            do {
+                return (world, try run(world, ledger, without: skipped))
+            } catch {
+                world.violate("\(error)")
+                return (world, Result(problems: world.violations, isCutShort: true))
+            }
         }
         // Network and nodes hold each other.
         defer { for machine in world.machines { world.crash(machine) } }
         var result = ran
-        result.problems += try await end(world, ledger)
+        if !result.isCutShort { result.problems += try await end(world, ledger) }
         result.digest = world.digest
         guard !result.problems.isEmpty else { return result }
         result.problems =

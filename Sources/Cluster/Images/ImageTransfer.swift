@@ -326,9 +326,16 @@ final class ImageTransfer: Sendable {
 
     /// The image first, and then what the log has behind it, before anything newer is applied.
     private func replace(_ replicator: Replicator) {
+        let index = state.withLock { $0.reference?.index ?? 0 }
+        // What is sealed ahead of the log would be nobody's word after a power cut: the log comes first,
+        // or an image for the core.
+        guard index <= replicator.commitIndex(of: group) || Mutant.isOn(.imagesAheadOfLog) else {
+            world.note("image of \(group): it is ahead of the log here")
+            release()
+            return end(false)
+        }
         var items: [ApplyLoop.Item] = [.task { [self] in install() }]
         do {
-            let index = state.withLock { $0.reference?.index ?? 0 }
             try replicator.replay(group, after: index) { entry in
                 items.append(
                     .entry(group, index: entry.index, payload: entry.payload, proposal: nil))

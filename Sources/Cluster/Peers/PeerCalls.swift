@@ -35,6 +35,8 @@ enum PeerMethod: UInt8, Sendable {
     case flush = 7
     /// Seal these groups, whose entries keep my journal long: see SealRequests.swift.
     case seal = 8
+    /// Who are the members? Of a node to which the cluster's state has not come yet.
+    case peers = 9
 }
 
 /// Why a call has no answer.

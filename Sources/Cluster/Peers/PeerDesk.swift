@@ -128,6 +128,7 @@ final class PeerDesk: PeerReceiver {
         case .image: services.images.image(question)
         case .fileRange: services.work { [services] in services.images.range(question) }
         case .report: question.answer(services.keeper.reports.answer(question.body))
+        case .peers: question.answer(services.keeper.tellPeers())
         case .read:
             let key = QuestionID(peer: from, number: number)
             streaming.withLock { $0[key] = question }

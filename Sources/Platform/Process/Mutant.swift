@@ -44,9 +44,13 @@ package enum Mutant: String, CaseIterable, Sendable {
     case damageTakesPlaces
     /// What came of an image comes again with the next.
     case imagesBeginAgain
+    /// In place of a damaged replica comes an image of what its log has not got yet.
+    case imagesAheadOfLog
     /// A leader whose jobs fail has its shard sealed again and again.
     case sealsBehindSeals
     case installForgotten
+    /// A node without the cluster's state knows no more peers than it was told of at first.
+    case firstPeersOnly
     // State machines.
     case appliesTwice
     case appliesRepeats
