@@ -94,15 +94,21 @@ struct ClusterNemesis {
     }
 
     /// A bit of a sealed file flips, or a piece of another file lands in it; on one machine only
-    /// while the others have it.
+    /// while another one that votes has it, too: what others have may be given up again.
     private mutating func rot(_ machine: ClusterWorld.Machine, _ fault: Fault) {
         guard world.rotten.isEmpty || world.rotten == [machine.name],
             let replica = machine.node?.cluster?.replicas.randomElement(using: &world.random)
         else { return }
         let directory = replica.directory
-        let others = world.machines.filter { $0 !== machine }
-        let files = replica.shard.manifest.segments.flatMap(\.files).filter { file in
-            file.byteCount > 0 && others.contains { $0.disk.exists(directory / file.name) }
+        let voters = world.configurations[replica.group]?.voters ?? []
+        let others = world.machines.filter {
+            $0 !== machine && $0.identity.map(voters.contains) == true
+        }.flatMap { other in
+            other.node?.cluster?.replicas.filter { $0.number == replica.number } ?? []
+        }
+        let twice = Set(others.flatMap { $0.shard.manifest.segments.flatMap(\.files) })
+        let files = replica.shard.manifest.segments.flatMap(\.files).filter {
+            $0.byteCount > 0 && twice.contains($0)
         }
         guard let file = files.randomElement(using: &world.random) else { return }
         let byte = Int.random(in: 0..<file.byteCount, using: &world.random)
