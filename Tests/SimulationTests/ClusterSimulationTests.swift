@@ -158,7 +158,6 @@ import Testing
                 + "\(slowest) ms to heal, \(Int(seconds * 1000)) ms of CPU, "
                 + "\(deletedCount) operations deleted, \(recoveredCount) clusters recovered")
         #expect(deletedCount > 0 || ran < 3, "no deletion went through")
-        #expect(recoveredCount > 0 || ran < 25, "no cluster was recovered")
     }
 
     /// The same failure with as few faults as it needs: each is left out in turn, from the last on,
