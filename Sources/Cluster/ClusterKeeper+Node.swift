@@ -5,8 +5,8 @@ internal import Replication
 internal import Storage
 internal import Synchronization
 
-/// What the keeper does for this node: its copy of the cluster's state, its replicas, and
-/// what the cluster knows of it.
+/// What the keeper does for this node: its copy of the cluster's state, its replicas, and what
+/// the cluster knows of it.
 extension ClusterKeeper {
     /// For how long a replica that is to be given up is silent before its leader is asked again: longer
     /// than its last words need.

@@ -67,7 +67,8 @@ extension ClusterKeeper {
         }
         let isNew = state.withLock { state in
             let known = state.firstPeers
-            state.firstPeers.addresses.merge(told.addresses) { $1 }
+            // Two that differ on an address would have it changed, and written, in turn.
+            state.firstPeers.addresses.merge(told.addresses) { known, _ in known }
             guard state.firstPeers != known else { return false }
             state.areFirstPeersNew = true
             return true
