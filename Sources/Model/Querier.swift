@@ -68,6 +68,10 @@ extension Querier {
 
 /// Keeps a `Querier.follow` alive; cancelled on release.
 package protocol FollowSubscription: AnyObject, Sendable {
+    /// Returns when what is not given, nor told as a gap, is found by a query that is made after it;
+    /// also when others who are to give it do not begin within some seconds, which is then a gap.
+    func ready() async
+
     func cancel()
 }
 

@@ -93,7 +93,7 @@ final class ReadNode: Sendable {
     let hub = FollowHub()
     let calls: PeerCalls
     let tails: RemoteTails
-    let notices = Mutex<[String]>([])
+    let notices = Monitor<[String]>([])
     let querier: ClusterQuerier
     private let links: PeerLinks
     private let remote: RemoteReading
@@ -101,6 +101,9 @@ final class ReadNode: Sendable {
     /// Questions that answer in parts, by asker and number.
     private let open = Monitor<[[UInt64]: PeerQuestion]>([:])
     private let askedCount = Atomic<Int>(0)
+    /// What its barrier asks while that is not answered.
+    private let heldReads = Mutex<[(GroupID, UInt64)]?>(nil)
+    private let barrier: ReadBarrier
     /// Shards whose replica takes no part.
     let outOfService = Mutex<Set<GroupID>>([])
     /// Called with every part that leaves, before it does.
@@ -127,9 +130,6 @@ final class ReadNode: Sendable {
         let barrier = ReadBarrier(
             time: time, firstContext: 1, ask: { group, context in asked.value?(group, context) },
             applied: { shards[ShardGroup.shard(of: $0)]?.appliedIndex ?? 0 })
-        asked.value = { [weak barrier] group, context in
-            barrier?.answered(group, context: context, index: 0)
-        }
         let outside = Held<@Sendable () -> Set<GroupID>>()
         let readable = ReadableShards(shards: shards, barrier: barrier) {
             outside.value?() ?? []
@@ -147,15 +147,36 @@ final class ReadNode: Sendable {
         self.links = links
         self.transport = transport
         self.calls = calls
+        self.barrier = barrier
         remote = RemoteReading(
             readable, hub: hub, time: time, telemetry: world.telemetry,
-            reducers: CountingReducers())
+            reducers: CountingReducers(), followFreshNanosMax: 60_000_000_000)
         querier = ClusterQuerier(readable: readable, view: view, calls: calls, hub: hub)
         tails = RemoteTails(
             hub: hub, calls: calls, time: time, view: view,
             note: { sentence in noted.value?(sentence) }, telemetry: world.telemetry)
+        asked.value = { [weak self] group, context in self?.barrierAsked(group, context) }
         outside.value = { [weak self] in self?.outOfService.withLock { $0 } ?? [] }
-        noted.value = { [weak self] sentence in self?.notices.withLock { $0.append(sentence) } }
+        noted.value = { [weak self] sentence in self?.notices.update { $0.append(sentence) } }
+    }
+
+    private func barrierAsked(_ group: GroupID, _ context: UInt64) {
+        let isHeld = heldReads.withLock { held in
+            held?.append((group, context))
+            return held != nil
+        }
+        if !isHeld { barrier.answered(group, context: context, index: 0) }
+    }
+
+    /// No leader confirms that its replicas are fresh.
+    func holdReads() { heldReads.withLock { $0 = [] } }
+
+    func answerReads() {
+        let held = heldReads.withLock { held in
+            defer { held = nil }
+            return held ?? []
+        }
+        for (group, context) in held { barrier.answered(group, context: context, index: 0) }
     }
 
     /// The questions that it was asked.

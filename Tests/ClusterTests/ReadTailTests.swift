@@ -33,6 +33,10 @@ struct ReadTailTests {
             gaps.wait(upToNanos: 20_000_000_000) { $0.first }
         }
 
+        var gapCount: Int { gaps.withLock { $0.count } }
+
+        func ready() async { await subscription.withLock { $0 }?.ready() }
+
         func cancel() { subscription.withLock { $0?.cancel() } }
     }
 
@@ -106,8 +110,12 @@ struct ReadTailTests {
         #expect(openings.wait(upToNanos: 20_000_000_000) { $0 == 2 ? true : nil } == true)
         try cluster.write(Self.lines(1))
         _ = tail.waits(for: 24)
+        cluster.nodes[2].holdReads()
         cluster.nodes[1].cutOff()
         cluster.nodes[0].tails.tick()
+        // Whoever read now would miss what comes in until the other node gives it.
+        #expect(tail.gapCount == 0)
+        cluster.nodes[2].answerReads()
         #expect(openings.wait(upToNanos: 20_000_000_000) { $0 == 3 ? true : nil } == true)
         try cluster.write(Self.lines(2))
         Self.check(tail.waits(for: 48), 1..<3)
@@ -118,6 +126,56 @@ struct ReadTailTests {
                     + "it cannot be reached"
             ])
         #expect(tail.waitsForGap() != nil)
+    }
+
+    @Test func aTailIsReadyWhenAllIsGivenAndIsNotGivenWhatCouldBeReadBefore() async throws {
+        let cluster = try ReadCluster(3, holders: Array(repeating: [1, 2], count: 6))
+        defer { cluster.stop() }
+        for node in cluster.nodes[1...] { node.holdReads() }
+        try cluster.write(Self.lines(0))
+        let tail = Tail(cluster.nodes[0])
+        let isReady = Monitor(false)
+        let waiting = Task {
+            await tail.ready()
+            isReady.update { $0 = true }
+        }
+        #expect(cluster.nodes[1].becomesBusy(1) && cluster.nodes[2].becomesBusy(1))
+        try cluster.write(Self.lines(1))
+        cluster.nodes[1].answerReads()
+        #expect(!isReady.withLock { $0 })
+        cluster.nodes[2].answerReads()
+        await waiting.value
+        try cluster.write(Self.lines(2))
+        Self.check(tail.waits(for: 24), 2..<3)
+        #expect(tail.gapCount == 0)
+        // Everything is given already.
+        let second = Tail(cluster.nodes[0])
+        await second.ready()
+        second.cancel()
+        await second.ready()
+    }
+
+    @Test func whoFollowsAShardThatNobodyGivesIsReadyAfterAWhile() async {
+        let time = ManualTime()
+        let hub = FollowHub(time: time)
+        hub.whenChanged {}
+        let gaps = Monitor<[Timestamp]>([])
+        let subscription = hub.follow(
+            tenant: .standard, onGap: { since in gaps.update { $0.append(since) } }
+        ) { _ in }
+        let isReady = Monitor(false)
+        let waiting = Task {
+            await subscription.ready()
+            isReady.update { $0 = true }
+        }
+        hub.isGiven([])
+        hub.gap(sinceNanos: 1, tenants: [.standard])
+        #expect(gaps.withLock { $0.isEmpty } && !isReady.withLock { $0 })
+        time.advance(byNanos: 2_000_000_000)
+        hub.isGiven([])
+        await waiting.value
+        hub.gap(sinceNanos: .max, tenants: [.standard])
+        #expect(gaps.withLock { $0.count } == 1)
     }
 
     @Test func tailsHereAndElsewhereAreToldOfAnImageInPlaceOfAReplica() throws {
@@ -132,14 +190,15 @@ struct ReadTailTests {
         for tail in tails { Self.check(tail.waits(for: 24), 1..<2) }
         cluster.nodes[0].hub.replaced(shard: 2)
         let local = try #require(tails[0].waitsForGap())
+        let told = cluster.nodes[1].notices.wait(upToNanos: 20_000_000_000) { $0.first }
+        #expect(told?.hasSuffix("took the place of a replica there") == true)
+        #expect(tails[1].gapCount == 0)
+        cluster.nodes[1].tails.tick()
         let remote = try #require(tails[1].waitsForGap())
         for since in [local, remote] {
             #expect(abs(since.nanos - start) < 60_000_000_000)
         }
-        // The next stream misses nothing more.
-        cluster.nodes[1].tails.tick()
-        let notices = cluster.nodes[1].notices.withLock { $0 }
-        #expect(notices.count == 1 && notices[0].hasSuffix("took the place of a replica there"))
+        #expect(cluster.nodes[1].notices.withLock { $0.count } == 1)
     }
 
     @Test func aGapBeginsWithTheLastEntryThatWasShown() throws {
@@ -198,6 +257,27 @@ struct ReadTailTests {
         #expect(texts.withLock { $0 } == ["1/5", "2/5", "1/6", "2/9"])
         subscription.cancel()
         #expect(!hub.isFollowed)
+        // Who comes again soon is not given again what was given, but what came in between.
+        let again = hub.follow(tenant: .standard, onGap: { _ in }) { batch in
+            texts.withLock { $0.append(String(decoding: batch.lines.bytes, as: UTF8.self)) }
+        }
+        hub.relay(entry(2, 9))
+        hub.relay(entry(2, 12))
+        hub.relay(entry(2, 10))
+        hub.applied(entry(2, 12))
+        hub.applied(entry(2, 10))
+        #expect(texts.withLock { $0.suffix(2) } == ["2/12", "2/10"])
+        again.cancel()
+    }
+
+    @Test func entriesAreRememberedUpToABound() {
+        var seen = SeenEntries()
+        let count = UInt64(SeenEntries.countMax)
+        func taken(_ indexes: [UInt64]) -> [Bool] { indexes.map { seen.take($0) } }
+        #expect(!taken(Array(stride(from: 2, through: 2 * count, by: 2))).contains(false))
+        // With one more the older half is forgotten: who is that far behind gives nothing new.
+        #expect(taken([3, 3, 4, 5]) == [true, false, false, false])
+        #expect(taken([2 * count - 1, 2 * count, 2 * count + 1]) == [true, false, true])
     }
 
     @Test func whatAShardRefusedIsNotShown() throws {

@@ -10,6 +10,9 @@ internal import Synchronization
 /// On a node with peers, entries come from the replicas here and from other nodes; the place of an
 /// entry in its shard's log keeps what comes twice from being seen twice. Entries that do not come
 /// at all, because an image holds them or a stream ended, are a gap: followers are told since when.
+///
+/// A new follower is not ready before everything is given that it follows, or it has waited long
+/// enough: it reads what is there then, so that it need not be told of a gap until it is.
 final class FollowHub: Sendable {
     typealias Body = @Sendable (WriteBatch) -> Void
     typealias OnGap = @Sendable (Timestamp) -> Void
@@ -18,6 +21,10 @@ final class FollowHub: Sendable {
         let number: Int
         let tenant: Tenant
         let sinceNanos: Int64
+        /// Until when it is ready at the latest; monotonic.
+        let dueNanos: Int64
+        var isReady: Bool
+        var waiting: [CheckedContinuation<Void, Never>] = []
         let onGap: OnGap
         let body: Body
     }
@@ -42,8 +49,10 @@ final class FollowHub: Sendable {
         var nextNumber = 0
         var followers: [Follower] = []
         var streams: [Stream] = []
-        /// The last entry that followers here were given.
-        var seen: [Place: UInt64] = [:]
+        /// The entries that followers here were given.
+        var seen: [Place: SeenEntries] = [:]
+        /// Since when nobody follows a tenant that has been followed; monotonic.
+        var left: [Tenant: Int64] = [:]
         /// Of when the last lines of a shard are that were applied here while somebody followed, by
         /// their own times and no later than they were applied: a replica that is behind applies
         /// late.
@@ -54,7 +63,24 @@ final class FollowHub: Sendable {
             nextNumber += 1
             return nextNumber
         }
+
+        /// Whoever comes again soon is not given again what it has seen.
+        mutating func forgetSeen(nowNanos: Int64) {
+            let tenants = Set(followers.map(\.tenant))
+            let all = Set(seen.keys.map(\.tenant))
+            left = left.filter { all.contains($0.key) && !tenants.contains($0.key) }
+            for tenant in all where !tenants.contains(tenant) && left[tenant] == nil {
+                left[tenant] = nowNanos
+            }
+            let forgotten = left.filter { nowNanos - $0.value > FollowHub.rememberNanos }
+            guard !forgotten.isEmpty else { return }
+            seen = seen.filter { forgotten[$0.key.tenant] == nil }
+        }
     }
+
+    private static let rememberNanos: Int64 = 300_000_000_000
+    /// A new follower waits so long for those who are to give it lines.
+    private static let readyNanosMax: Int64 = 2_000_000_000
 
     private let followers = Mutex(Followers())
     /// Read before every offer: nobody follows most of the time.
@@ -77,12 +103,14 @@ final class FollowHub: Sendable {
         tenant: Tenant, onGap: @escaping OnGap, _ body: @escaping Body
     ) -> any FollowSubscription {
         let now = time.wallNanos()
+        let due = time.monotonicNanos() + Self.readyNanosMax
         count.add(1, ordering: .relaxed)
         let (number, onChange) = followers.withLock { followers in
             let number = followers.take()
             followers.followers.append(
                 Follower(
-                    number: number, tenant: tenant, sinceNanos: now, onGap: onGap, body: body))
+                    number: number, tenant: tenant, sinceNanos: now, dueNanos: due,
+                    isReady: followers.onChange == nil, onGap: onGap, body: body))
             return (number, followers.onChange)
         }
         onChange?()
@@ -127,13 +155,43 @@ final class FollowHub: Sendable {
         gap(sinceNanos: last, tenants: tenants)
     }
 
-    /// Entries that another node was to send do not come, from `sinceNanos` on or, nil, from the
+    /// Everything that followers of these tenants follow is given from now on; those of others are
+    /// ready when they have waited long enough.
+    func isGiven(_ tenants: Set<Tenant>) {
+        let now = time.monotonicNanos()
+        let waiting = followers.withLock { state in
+            var waiting: [CheckedContinuation<Void, Never>] = []
+            for index in state.followers.indices where !state.followers[index].isReady {
+                let follower = state.followers[index]
+                guard tenants.contains(follower.tenant) || now >= follower.dueNanos else {
+                    continue
+                }
+                waiting += follower.waiting
+                state.followers[index].waiting = []
+                state.followers[index].isReady = true
+            }
+            return waiting
+        }
+        for one in waiting { one.resume() }
+    }
+
+    /// Entries that another node was to send did not come, from `sinceNanos` on or, nil, from the
     /// beginning of what is followed.
     func gap(sinceNanos: Int64?, tenants: Set<Tenant>) {
+        gapToTell(sinceNanos: sinceNanos, tenants: tenants)?()
+    }
+
+    /// The same to those who are ready now, when what is returned is called, without the caller's
+    /// locks; nil when there are none.
+    func gapToTell(sinceNanos: Int64?, tenants: Set<Tenant>) -> (() -> Void)? {
         let followers = followers.withLock { $0.followers }
-        for follower in followers where tenants.contains(follower.tenant) {
-            follower.onGap(
-                Timestamp(nanos: max(sinceNanos ?? follower.sinceNanos, follower.sinceNanos)))
+        let told = followers.filter { $0.isReady && tenants.contains($0.tenant) }
+        guard !told.isEmpty else { return nil }
+        return {
+            for follower in told {
+                let since = max(sinceNanos ?? follower.sinceNanos, follower.sinceNanos)
+                follower.onGap(Timestamp(nanos: since))
+            }
         }
     }
 
@@ -157,28 +215,41 @@ final class FollowHub: Sendable {
         let bodies = followers.withLock { followers -> [Body] in
             let bodies = followers.followers.filter { $0.tenant == tenant }.map(\.body)
             let place = Place(tenant: tenant, shard: entry.shard)
-            guard !bodies.isEmpty, entry.index > followers.seen[place] ?? 0 else { return [] }
-            followers.seen[place] = entry.index
+            guard !bodies.isEmpty, followers.seen[place, default: SeenEntries()].take(entry.index)
+            else { return [] }
             return bodies
         }
         for body in bodies { body(entry.batch) }
     }
 
+    fileprivate func ready(_ number: Int) async {
+        await withCheckedContinuation { continuation in
+            let isWaiting = followers.withLock { state in
+                guard let index = state.followers.firstIndex(where: { $0.number == number }),
+                    !state.followers[index].isReady
+                else { return false }
+                state.followers[index].waiting.append(continuation)
+                return true
+            }
+            if !isWaiting { continuation.resume() }
+        }
+    }
+
     fileprivate func remove(_ number: Int) {
-        let (removed, onChange) = followers.withLock {
-            followers -> (Int, (@Sendable () -> Void)?) in
+        let now = time.monotonicNanos()
+        let (removed, waiting, onChange) = followers.withLock { followers in
             let before = followers.followers.count + followers.streams.count
+            let waiting = followers.followers.first { $0.number == number }?.waiting ?? []
             followers.followers.removeAll { $0.number == number }
             followers.streams.removeAll { $0.number == number }
-            let tenants = Set(followers.followers.map(\.tenant))
-            followers.seen = followers.seen.filter { tenants.contains($0.key.tenant) }
+            followers.forgetSeen(nowNanos: now)
             if followers.followers.isEmpty, followers.streams.isEmpty {
                 followers.appliedNanos = [:]
             }
-            return (
-                before - followers.followers.count - followers.streams.count, followers.onChange
-            )
+            let removed = before - followers.followers.count - followers.streams.count
+            return (removed, waiting, followers.onChange)
         }
+        for one in waiting { one.resume() }
         count.subtract(removed, ordering: .relaxed)
         if removed > 0 { onChange?() }
     }
@@ -193,6 +264,8 @@ final class FollowHub: Sendable {
         }
 
         deinit { cancel() }
+
+        func ready() async { await hub.ready(number) }
 
         func cancel() { hub.remove(number) }
     }

@@ -1,7 +1,8 @@
 internal import Model
 internal import Platform
 
-/// Sends another node the lines of some shards here as they are applied, until it wants no more.
+/// Sends another node the lines of some shards here as they are applied, until it wants no more. A
+/// replica that is behind is not among them: what is sent was not yet to be read before.
 /// Runs on a thread that may wait; what waits for it is bounded.
 struct FollowStream {
     private struct Queue {
@@ -17,17 +18,17 @@ struct FollowStream {
 
     private let question: PeerQuestion
     private let asked: ReadQuestion
-    private let unread: [Int]
+    private let unread: [UnreadShard]
     private let queue = Monitor(Queue())
 
-    init(_ question: PeerQuestion, _ asked: ReadQuestion, unread: [Int]) {
+    init(_ question: PeerQuestion, _ asked: ReadQuestion, unread: [UnreadShard]) {
         self.question = question
         self.asked = asked
         self.unread = unread
     }
 
     func run(_ hub: FollowHub) throws {
-        let shards = Set(asked.shards).subtracting(unread)
+        let shards = Set(asked.shards).subtracting(unread.map(\.shard))
         let subscription = hub.stream(
             tenant: asked.tenant, shards: shards,
             onGap: { [queue] since in queue.update { $0.gap = min($0.gap ?? since, since) } }
@@ -41,11 +42,7 @@ struct FollowStream {
         }
         defer { subscription.cancel() }
         // Says that what is applied from now on will come.
-        var isWanted = question.part(
-            [
-                ReadPart.opening(
-                    unread.map { UnreadShard(shard: $0, reason: "it has no replica of it") })
-            ])
+        var isWanted = question.part([ReadPart.opening(unread)])
         while isWanted, !question.isCancelled {
             let taken = queue.wait(upToNanos: FollowStream.checkNanos) { queue -> Queue? in
                 guard !queue.entries.isEmpty || queue.isTooSlow || queue.gap != nil else {

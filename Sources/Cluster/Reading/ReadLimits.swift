@@ -10,6 +10,9 @@ enum ReadLimits {
     static let questionsMax = 128
     /// How long a question waits for a replica to be fresh: longer than the barrier's own bound.
     static let freshNanosMax: Int64 = 5_000_000_000
+    /// How long a follower on another node waits for replicas to be fresh: those that are not by then
+    /// are not among what it is given.
+    static let followFreshNanosMax: Int64 = 1_000_000_000
     /// Lines per batch of a merged answer, and their bytes: as one node's.
     static let linesPerBatch = 4_096
     static let lineBytesPerBatch = 1 << 20

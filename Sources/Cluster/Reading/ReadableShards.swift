@@ -45,25 +45,30 @@ struct ReadableShards: Sendable {
         _ replicas: [ShardReplica], stalenessNanos: Int64?
     ) -> (LocalReader, Completeness) {
         guard let stalenessNanos else { return reader(replicas, [:]) }
-        let found = Monitor<(left: Int, troubles: [Int: String])>((replicas.count, [:]))
+        let troubles = waitsUntilFresh(
+            replicas, stalenessNanos: stalenessNanos, upToNanos: ReadLimits.freshNanosMax)
+        return reader(replicas, troubles)
+    }
+
+    /// By shard, why the replica may lack something that was acknowledged `stalenessNanos` before
+    /// the call.
+    func waitsUntilFresh(
+        _ replicas: [ShardReplica], stalenessNanos: Int64 = 0, upToNanos: Int64
+    ) -> [Int: String] {
+        typealias Found = (late: Set<Int>, troubles: [Int: String])
+        let found = Monitor<Found>((Set(replicas.map(\.number)), [:]))
         for replica in replicas {
             barrier.whenFresh(replica.group, within: stalenessNanos) { trouble in
                 found.update { found in
-                    found.left -= 1
+                    found.late.remove(replica.number)
                     found.troubles[replica.number] = trouble
                 }
             }
         }
-        let troubles = found.wait(upToNanos: ReadLimits.freshNanosMax) {
-            $0.left == 0 ? $0.troubles : nil
-        }
-        guard let troubles else {
-            let (reader, completeness) = reader(replicas, [:])
-            var all = Completeness(missing: ["no leader confirmed in time that all is here"])
-            all.merge(completeness)
-            return (reader, all)
-        }
-        return reader(replicas, troubles)
+        let all = found.wait(upToNanos: upToNanos) { $0.late.isEmpty ? $0 : nil }
+        let (late, troubles) = all ?? found.update { $0 }
+        let sentence = "no leader confirmed in time that all is here"
+        return troubles.merging(late.map { ($0, sentence) }) { known, _ in known }
     }
 
     /// `troubles`: by shard, why what is here may lack something.

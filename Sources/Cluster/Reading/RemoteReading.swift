@@ -11,12 +11,15 @@ final class RemoteReading: Sendable {
     private let openCount = Atomic<Int>(0)
     private let refusals: Counter
     private let reducers: (any ReducerSource)?
+    private let followFreshNanosMax: Int64
 
     /// `reducers`: nil sends everything as it is.
     init(
         _ readable: ReadableShards, hub: FollowHub, time: any TimeSource, telemetry: Telemetry,
-        reducers: (any ReducerSource)?
+        reducers: (any ReducerSource)?,
+        followFreshNanosMax: Int64 = ReadLimits.followFreshNanosMax
     ) {
+        self.followFreshNanosMax = followFreshNanosMax
         self.readable = readable
         self.hub = hub
         self.time = time
@@ -53,13 +56,16 @@ final class RemoteReading: Sendable {
         let unread = wanted.subtracting(replicas.map(\.number)).sorted()
         let answer = RemoteAnswer(question, asked, time: time, reducers: reducers)
         if asked.subject == .follow {
-            return try FollowStream(question, asked, unread: unread).run(hub)
+            var late = unread.map { Self.absent($0) }
+            late += readable.waitsUntilFresh(replicas, upToNanos: followFreshNanosMax)
+                .map { UnreadShard(shard: $0.key, reason: $0.value) }
+            late.sort { $0.shard < $1.shard }
+            return try FollowStream(question, asked, unread: late).run(hub)
         }
         if !unread.isEmpty {
             // Others are asked for them meanwhile.
             try answer.send(
-                ReadPart.opening(
-                    unread.map { UnreadShard(shard: $0, reason: "it has no replica of it") }))
+                ReadPart.opening(unread.map { Self.absent($0) }))
         }
         let (reader, missing) = readable.readerWaiting(
             replicas,
@@ -68,6 +74,10 @@ final class RemoteReading: Sendable {
         var completeness = missing
         completeness.merge(try answer.read(reader))
         answer.end(completeness)
+    }
+
+    private static func absent(_ shard: Int) -> UnreadShard {
+        UnreadShard(shard: shard, reason: "it has no replica of it")
     }
 }
 

@@ -5,41 +5,27 @@ internal import Synchronization
 
 /// Follows on other nodes what followers here want of shards without a replica here: one call per
 /// tenant and node, made again when it ends. Lines that were written between two calls do not come
-/// this way: followers are told, and it is said and counted. Its calls do not wait.
+/// this way: followers are told when the second has begun, and it is said and counted. Its calls do
+/// not wait.
 final class RemoteTails: Sendable {
-    private struct Key: Hashable {
-        let tenant: Tenant
-        let node: NodeID
-    }
-
-    private struct Call {
-        let serial: UInt64
-        let shards: [Int]
-        /// Of the peer call; nil while it is being made.
-        var number: UInt64?
-        /// Parts that came meanwhile.
-        var owedParts: UInt32 = 0
-    }
-
     private struct Avoided: Hashable {
         let shard: Int
         let node: NodeID
     }
 
     private struct State {
-        var calls: [Key: Call] = [:]
-        var nextSerial: UInt64 = 0
-        /// Calls that others replace, and until when they are kept, so that the others have begun.
-        var replaced: [(number: UInt64, untilNanos: Int64)] = []
-        /// Nodes that did not give a shard's lines, and until when others are preferred.
-        var avoided: [Avoided: Int64] = [:]
+        var calls = TailCalls()
+        /// Nodes that did not give a shard's lines, since when, and until when others are preferred.
+        var avoided: [Avoided: (since: Int64, until: Int64)] = [:]
         var isStopped = false
     }
 
     private static let avoidNanos: Int64 = 1_000_000_000
-    /// The same for a node that has no replica, which does not change soon.
-    private static let absentNanos: Int64 = 30_000_000_000
-    private static let replaceNanos: Int64 = 1_000_000_000
+    /// The same for a node that has no replica, or none that is fresh, which may not change soon.
+    private static let unreadNanos: Int64 = 30_000_000_000
+
+    /// And when it is asked again although, if there is no other.
+    private static let againNanos: Int64 = 2_000_000_000
 
     private let state = Mutex(State())
     private let hub: FollowHub
@@ -61,144 +47,149 @@ final class RemoteTails: Sendable {
         self.note = note
         gaps = telemetry.counter(
             "varve_follow_gaps_total",
-            help: "Times that a live tail of another node's shards was interrupted.")
+            help: "Times that live tails of a tenant were told that they lack lines of another "
+                + "node's shards.")
         hub.whenChanged { [weak self] in self?.tick() }
     }
 
     /// Time has gone on, or somebody follows or does not any more.
     func tick() {
-        let tenants = hub.tenants
-        let hasCalls = state.withLock { !$0.calls.isEmpty || !$0.replaced.isEmpty }
-        guard !tenants.isEmpty || hasCalls else { return }
-        let wanted = plan(tenants)
-        let now = time.monotonicNanos()
-        let (begun, ended) = state.withLock { state -> ([(Key, Call)], [UInt64]) in
-            guard !state.isStopped else { return ([], []) }
-            var begun: [(Key, Call)] = []
-            for (key, call) in state.calls where wanted[key] != call.shards {
-                let until = tenants.contains(key.tenant) ? now + RemoteTails.replaceNanos : now
-                if let number = call.number { state.replaced.append((number, until)) }
-                state.calls[key] = nil
-            }
-            let ended = state.replaced.filter { $0.untilNanos <= now }.map(\.number)
-            state.replaced.removeAll { $0.untilNanos <= now }
-            for (key, shards) in wanted where state.calls[key] == nil {
-                state.nextSerial += 1
-                let call = Call(serial: state.nextSerial, shards: shards)
-                state.calls[key] = call
-                begun.append((key, call))
-            }
-            return (begun, ended)
+        let hasCalls = state.withLock { !$0.calls.isEmpty }
+        guard hasCalls || !hub.tenants.isEmpty else { return }
+        let view = view()
+        let (now, wall) = (time.monotonicNanos(), time.wallNanos())
+        let changes = state.withLock { state -> TailCalls.Changes in
+            guard !state.isStopped else { return TailCalls.Changes() }
+            // Asked for here, so that who begins to follow is not taken for one that is given all.
+            let plan = RemoteTails.plan(hub.tenants, view, &state, now)
+            let changes = state.calls.follow(plan, nowNanos: now, wallNanos: wall)
+            hub.isGiven(state.calls.whole)
+            return changes
         }
-        for (key, call) in begun.sorted(by: { $0.1.serial < $1.1.serial }) { begin(key, call) }
-        for number in ended { calls.cancel(number) }
+        for call in changes.begun { begin(call) }
+        for number in changes.cancelled { calls.cancel(number) }
+        for (tenant, since) in changes.gaps { tell(tenant, sinceNanos: since) }
     }
 
     func stop() {
         let open = state.withLock { state in
             state.isStopped = true
-            defer { (state.calls, state.replaced) = ([:], []) }
-            return state.calls.values.compactMap(\.number) + state.replaced.map(\.number)
+            defer { state.calls = TailCalls() }
+            return state.calls.numbers
         }
         for number in open { calls.cancel(number) }
+        hub.isGiven(hub.tenants)
     }
 
-    /// Shards by tenant and node.
-    private func plan(_ tenants: Set<Tenant>) -> [Key: [Int]] {
-        guard !tenants.isEmpty else { return [:] }
-        let view = view()
-        let now = time.monotonicNanos()
-        let avoided = state.withLock { state in
-            state.avoided = state.avoided.filter { $0.value > now }
-            return Set(state.avoided.keys)
-        }
-        var shards: [NodeID: [Int]] = [:]
+    private static func plan(
+        _ tenants: Set<Tenant>, _ view: ReadPlan.View, _ state: inout State, _ now: Int64
+    ) -> TailCalls.Plan {
+        guard !tenants.isEmpty else { return TailCalls.Plan() }
+        state.avoided = state.avoided.filter { $0.value.until > now }
+        let avoided = state.avoided
+        var plan = TailCalls.Plan(tenants: tenants)
         for shard in 0..<view.shardCount where !view.taking.contains(shard) {
-            let except = Set(avoided.filter { $0.shard == shard }.map(\.node))
-            if let node = ReadPlan.holder(of: shard, view, except: except) {
-                shards[node, default: []].append(shard)
-            }
+            plan.shards.insert(shard)
+            let passed = avoided.filter { $0.key.shard == shard }
+            // Where nobody else is left, those are asked again that were a while ago.
+            let lately = passed.filter { now - $0.value.since < againNanos }
+            let node =
+                ReadPlan.holder(of: shard, view, except: Set(passed.keys.map(\.node)))
+                ?? ReadPlan.holder(of: shard, view, except: Set(lately.keys.map(\.node)))
+            if let node { plan.byNode[node, default: []].append(shard) }
         }
-        var wanted: [Key: [Int]] = [:]
-        for tenant in tenants {
-            for (node, shards) in shards { wanted[Key(tenant: tenant, node: node)] = shards }
-        }
-        return wanted
+        return plan
     }
 
-    private func begin(_ key: Key, _ call: Call) {
+    private func begin(_ call: TailCalls.Call) {
         let question = ReadQuestion(
-            tenant: key.tenant, shards: call.shards, subject: .follow)
+            tenant: call.key.tenant, shards: call.shards, subject: .follow)
         let number = calls.call(
-            key.node, .read, [question.encoded()], timeoutNanos: .max / 2
+            call.key.node, .read, [question.encoded()], timeoutNanos: .max / 2
         ) { [self] event in
-            received(event, key, call)
+            received(event, call)
         }
-        let owed = state.withLock { state -> UInt32? in
-            guard state.calls[key]?.serial == call.serial else { return nil }
-            state.calls[key]?.number = number
-            return state.calls[key]?.owedParts
-        }
+        let owed = state.withLock { $0.calls.made(call.serial, number: number) }
         guard let owed else { return calls.cancel(number) }
         if owed > 0 { calls.grant(number, parts: owed) }
     }
 
-    private func received(_ event: PeerCalls.Event, _ key: Key, _ call: Call) {
+    private func received(_ event: PeerCalls.Event, _ call: TailCalls.Call) {
         switch event {
         case .part(let parts):
-            let number = state.withLock { state -> UInt64? in
-                guard state.calls[key]?.serial == call.serial else { return nil }
-                if state.calls[key]?.number == nil { state.calls[key]?.owedParts += 1 }
-                return state.calls[key]?.number
-            }
+            let number = state.withLock { $0.calls.came(call.serial) }
             if let number { calls.grant(number, parts: 1) }
             do {
-                let part = try ReadPart(decoding: parts.first ?? [], tenant: key.tenant)
+                let part = try ReadPart(decoding: parts.first ?? [], tenant: call.key.tenant)
                 switch part.content {
                 case .entry(let entry): hub.relay(entry)
-                case .opening(let unread):
-                    avoid(unread.map(\.shard), key.node, RemoteTails.absentNanos)
+                case .opening(let unread): opened(call, without: Set(unread.map(\.shard)))
                 default: break
                 }
             } catch {
                 if let number { calls.cancel(number) }
-                end(key, call, "its lines make no sense: \(error)")
+                end(call, "its lines make no sense: \(error)")
             }
-        case .done: end(key, call, "it sends no more")
+        case .done: end(call, "it sends no more")
         case .failed(.refused(let code, let detail)):
             let refusal = ReadRefusal(code: code, detail: detail)
             if case .gap(let since) = refusal {
-                end(key, call, refusal.sentence, sinceNanos: since)
+                end(call, refusal.sentence, sinceNanos: since)
             } else {
-                end(key, call, refusal.sentence)
+                end(call, refusal.sentence)
             }
-        case .failed(let error): end(key, call, error.sentence)
+        case .failed(let error): end(call, error.sentence)
         }
     }
 
-    private func avoid(_ shards: [Int], _ node: NodeID, _ nanos: Int64) {
-        let until = time.monotonicNanos() + nanos
-        state.withLock { state in
-            for shard in shards { state.avoided[Avoided(shard: shard, node: node)] = until }
+    private func opened(_ call: TailCalls.Call, without unread: Set<Int>) {
+        let now = time.monotonicNanos()
+        let tell = state.withLock { state -> (() -> Void)? in
+            RemoteTails.avoid(unread, call.key.node, now, RemoteTails.unreadNanos, &state)
+            let since = state.calls.opened(call.serial, without: unread)
+            // Who is not ready yet reads afterwards, and need not be told.
+            let tell = since.flatMap {
+                hub.gapToTell(sinceNanos: $0, tenants: [call.key.tenant])
+            }
+            hub.isGiven(state.calls.whole)
+            return tell
+        }
+        guard let tell else { return }
+        gaps.add()
+        tell()
+    }
+
+    private func tell(_ tenant: Tenant, sinceNanos: Int64) {
+        guard let tell = hub.gapToTell(sinceNanos: sinceNanos, tenants: [tenant]) else { return }
+        gaps.add()
+        tell()
+    }
+
+    private static func avoid(
+        _ shards: Set<Int>, _ node: NodeID, _ now: Int64, _ nanos: Int64, _ state: inout State
+    ) {
+        for shard in shards {
+            state.avoided[Avoided(shard: shard, node: node)] = (now, now + nanos)
         }
     }
 
     /// The next tick makes another. `sinceNanos`: from when on lines may lack; nil: about now.
-    private func end(
-        _ key: Key, _ call: Call, _ reason: String, sinceNanos: Int64? = nil
-    ) {
-        let isCurrent = state.withLock { state in
-            guard state.calls[key]?.serial == call.serial else { return false }
-            state.calls[key] = nil
-            return true
+    private func end(_ call: TailCalls.Call, _ reason: String, sinceNanos: Int64? = nil) {
+        let now = time.monotonicNanos()
+        let since = sinceNanos ?? time.wallNanos()
+        let (isFollowed, gap) = state.withLock { state in
+            // A node that says since when it lacks lines can give the next ones.
+            if sinceNanos == nil {
+                RemoteTails.avoid(
+                    Set(call.shards), call.key.node, now, RemoteTails.avoidNanos, &state)
+            }
+            return state.calls.ended(call.serial, sinceNanos: since)
         }
-        avoid(call.shards, key.node, RemoteTails.avoidNanos)
-        guard isCurrent else { return }
-        gaps.add()
+        guard isFollowed else { return }
         let shards = call.shards.map(String.init).joined(separator: ", ")
         note(
-            "live tails may lack lines of shards \(shards) that \(key.node) was to send: "
+            "live tails may lack lines of shards \(shards) that \(call.key.node) was to send: "
                 + reason)
-        hub.gap(sinceNanos: sinceNanos ?? time.wallNanos(), tenants: [key.tenant])
+        if let gap { tell(call.key.tenant, sinceNanos: gap) }
     }
 }

@@ -22,7 +22,7 @@ struct LiveTail: Sendable {
     private let heartbeat: any Cancellable
     private let gap: Gap
 
-    /// From now on nothing is missed that `gapNanos` does not tell. `close` it. Throws for a query that is
+    /// From `ready` on nothing is missed that `gapNanos` does not tell. `close` it. Throws for a query that is
     /// not about lines.
     init(
         _ query: LogQLQuery, tenant: Tenant, of querier: any Querier, timers: any Timers
@@ -51,6 +51,8 @@ struct LiveTail: Sendable {
             Self.heartbeatNanos, aligned: false, name: "tail-heartbeat"
         ) { _ in offer(.heartbeat) }
     }
+
+    func ready() async { await subscription.ready() }
 
     func close() {
         subscription.cancel()

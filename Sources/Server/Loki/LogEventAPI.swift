@@ -64,6 +64,7 @@ struct LogEventAPI: Sendable {
         let beganNanos = context.now().nanos
         var tail = try follow(request)
         defer { tail.close() }
+        await tail.ready()
         // The head of the answer leaves with its first piece.
         try await write(Self.comment)
         var place = first ?? TailPlace(nanos: request.start.nanos)
@@ -93,6 +94,7 @@ struct LogEventAPI: Sendable {
                 // Told until the next one is there.
                 let gap = tail.gapNanos ?? beganNanos
                 tail = next
+                await tail.ready()
                 let isWhole = try await missed.read(
                     request, since: Timestamp(nanos: gap), &progress,
                     whileWaiting: { try await write(Self.comment) }

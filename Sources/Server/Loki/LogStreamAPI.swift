@@ -123,6 +123,7 @@ struct LogStreamAPI: Sendable {
             body: .stream { write in
                 let tail = try LiveTail(query, tenant: tenant, of: querier, timers: timers)
                 defer { tail.close() }
+                await tail.ready()
                 // The head of the answer leaves with its first piece.
                 try await write([UInt8(ascii: "\n")])
                 for await item in tail.items {

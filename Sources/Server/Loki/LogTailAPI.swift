@@ -68,6 +68,7 @@ struct LogTailAPI: Sendable {
         let beganNanos = context.now().nanos
         var (queue, subscription) = follow(follower, tenant)
         defer { subscription.cancel() }
+        await subscription.ready()
         var progress = TailProgress(beganNanos: beganNanos)
         try await sendPast(past, &progress, write)
         let missed = TailGap(engine: engine, context: context, timers: timers)
@@ -79,6 +80,7 @@ struct LogTailAPI: Sendable {
             // Told until the next one is there.
             guard let gap = queue.gap else { return nextSubscription.cancel() }
             (queue, subscription) = (next, nextSubscription)
+            await subscription.ready()
             let isWhole = try await missed.read(
                 past, since: gap, &progress,
                 whileWaiting: { try await write(WebSocketFrames.ping) }

@@ -21,8 +21,10 @@ struct FollowLedger {
     private var floorNanos: Int64
     private var newestNanos: Int64
     private var contactNanos: Int64
-    /// From when on this connection may have lacked lines.
+    /// From when on the connection before may have lacked lines.
     private var gapNanos = Int64.max
+    /// From where what lacks is read; nil when nothing does.
+    private var readingNanos: Int64?
 
     /// `startNanos`: earlier lines were not asked for, or are known to have been printed.
     init(startNanos: Int64, nowNanos: Int64) {
@@ -31,9 +33,13 @@ struct FollowLedger {
         contactNanos = nowNanos
     }
 
+    /// What came in before the connection has not been read, or not all of it.
+    var lacksLines: Bool { readingNanos != nil }
+
     /// From where a new connection has to read. A line from the future does not move it.
     var resumeNanos: Int64 {
-        max(floorNanos, min(newestNanos, contactNanos, gapNanos) - Self.overlapNanos)
+        readingNanos
+            ?? max(floorNanos, min(newestNanos, contactNanos, gapNanos) - Self.overlapNanos)
     }
 
     /// A line that was printed before there was a connection.
@@ -50,13 +56,18 @@ struct FollowLedger {
 
     mutating func beginConnection() {
         forget()
+        readingNanos = resumeNanos
+        gapNanos = .max
         before = printed
         fetched = [:]
         followed = [:]
     }
 
-    /// What a gap lacked has been read.
-    mutating func endGap() { gapNanos = .max }
+    /// What lacks is read from the beginning.
+    mutating func beginReading() { fetched = [:] }
+
+    /// All of it was read.
+    mutating func endReading() { readingNanos = nil }
 
     /// A line of what was read at the beginning of the connection; whether to print it.
     mutating func takeFetched(_ entry: LogEntry) -> Bool {

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Platform
+internal import Synchronization
 
 /// One line as the server sends it.
 struct LogEntry: Sendable, Hashable {
@@ -90,6 +91,17 @@ struct LogFetch: Sendable {
         return entries.all
     }
 
+    /// The same, and why lines may lack, which is not said to anybody.
+    func collectQuietly() async throws(CommandFailure) -> (entries: [LogEntry], missing: [String]) {
+        let entries = Collected()
+        let missing = Mutex<[String]>([])
+        try await lines(parameters, warn: { sentence in missing.withLock { $0.append(sentence) } })
+        {
+            entries.add($0)
+        }
+        return (entries.all, missing.withLock { $0 })
+    }
+
     /// Every line as it comes; whether there was one.
     func stream(
         forward: Bool, _ body: @escaping @Sendable (LogEntry) -> Void
@@ -105,7 +117,9 @@ struct LogFetch: Sendable {
     }
 
     private func lines(
-        _ parameters: [(String, String)], _ body: @escaping @Sendable (LogEntry) -> Void
+        _ parameters: [(String, String)],
+        warn: @escaping @Sendable (String) -> Void = { Terminal.warn([$0]) },
+        _ body: @escaping @Sendable (LogEntry) -> Void
     ) async throws(CommandFailure) {
         let failure = FailureSlot()
         let progress = progress
@@ -118,7 +132,7 @@ struct LogFetch: Sendable {
                     body(entry)
                 case .warning(let sentence):
                     progress?.erase()
-                    Terminal.warn([sentence])
+                    warn(sentence)
                 case .progress(let byteCount): progress?.set(byteCount: byteCount)
                 case .statistics(let statistics):
                     progress?.erase()

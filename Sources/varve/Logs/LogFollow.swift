@@ -10,6 +10,11 @@ struct LogFollow: Sendable {
     private static let pauseNanos: Int64 = 500_000_000
     /// The server says something every 10 s.
     private static let silenceSecondsMax: Int64 = 35
+    /// Between attempts to read what lacks, when not all of it can be read: a shard may have lost its
+    /// leader with the node that went away.
+    private static let readingNanos: Int64 = 1_000_000_000
+    /// Attempts before it is said.
+    private static let quietReadings = 5
     /// Lines that wait to be printed; beyond it the connection is made anew and they are read.
     private static let backlogMax = 65_536
 
@@ -43,19 +48,21 @@ struct LogFollow: Sendable {
     ) async throws(CommandFailure) {
         let events = open()
         ledger.beginConnection()
-        var isSubscribed = false
+        // The first word comes when nothing can be missed any more that came in later.
+        var readings = 0
+        var nextReadingNanos = Int64.min
         for await event in events {
             ledger.noteContact(nowNanos: SystemTime().wallNanos())
             switch event {
             case .message(let message):
-                // The first word comes when nothing can be missed any more.
-                if !isSubscribed {
-                    isSubscribed = true
-                    for entry in try await missed(from: ledger.resumeNanos)
-                    where ledger.takeFetched(entry) {
-                        body(entry)
-                    }
-                    ledger.endGap()
+                if ledger.lacksLines, SystemTime().monotonicNanos() >= nextReadingNanos {
+                    let (entries, missing) = try await missed(from: ledger.resumeNanos)
+                    readings += 1
+                    nextReadingNanos = SystemTime().monotonicNanos() + Self.readingNanos
+                    ledger.beginReading()
+                    for entry in entries where ledger.takeFetched(entry) { body(entry) }
+                    if missing.isEmpty { ledger.endReading() }
+                    if !missing.isEmpty, readings == Self.quietReadings { Terminal.warn(missing) }
                     if isLost { Terminal.complain("connected again") }
                     isLost = false
                 }
@@ -102,9 +109,11 @@ struct LogFollow: Sendable {
         return events
     }
 
-    private func missed(from nanos: Int64) async throws(CommandFailure) -> [LogEntry] {
+    private func missed(
+        from nanos: Int64
+    ) async throws(CommandFailure) -> (entries: [LogEntry], missing: [String]) {
         let span = [("start", "\(nanos)"), ("end", "\(Int64.max)"), ("direction", "forward")]
-        return try await LogFetch(client: client, parameters: parameters + span).collect()
+        return try await LogFetch(client: client, parameters: parameters + span).collectQuietly()
     }
 
     private var parameters: [(String, String)] {

@@ -103,6 +103,7 @@ package final class RuleTestStore: Appender, Querier {
 
     /// Nothing ever comes.
     private final class NoLines: FollowSubscription {
+        func ready() async {}
         func cancel() {}
     }
 }
