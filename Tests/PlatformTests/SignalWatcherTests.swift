@@ -17,5 +17,13 @@ struct SignalWatcherTests {
             let next = await signals.next()
             #expect(next == signal)
         }
+        // A thread of Go's runtime has no room for a handler but on its signal stack.
+        for number in 1..<Int32(64) {
+            var action = sigaction()
+            guard unsafe sigaction(number, nil, &action) == 0 else { continue }
+            let handler = unsafe action.__sigaction_handler.sa_handler
+            guard unsafe unsafeBitCast(handler, to: UInt.self) > 1 else { continue }
+            #expect(action.sa_flags & SA_ONSTACK != 0, "the handler of signal \(number)")
+        }
     }
 }

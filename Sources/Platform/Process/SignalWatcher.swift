@@ -45,12 +45,24 @@ package final class SignalWatcher: Sendable {
         }
         signal(SIGPIPE, SIG_IGN)
         for one in signals {
-            signal(one.rawValue) { number in
-                var byte = UInt8(truncatingIfNeeded: number)
-                let saved = errno
-                _ = unsafe write(SignalWatcher.pipeEnd.load(ordering: .relaxed), &byte, 1)
-                errno = saved
-            }
+            SignalWatcher.handle(one)
         }
+    }
+
+    /// A signal may come to any thread. Those of Go's runtime stand on stacks of a few kilobytes, of
+    /// which one lies behind the other: a handler that does not leave them for the thread's signal
+    /// stack overwrites the next.
+    /// Source: Go's package os/signal, "Go programs that use cgo or SWIG".
+    private static func handle(_ one: Signal) {
+        var action = sigaction()
+        action.sa_flags = SA_ONSTACK | SA_RESTART
+        unsafe action.__sigaction_handler.sa_handler = { number in
+            var byte = UInt8(truncatingIfNeeded: number)
+            let saved = errno
+            _ = unsafe write(SignalWatcher.pipeEnd.load(ordering: .relaxed), &byte, 1)
+            errno = saved
+        }
+        let done = unsafe sigaction(one.rawValue, &action, nil)
+        precondition(done == 0, "no handler for a signal")
     }
 }

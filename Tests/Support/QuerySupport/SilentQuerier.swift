@@ -34,6 +34,7 @@ extension SilentQuerier {
 
 /// Nothing is ever written.
 package final class NothingFollowed: FollowSubscription {
+    package func ready() async {}
     package init() {}
 
     package func cancel() {}
