@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -108,6 +110,34 @@ def test_an_upgrade_goes_zone_by_zone(make_cluster):
     with Generator(cluster, name="after") as generator:
         generator.written(60)
     generator.check(cluster)
+
+
+def test_an_upgrade_check_that_waits_says_what_ended_its_waiting():
+    answers = [["without a leader: shard 2"], [], ["without a leader: shard 2"]]
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            obstacles = answers[min(len(asked), len(answers) - 1)]
+            asked.append(self.path)
+            body = json.dumps(
+                {"status": "success", "data": [{"place": "zone a", "obstacles": obstacles}]})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        done = subprocess.run(
+            [BINARY, "cluster", "upgrade-check", "--zone", "a", "--wait", "--addr",
+             f"http://127.0.0.1:{http.server_address[1]}"],
+            capture_output=True, text=True, timeout=60)
+        http.shutdown()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "zone a: may be restarted\n", "")
+    assert len(asked) == 2
 
 
 def restart(cluster, node, binary, generator):

@@ -18,18 +18,24 @@ struct ClusterUpgradeCheckTool: AsyncParsableCommand {
 
     mutating func run() async throws {
         try await CommandExit.run {
+            let last: Check
             if wait {
+                // What ended the waiting is said: it may be otherwise again a moment later.
+                var found: Check?
                 let obstacle = try await server.poll(timeout) {
                     (_) throws(CommandFailure) in
                     let check = try await check()
+                    found = check
                     return check.mayAll ? nil : check.lines.joined(separator: "; ")
                 }
-                if let obstacle {
-                    Terminal.complain("not after \(timeout): \(obstacle)")
+                guard obstacle == nil, let found else {
+                    Terminal.complain("not after \(timeout): \(obstacle ?? "no answer")")
                     return false
                 }
+                last = found
+            } else {
+                last = try await check()
             }
-            let last = try await check()
             Terminal.print(
                 json
                     ? [try ClusterView.text(of: last.data)]
@@ -38,9 +44,9 @@ struct ClusterUpgradeCheckTool: AsyncParsableCommand {
         }
     }
 
-    private func check() async throws(CommandFailure) -> (
-        data: Any, lines: [String], mayAll: Bool
-    ) {
+    private typealias Check = (data: Any, lines: [String], mayAll: Bool)
+
+    private func check() async throws(CommandFailure) -> Check {
         let data = try await server.client().cluster(
             "upgrade-check", zone.map { [("zone", $0)] } ?? [])
         var mayAll = true
