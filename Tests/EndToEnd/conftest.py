@@ -172,6 +172,20 @@ class Server:
         assert status == 204, body
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails shows what its servers said last."""
+    report = (yield).get_result()
+    root = getattr(item, "funcargs", {}).get("tmp_path")
+    if not report.failed or root is None:
+        return
+    for path in sorted(root.rglob("varve.log")):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        # Whoever waits for a node asks it again and again.
+        said = [line[:300] for line in lines if "GET /-/ready" not in line][-20:]
+        report.sections.append((str(path.relative_to(root)), "\n".join(said)))
+
+
 @pytest.fixture
 def make_server(tmp_path):
     servers = []
