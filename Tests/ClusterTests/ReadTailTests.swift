@@ -153,6 +153,10 @@ struct ReadTailTests {
         await second.ready()
         second.cancel()
         await second.ready()
+        // Nor does anybody wait for a node that stops.
+        cluster.nodes[0].tails.stop()
+        let last = Tail(cluster.nodes[0])
+        await last.ready()
     }
 
     @Test func whoFollowsAShardThatNobodyGivesIsReadyAfterAWhile() async {

@@ -59,7 +59,11 @@ final class RemoteTails: Sendable {
         let view = view()
         let (now, wall) = (time.monotonicNanos(), time.wallNanos())
         let changes = state.withLock { state -> TailCalls.Changes in
-            guard !state.isStopped else { return TailCalls.Changes() }
+            guard !state.isStopped else {
+                // Nobody gives anything any more, and nobody is to wait for it.
+                hub.isGiven(hub.tenants)
+                return TailCalls.Changes()
+            }
             // Asked for here, so that who begins to follow is not taken for one that is given all.
             let plan = RemoteTails.plan(hub.tenants, view, &state, now)
             let changes = state.calls.follow(plan, nowNanos: now, wallNanos: wall)

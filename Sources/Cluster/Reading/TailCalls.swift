@@ -155,6 +155,7 @@ struct TailCalls {
         guard let call = calls[serial] else { return nil }
         let given = Set(call.shards).subtracting(unread)
         calls[serial]?.given = given
+        isSettled = false
         return given.compactMap {
             missing.removeValue(forKey: Place(tenant: call.key.tenant, shard: $0))
         }.min()

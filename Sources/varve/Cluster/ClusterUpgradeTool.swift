@@ -18,24 +18,21 @@ struct ClusterUpgradeCheckTool: AsyncParsableCommand {
 
     mutating func run() async throws {
         try await CommandExit.run {
-            let last: Check
+            // What ended the waiting is said: it may be otherwise again a moment later.
+            var found: Check?
             if wait {
-                // What ended the waiting is said: it may be otherwise again a moment later.
-                var found: Check?
                 let obstacle = try await server.poll(timeout) {
                     (_) throws(CommandFailure) in
                     let check = try await check()
                     found = check
                     return check.mayAll ? nil : check.lines.joined(separator: "; ")
                 }
-                guard obstacle == nil, let found else {
-                    Terminal.complain("not after \(timeout): \(obstacle ?? "no answer")")
+                if let obstacle {
+                    Terminal.complain("not after \(timeout): \(obstacle)")
                     return false
                 }
-                last = found
-            } else {
-                last = try await check()
             }
+            let last = if let found { found } else { try await check() }
             Terminal.print(
                 json
                     ? [try ClusterView.text(of: last.data)]

@@ -38,8 +38,9 @@ struct FollowLedger {
 
     /// From where a new connection has to read. A line from the future does not move it.
     var resumeNanos: Int64 {
-        readingNanos
-            ?? max(floorNanos, min(newestNanos, contactNanos, gapNanos) - Self.overlapNanos)
+        max(
+            floorNanos,
+            readingNanos ?? min(newestNanos, contactNanos, gapNanos) - Self.overlapNanos)
     }
 
     /// A line that was printed before there was a connection.

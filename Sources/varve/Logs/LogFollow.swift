@@ -11,8 +11,9 @@ struct LogFollow: Sendable {
     /// The server says something every 10 s.
     private static let silenceSecondsMax: Int64 = 35
     /// Between attempts to read what lacks, when not all of it can be read: a shard may have lost its
-    /// leader with the node that went away.
+    /// leader with the node that went away. Twice as long each time, up to a minute or so.
     private static let readingNanos: Int64 = 1_000_000_000
+    private static let readingDoublingsMax = 6
     /// Attempts before it is said.
     private static let quietReadings = 5
     /// Lines that wait to be printed; beyond it the connection is made anew and they are read.
@@ -57,8 +58,9 @@ struct LogFollow: Sendable {
             case .message(let message):
                 if ledger.lacksLines, SystemTime().monotonicNanos() >= nextReadingNanos {
                     let (entries, missing) = try await missed(from: ledger.resumeNanos)
+                    let pause = Self.readingNanos << min(readings, Self.readingDoublingsMax)
                     readings += 1
-                    nextReadingNanos = SystemTime().monotonicNanos() + Self.readingNanos
+                    nextReadingNanos = SystemTime().monotonicNanos() + pause
                     ledger.beginReading()
                     for entry in entries where ledger.takeFetched(entry) { body(entry) }
                     if missing.isEmpty { ledger.endReading() }
