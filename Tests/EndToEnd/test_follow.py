@@ -4,6 +4,8 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 from conftest import BINARY, until
 from test_http import now_ns, push
@@ -129,3 +131,45 @@ def test_a_server_that_stops_waits_for_no_follower(make_server):
     # The follower is gone: its part of the server goes at once, not with the next heartbeat.
     until(lambda: server.get_text("/metrics") and "tail-heartbeat" not in server.thread_names(),
           seconds=5, what="the follower's timer gone")
+
+
+def test_what_could_not_be_read_at_first_is_read_again():
+    """A shard without a leader when the connection is made: what was read lacks its lines."""
+    first, second, live = (
+        b'{"ts":"%d","line":"%s","labels":{}}\n' % (now_ns() + number, text)
+        for number, text in enumerate([b"first", b"second", b"live"]))
+    readings = []
+    is_following, is_over = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            if self.path.startswith("/api/v1/logs/follow"):
+                is_following.set()
+                self.wfile.write(b"\n" + live)
+                while not is_over.wait(0.1):
+                    self.wfile.write(b"\n")
+                    self.wfile.flush()
+            elif self.path.startswith("/api/v1/logs/stream") and is_following.is_set():
+                readings.append(self.path)
+                missing = b'{"warning":"shard 2: no leader"}\n'
+                self.wfile.write(first + (missing if len(readings) == 1 else second))
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{http.server_address[1]}"
+        follower = Follower(SimpleNamespace(url=url), "-n", "0")
+        try:
+            until(lambda: len(follower.lines) == 3, what="all lines")
+            until(lambda: len(readings) == 2, what="a second reading")
+        finally:
+            follower.stop()
+            is_over.set()
+            http.shutdown()
+    texts = [line.split()[-1] for line in follower.lines]
+    assert texts == ["first", "live", "second"], follower.lines
+    assert follower.words == []
